@@ -1,0 +1,114 @@
+// The restored OS on B, still frozen: opens the way to A, claims the OS, and thaws it only when A has granted it.
+// Until then it sends nothing but claims, runs no program and touches no disk. It never decides by a timer.
+#include "frozen.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAIT = -1 };
+static int claims = -1;
+static uint64_t sequence, asked_at[256];
+static uint8_t verdict[CLAIM_BYTES];
+
+static int open_claim(const struct job *job) {
+  struct sockaddr_in mine = { .sin_family = AF_INET, .sin_addr.s_addr = job->copy_address };
+  claims = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (claims < 0) return -1;
+  if (setsockopt(claims, SOL_SOCKET, SO_BINDTODEVICE, job->copy_interface, (socklen_t)strlen(job->copy_interface)) < 0) return -1;
+  return bind(claims, (struct sockaddr *)&mine, sizeof mine);
+}
+
+/// Wall time is A's at the moment of the grant plus half the way there and back.
+static void set_clock(void) {
+  uint64_t realtime_ns, asked;
+  memcpy(&realtime_ns, verdict + CLAIM_AT_REALTIME_NS, 8);
+  memcpy(&asked, verdict + CLAIM_AT_SEQUENCE, 8);
+  realtime_ns += (now_us() - asked_at[asked % 256]) * 1000u / 2;
+  struct timespec t = { .tv_sec = (time_t)(realtime_ns / 1000000000u), .tv_nsec = (long)(realtime_ns % 1000000000u) };
+  clock_settime(CLOCK_REALTIME, &t);
+}
+
+/// Two computers have held this random state: mix in B's own before anyone draws a number.
+static void reseed(void) {
+  int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (write(fd, mailbox_entropy(), 64) == 64) ioctl(fd, RNDRESEEDCRNG);
+  close(fd);
+}
+
+_Noreturn static void reset(void) {
+  int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+  if (fd >= 0 && write(fd, "b", 1) == 1) poll(NULL, 0, 1000);
+  reboot(RB_AUTOBOOT);
+  for (;;) poll(NULL, 0, -1);
+}
+
+static int wait_verdict(const struct job *job) {
+  struct sockaddr_in from;
+  struct pollfd p = { .fd = claims, .events = POLLIN };
+  uint16_t kind;
+  uint64_t answered;
+  if (poll(&p, 1, (int)job->repeat_ms) <= 0) return COPY_ON_TIMER;
+  if (!claim_receive(claims, job, 0, verdict, &from) || from.sin_addr.s_addr != job->claim_address) return WAIT;
+  memcpy(&kind, verdict + CLAIM_AT_KIND, 2);
+  memcpy(&answered, verdict + CLAIM_AT_SEQUENCE, 8);
+  if (answered == 0 || answered > sequence || sequence - answered >= 256) return WAIT;
+  return kind == CLAIM_KIND_GRANT ? COPY_ON_GRANT : kind == CLAIM_KIND_REFUSE ? COPY_ON_REFUSE : WAIT;
+}
+
+static void resume(const struct job *job, int agent, int snapshot, uint64_t arrived_at, uint64_t claimed_at) {
+  uint64_t t = now_us(), own_arrive = claimed_at - arrived_at, own_claim = t - claimed_at;
+  for (unsigned i = 0; i < STEPS; i++) {
+    uint32_t us;
+    memcpy(&us, verdict + CLAIM_AT_TIMES_US + 4 * i, 4);
+    report.times_us[i] = us; // A's clock ran on: its figures cover the gap that ours cannot see
+  }
+  uint64_t *restore = &report.times_us[STEP_RESTORE];
+  *restore -= *restore > own_arrive ? own_arrive : *restore;
+  report.times_us[STEP_ARRIVE] = own_arrive;
+  report.times_us[STEP_CLAIM] = own_claim;
+  set_clock();
+  reseed();
+  ioctl(snapshot, SNAPSHOT_FREE, 0);
+  plan_run(job->adopt, REASON_ADOPT); // a failure is reported; the OS is ours either way
+  report.times_us[STEP_ADOPT] = now_us() - t;
+  t = now_us();
+  ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
+  report.times_us[STEP_THAW] = now_us() - t;
+  close(snapshot);
+  send_report(agent, OUTCOME_ARRIVED);
+  _exit(0);
+}
+
+_Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
+  uint64_t arrived_at = now_us(), claimed_at;
+  int state = COPY_ARRIVING;
+  memset(&report, 0, sizeof report);
+  report.operation = -1;
+  if (fault(job, "copy-silent") > 0) for (;;) poll(NULL, 0, 1000);
+  if (fault(job, "copy-delay") > 0) poll(NULL, 0, (int)fault(job, "copy-delay"));
+  int event = plan_run(job->arrive, REASON_ARRIVE) == 0 && open_claim(job) == 0 ? COPY_ON_OK : COPY_ON_FAILED;
+  claimed_at = now_us();
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(job->claim_port), .sin_addr.s_addr = job->claim_address };
+  for (;;) {
+    const struct transition *row = &copy_table[state][event];
+    if (!row->next) reset();
+    state = row->next;
+    if (row->effects & COPY_DO_CLAIM) {
+      asked_at[++sequence % 256] = now_us();
+      claim_send(claims, job, CLAIM_KIND_CLAIM, sequence, NULL, &to);
+    }
+    if (row->effects & COPY_DO_RESET) reset();
+    if (row->effects & COPY_DO_RESUME) resume(job, agent, snapshot, arrived_at, claimed_at);
+    do event = wait_verdict(job); while (event == WAIT);
+  }
+}

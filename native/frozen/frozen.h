@@ -1,0 +1,93 @@
+// The frozen helper: what must run while the rest of user space stands still. It knows no policy: every decision is
+// a row of the generated tables, every device action a prepared plan. It allocates nothing after the freeze.
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "wire.h"
+
+#define PAGE 4096u
+
+struct bytes { const uint8_t *at; uint32_t length; };
+
+/// A parsed job. All pointers lead into the one static job buffer.
+struct job {
+  uint64_t epoch;
+  uint32_t claim_address;                 // network order
+  uint16_t claim_port;
+  uint32_t copy_address;                  // network order
+  char copy_interface[16];
+  struct bytes ghost_argv, faults;
+  uint32_t stall_ms, ready_ms, claim_ms, repeat_ms;
+  struct bytes leave, serve, back, handover, undo_handover, arrive, adopt;
+  struct bytes ram_ranges;                // u64 pairs: first, end (exclusive)
+  uint32_t e820_checksum;
+  uint64_t physical_pages;
+  uint8_t token[TOKEN_BYTES];
+};
+
+struct frame { uint8_t type; uint32_t length; uint64_t arg; };
+
+/// What a helper reports at the end; sent as the payload of FRAME_RESULT in exactly this layout.
+struct report {
+  uint32_t reason, error;
+  int32_t operation;                      // index in the plan that failed, or -1
+  uint32_t reserved;
+  uint64_t times_us[STEPS];
+  uint64_t pages, zero_pages, wire_bytes;
+  char text[MAX_TEXT_BYTES];
+};
+
+extern struct report report;
+
+// io.c
+uint64_t now_us(void);
+void put_frame(uint8_t *out, uint8_t type, uint32_t length, uint64_t arg);
+/// Parses a header; false when magic, version or length is not acceptable.
+bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length);
+/// Sends all bytes, waiting at most `stall_ms` without progress. 0, or -1 with errno (ETIMEDOUT when stalled).
+int send_all(int fd, const void *data, size_t length, uint32_t stall_ms);
+int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
+int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t length, uint32_t stall_ms);
+/// Remembers why the job ends as it does; the first reason wins.
+void because(uint32_t reason, int error, int operation, const char *text);
+void send_report(int agent, uint32_t outcome);
+/// Value of a fault point armed in the job ("name" or "name=N"), -1 when it is not armed.
+long fault(const struct job *job, const char *name);
+
+// job.c
+bool parse_job(const uint8_t *data, uint32_t length, struct job *job);
+
+// plan.c
+void plan_open(void);
+/// Checks the layout of a plan without running anything.
+bool plan_valid(struct bytes plan);
+/// Runs a plan. 0, or -1 after `because(reason, …)` with the failing operation.
+int plan_run(struct bytes plan, uint32_t reason);
+
+// source.c, copy.c, target.c
+int run_source(const struct job *job, int agent, int stream);
+_Noreturn void run_copy(const struct job *job, int agent, int snapshot);
+int run_target(const struct job *job, int agent, int listener);
+
+// claim.c
+int claim_listen(uint16_t port);
+/// Reads one datagram; true when it is a whole, well-formed one of `kind` for this token and epoch.
+bool claim_receive(int fd, const struct job *job, uint16_t kind, uint8_t *out, struct sockaddr_in *from);
+void claim_send(int fd, const struct job *job, uint16_t kind, uint64_t sequence, const uint64_t *times_us, const struct sockaddr_in *to);
+
+// The mailbox: one page found by its signature in the stream and overwritten by the target.
+struct mailbox { uint8_t signature[TOKEN_BYTES]; uint32_t on_target; uint32_t reserved; uint8_t entropy[64]; };
+void mailbox_signature(const uint8_t *token, uint8_t *signature);
+/// The 64 random bytes B has put into the mailbox of the copy.
+const uint8_t *mailbox_entropy(void);
+
+// /dev/snapshot, include/uapi/linux/suspend_ioctls.h
+#define SNAPSHOT_FREEZE 0x3301
+#define SNAPSHOT_UNFREEZE 0x3302
+#define SNAPSHOT_ATOMIC_RESTORE 0x3304
+#define SNAPSHOT_FREE 0x3305
+#define SNAPSHOT_GET_IMAGE_SIZE 0x8008330e
+#define SNAPSHOT_CREATE_IMAGE 0x40043311

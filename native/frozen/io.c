@@ -1,0 +1,105 @@
+// Bytes in and out with a limit on standing still, the report, and fault points. No policy.
+#include "frozen.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+struct report report = { .operation = -1 };
+
+uint64_t now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+void put_frame(uint8_t *out, uint8_t type, uint32_t length, uint64_t arg) {
+  uint16_t magic = FRAME_MAGIC;
+  memcpy(out, &magic, 2);
+  out[2] = WIRE_VERSION;
+  out[3] = type;
+  memcpy(out + 4, &length, 4);
+  memcpy(out + 8, &arg, 8);
+}
+
+bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length) {
+  uint16_t magic;
+  memcpy(&magic, in, 2);
+  frame->type = in[3];
+  memcpy(&frame->length, in + 4, 4);
+  memcpy(&frame->arg, in + 8, 8);
+  return magic == FRAME_MAGIC && in[2] == WIRE_VERSION && frame->type != 0 && frame->length <= max_length;
+}
+
+static int wait_for(int fd, short events, uint32_t stall_ms) {
+  struct pollfd p = { .fd = fd, .events = events };
+  int n;
+  do n = poll(&p, 1, (int)stall_ms); while (n < 0 && errno == EINTR);
+  if (n == 0) errno = ETIMEDOUT;
+  return n > 0 ? 0 : -1;
+}
+
+int send_all(int fd, const void *data, size_t length, uint32_t stall_ms) {
+  const uint8_t *at = data;
+  while (length) {
+    ssize_t n = send(fd, at, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) { at += n; length -= (size_t)n; continue; }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno != EAGAIN) return -1;
+    if (wait_for(fd, POLLOUT, stall_ms) < 0) return -1;
+  }
+  return 0;
+}
+
+int recv_all(int fd, void *data, size_t length, uint32_t stall_ms) {
+  uint8_t *at = data;
+  while (length) {
+    ssize_t n = recv(fd, at, length, MSG_DONTWAIT);
+    if (n > 0) { at += n; length -= (size_t)n; continue; }
+    if (n == 0) { errno = ECONNRESET; return -1; }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return -1;
+    if (wait_for(fd, POLLIN, stall_ms) < 0) return -1;
+  }
+  return 0;
+}
+
+int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t length, uint32_t stall_ms) {
+  uint8_t head[FRAME_HEADER_BYTES];
+  put_frame(head, type, length, arg);
+  if (send_all(fd, head, sizeof head, stall_ms) < 0) return -1;
+  return length ? send_all(fd, payload, length, stall_ms) : 0;
+}
+
+void because(uint32_t reason, int error, int operation, const char *text) {
+  if (report.reason) return;
+  report.reason = reason;
+  report.error = (uint32_t)error;
+  report.operation = operation;
+  if (text) snprintf(report.text, sizeof report.text, "%s", text);
+}
+
+void send_report(int agent, uint32_t outcome) {
+  send_frame(agent, FRAME_RESULT, outcome, &report, sizeof report, 5000);
+}
+
+long fault(const struct job *job, const char *name) {
+  size_t n = strlen(name);
+  const char *at = (const char *)job->faults.at, *end = at + job->faults.length;
+  while (at < end) {
+    const char *stop = memchr(at, ',', (size_t)(end - at));
+    if (!stop) stop = end;
+    if ((size_t)(stop - at) >= n && !memcmp(at, name, n)) {
+      if (at + n == stop) return 1;
+      if (at[n] == '=') return strtol(at + n + 1, NULL, 10); // the job buffer ends with a NUL
+    }
+    at = stop + 1;
+  }
+  return -1;
+}

@@ -1,0 +1,62 @@
+// Parses a job: tagged fields, each length checked. Unknown tags are refused: agent and helper come from one image.
+#include "frozen.h"
+#include <string.h>
+
+static bool take(struct bytes field, void *out, uint32_t length) {
+  if (field.length != length) return false;
+  memcpy(out, field.at, length);
+  return true;
+}
+
+static bool take_plan(struct bytes field, struct bytes *out) {
+  *out = field;
+  return plan_valid(field);
+}
+
+static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
+  uint32_t wide, times[4];
+  switch (tag) {
+    case FIELD_EPOCH: return take(f, &job->epoch, 8);
+    case FIELD_CLAIM_ADDRESS: return take(f, &job->claim_address, 4);
+    case FIELD_CLAIM_PORT: return take(f, &wide, 4) && wide > 0 && wide < 65536 && (job->claim_port = (uint16_t)wide);
+    case FIELD_COPY_ADDRESS: return take(f, &job->copy_address, 4);
+    case FIELD_COPY_INTERFACE:
+      if (f.length >= sizeof job->copy_interface) return false;
+      memcpy(job->copy_interface, f.at, f.length);
+      return true;
+    case FIELD_GHOST_ARGV: job->ghost_argv = f; return f.length > 0 && f.at[f.length - 1] == 0;
+    case FIELD_FAULTS: job->faults = f; return true;
+    case FIELD_TIMEOUTS_MS:
+      if (!take(f, times, 16)) return false;
+      job->stall_ms = times[0]; job->ready_ms = times[1]; job->claim_ms = times[2]; job->repeat_ms = times[3];
+      return true;
+    case FIELD_PLAN_LEAVE: return take_plan(f, &job->leave);
+    case FIELD_PLAN_SERVE: return take_plan(f, &job->serve);
+    case FIELD_PLAN_RETURN: return take_plan(f, &job->back);
+    case FIELD_PLAN_HANDOVER: return take_plan(f, &job->handover);
+    case FIELD_PLAN_UNDO_HANDOVER: return take_plan(f, &job->undo_handover);
+    case FIELD_PLAN_ARRIVE: return take_plan(f, &job->arrive);
+    case FIELD_PLAN_ADOPT: return take_plan(f, &job->adopt);
+    case FIELD_RAM_RANGES: job->ram_ranges = f; return f.length % 16 == 0;
+    case FIELD_E820_CHECKSUM: return take(f, &job->e820_checksum, 4);
+    case FIELD_PHYSICAL_PAGES: return take(f, &job->physical_pages, 8);
+    case FIELD_TOKEN: return take(f, job->token, TOKEN_BYTES);
+    default: return false;
+  }
+}
+
+bool parse_job(const uint8_t *data, uint32_t length, struct job *job) {
+  memset(job, 0, sizeof *job);
+  while (length) {
+    if (length < 8) return false;
+    uint16_t tag;
+    struct bytes field;
+    memcpy(&tag, data, 2);
+    memcpy(&field.length, data + 4, 4);
+    field.at = data + 8;
+    if (field.length > length - 8 || !field_into(tag, field, job)) return false;
+    data += 8 + field.length;
+    length -= 8 + field.length;
+  }
+  return job->stall_ms && job->ready_ms && job->claim_ms && job->repeat_ms;
+}

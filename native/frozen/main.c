@@ -1,0 +1,37 @@
+// frozen source|target AGENT_FD STREAM_FD — one job, one migration. Started by the agent, never by hand.
+#include "frozen.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static uint8_t buffer[MAX_JOB_BYTES + 1];  // the NUL behind the last field ends every text in it
+
+int main(int argc, char **argv) {
+  static struct job job;
+  uint8_t head[FRAME_HEADER_BYTES];
+  struct frame frame;
+  if (argc != 4) { fprintf(stderr, "frozen is started by yadod; see `yado migrate`\n"); return 2; }
+  int agent = atoi(argv[2]), stream = atoi(argv[3]), size = 8 << 20;
+  bool source = !strcmp(argv[1], "source");
+  if (recv_all(agent, head, sizeof head, 10000) < 0 || !get_frame(head, &frame, MAX_JOB_BYTES) ||
+      frame.type != (source ? FRAME_JOB_SOURCE : FRAME_JOB_TARGET) || recv_all(agent, buffer, frame.length, 10000) < 0 ||
+      !parse_job(buffer, frame.length, &job)) {
+    because(REASON_PROTOCOL, EBADMSG, -1, "the job is malformed");
+    send_report(agent, OUTCOME_BAD_JOB);
+    return 1;
+  }
+  plan_open();
+  setsockopt(stream, SOL_SOCKET, source ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, &size, sizeof size);
+  if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+    because(REASON_PROTOCOL, errno, -1, "mlockall");
+    send_report(agent, OUTCOME_BAD_JOB);
+    return 1;
+  }
+  int outcome = source ? run_source(&job, agent, stream) : run_target(&job, agent, stream);
+  send_report(agent, (uint32_t)outcome);
+  return 0;
+}

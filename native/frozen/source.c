@@ -1,0 +1,303 @@
+// A's side of the frozen phase. The order of things is source_table; this file only carries out its effects.
+#include "frozen.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+enum { WAIT = -1 };                        // an effect that has no outcome yet: listen for events
+
+static struct mailbox mailbox __attribute__((aligned(PAGE)));
+static uint8_t out[FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
+
+static const struct job *job;
+static int agent, stream, claims, snapshot, ghost = -1, ghost_far = -1;
+static pid_t ghost_pid;
+static bool frozen, handed_over, told_ghost;
+static long drop_claims, drop_grants;
+static uint64_t go_at;
+static struct sockaddr_in claimant;
+static uint8_t claim_datagram[CLAIM_BYTES];
+
+static uint64_t timed(int step, uint64_t since) {
+  uint64_t t = now_us();
+  report.times_us[step] += t - since;
+  return t;
+}
+
+static char *argv_of(struct bytes text, char **argv, int most) {
+  char *at = (char *)text.at, *end = at + text.length;
+  int n = 0;
+  for (; at < end && n < most - 1; at += strlen(at) + 1) argv[n++] = at;
+  argv[n] = NULL;
+  return argv[0];
+}
+
+/// The ghost is started after the image is made: it is not part of the OS that moves.
+static void start_ghost(void) {
+  static char *argv[64];
+  static char helper_fd[] = "YADO_HELPER_FD=3";
+  if (!job->ghost_argv.length || !argv_of(job->ghost_argv, argv, 64)) return;
+  ghost_pid = fork();
+  if (ghost_pid == 0) {
+    static char *environment[64];
+    int n = 0;
+    for (char **e = environ; *e && n < 62; e++) if (strncmp(*e, "NOTIFY_SOCKET=", 14)) environment[n++] = *e;
+    environment[n++] = helper_fd;
+    setsid();
+    int log = open("/run/yado/ghost.log", O_WRONLY | O_CREAT | O_TRUNC, 0600); // the journal is frozen
+    if (log >= 0) { dup2(log, 1); dup2(log, 2); }
+    dup2(ghost_far, 3);
+    for (int fd = 4; fd < 64; fd++) close(fd);
+    execve(argv[0], argv, environment);
+    _exit(127);
+  }
+  close(ghost_far);
+  ghost_far = -1;
+}
+
+/// Ends the ghost and whatever it started. They carry the exemption from freezing and must be gone before the thaw.
+static void end_ghost(void) {
+  if (ghost_pid > 0) kill(-ghost_pid, SIGKILL);
+  for (int i = 0; i < 2000 && waitpid(-1, NULL, WNOHANG) >= 0; i++) poll(NULL, 0, 2);
+  ghost_pid = 0;
+}
+
+static int make_image(void) {
+  int in_suspend = -1;
+  uint64_t began = now_us(), size = 0;
+  int result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend), error = errno;
+  // From here on there are two of us. Only the page that B's helper has overwritten tells which one this is.
+  if (*(volatile uint32_t *)&mailbox.on_target) run_copy(job, agent, snapshot);
+  timed(STEP_IMAGE, began);
+  if (result < 0) { because(REASON_IMAGE, error, -1, NULL); return SOURCE_ON_FAILED; }
+  if (ioctl(snapshot, SNAPSHOT_GET_IMAGE_SIZE, &size) < 0 || size <= 2 * PAGE) {
+    because(REASON_IMAGE, EAGAIN, -1, "the kernel gave up before the image was made (a wake-up event?)");
+    return SOURCE_ON_FAILED;
+  }
+  report.pages = size / PAGE;
+  return SOURCE_ON_OK;
+}
+
+static bool is_zero(const uint8_t *page) {
+  const uint64_t *word = (const uint64_t *)page;
+  for (unsigned i = 0; i < PAGE / 8; i += 8)
+    if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return false;
+  return true;
+}
+
+static int target_says(void) {
+  uint8_t head[FRAME_HEADER_BYTES], text[MAX_TEXT_BYTES] = { 0 };
+  struct frame frame;
+  if (recv_all(stream, head, sizeof head, job->stall_ms) < 0) {
+    because(REASON_LINK_LOST, errno, -1, NULL);
+    return SOURCE_ON_LINK_LOST;
+  }
+  if (!get_frame(head, &frame, MAX_TEXT_BYTES - 1) || (frame.length && recv_all(stream, text, frame.length, job->stall_ms) < 0)) {
+    because(REASON_PROTOCOL, EBADMSG, -1, NULL);
+    return SOURCE_ON_FAILED;
+  }
+  switch (frame.type) {
+    case FRAME_READY: return SOURCE_ON_READY;
+    case FRAME_CANCEL: because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL;
+    case FRAME_FAILED:
+      because(frame.arg > REASON_NONE && frame.arg <= REASON_ADOPT ? (uint32_t)frame.arg : REASON_REFUSED_BY_TARGET, 0, -1, (char *)text);
+      return SOURCE_ON_REFUSED;
+    default: because(REASON_PROTOCOL, EBADMSG, -1, NULL); return SOURCE_ON_FAILED;
+  }
+}
+
+static int ghost_says(void) {
+  uint8_t head[FRAME_HEADER_BYTES];
+  struct frame frame;
+  if (recv(ghost, head, sizeof head, MSG_DONTWAIT) != sizeof head || !get_frame(head, &frame, 0)) {
+    close(ghost); // a dead ghost does not stop the move: the helper still answers claims
+    ghost = -1;
+    return WAIT;
+  }
+  if (frame.type == FRAME_CANCEL) { because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL; }
+  if (frame.type == FRAME_RELEASE && told_ghost) ioctl(snapshot, SNAPSHOT_FREE, 0);
+  return WAIT;
+}
+
+/// Listens for at most `wait_ms` (-1: for ever); answers with an event, WAIT when nothing of note came.
+static int listen_for(bool with_stream, int wait_ms) {
+  struct pollfd p[3] = { { .fd = with_stream ? stream : -1, .events = POLLIN }, { .fd = ghost, .events = POLLIN }, { .fd = claims, .events = POLLIN } };
+  if (poll(p, 3, wait_ms) <= 0) return WAIT;
+  if (p[2].revents && claim_receive(claims, job, CLAIM_KIND_CLAIM, claim_datagram, &claimant)) {
+    if (drop_claims > 0) { drop_claims--; return WAIT; }
+    return SOURCE_ON_CLAIM;
+  }
+  if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; }
+  return p[0].revents ? target_says() : WAIT;
+}
+
+static int send_image(void) {
+  uint64_t began = now_us(), index = 0, told = began;
+  for (;;) {
+    uint8_t *bitmap = out + FRAME_HEADER_BYTES + 8, *data = out + FRAME_HEADER_BYTES + PAGES_PROLOGUE_BYTES;
+    uint32_t count = 0, carried = 0, none = 0;
+    memset(bitmap, 0, PAGES_PER_FRAME / 8);
+    for (; count < PAGES_PER_FRAME; count++) {
+      ssize_t n = read(snapshot, data + (size_t)carried * PAGE, PAGE);
+      if (n == 0) break;
+      if (n != PAGE) { because(REASON_IMAGE, n < 0 ? errno : EIO, -1, NULL); return SOURCE_ON_FAILED; }
+      if (is_zero(data + (size_t)carried * PAGE)) { report.zero_pages++; continue; }
+      bitmap[count / 8] |= (uint8_t)(1u << (count % 8));
+      carried++;
+    }
+    if (!count) break;
+    uint32_t length = PAGES_PROLOGUE_BYTES + carried * PAGE;
+    put_frame(out, FRAME_PAGES, length, index);
+    memcpy(out + FRAME_HEADER_BYTES, &count, 4);
+    memcpy(out + FRAME_HEADER_BYTES + 4, &none, 4);
+    if (send_all(stream, out, FRAME_HEADER_BYTES + length, job->stall_ms) < 0) {
+      int error = errno, said = listen_for(true, 0); // B may have said why before it hung up
+      if (said != WAIT) return said;
+      because(error == ETIMEDOUT ? REASON_STALLED : REASON_LINK_LOST, error, -1, NULL);
+      return error == ETIMEDOUT ? SOURCE_ON_TIMEOUT : SOURCE_ON_LINK_LOST;
+    }
+    index += count;
+    report.wire_bytes += FRAME_HEADER_BYTES + length;
+    int said = listen_for(true, 0);
+    if (said != WAIT) return said;
+    if (ghost >= 0 && now_us() - told > 250000) {
+      uint64_t progress[2] = { index, report.pages };
+      told = now_us();
+      send_frame(ghost, FRAME_PROGRESS, report.wire_bytes, progress, sizeof progress, 0);
+    }
+  }
+  if (index != report.pages) { because(REASON_IMAGE, EIO, -1, "the image ended early"); return SOURCE_ON_FAILED; }
+  if (send_frame(stream, FRAME_END, index, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_LINK_LOST; }
+  timed(STEP_SEND, began);
+  return SOURCE_ON_OK;
+}
+
+static int send_go(void) {
+  uint64_t began = now_us();
+  handed_over = true;
+  if (plan_run(job->handover, REASON_HANDOVER) < 0) return SOURCE_ON_FAILED;
+  if (send_frame(stream, FRAME_GO, job->epoch, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_FAILED; }
+  go_at = timed(STEP_HANDOVER, began);
+  return WAIT;
+}
+
+static void answer(uint16_t kind) {
+  uint64_t sequence;
+  if (kind == CLAIM_KIND_GRANT && drop_grants-- > 0) return;
+  memcpy(&sequence, claim_datagram + CLAIM_AT_SEQUENCE, 8);
+  claim_send(claims, job, kind, sequence, report.times_us, &claimant);
+}
+
+static int grant(void) {
+  if (!report.times_us[STEP_RESTORE]) report.times_us[STEP_RESTORE] = now_us() - go_at;
+  answer(CLAIM_KIND_GRANT);
+  if (!told_ghost && ghost >= 0) send_frame(ghost, FRAME_GRANTED, job->epoch, NULL, 0, 100);
+  told_ghost = true;
+  return WAIT;
+}
+
+static int roll_back(void) {
+  if (stream >= 0) {
+    send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
+    shutdown(stream, SHUT_RDWR);
+  }
+  end_ghost();
+  if (frozen) {
+    ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
+    if (handed_over) plan_run(job->undo_handover, REASON_HANDOVER);
+    plan_run(job->back, REASON_ARRIVE);
+    while (listen_for(false, 0) == SOURCE_ON_CLAIM) answer(CLAIM_KIND_REFUSE);
+    uint64_t began = now_us();
+    ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
+    timed(STEP_THAW, began);
+  }
+  close(snapshot);
+  return SOURCE_ON_OK;
+}
+
+static int perform(unsigned effects) {
+  int event = WAIT;
+  uint64_t began = now_us();
+  if (effects & SOURCE_DO_REFUSE) answer(CLAIM_KIND_REFUSE);
+  if (effects & SOURCE_DO_LEAVE) {
+    event = plan_run(job->leave, REASON_LEAVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
+    timed(STEP_LEAVE, began);
+  }
+  if (effects & SOURCE_DO_MAKE_IMAGE) event = make_image();
+  if (effects & SOURCE_DO_SERVE) {
+    event = plan_run(job->serve, REASON_SERVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
+    if (event == SOURCE_ON_OK) start_ghost();
+    timed(STEP_SERVE, began);
+  }
+  if (effects & SOURCE_DO_SEND_IMAGE) event = send_image();
+  if (effects & SOURCE_DO_SEND_GO) event = send_go();
+  if (effects & SOURCE_DO_GRANT) event = grant();
+  if (effects & SOURCE_DO_ROLL_BACK) event = roll_back();
+  return event;
+}
+
+/// Waits in a state whose effect has no outcome of its own, up to the time the state may last. GRANTED lasts for ever.
+static int await(int state, uint64_t entered) {
+  bool ready = state == SOURCE_AWAITING_READY;
+  uint64_t limit = ready ? job->ready_ms : job->claim_ms, waited = (now_us() - entered) / 1000u;
+  if (state == SOURCE_GRANTED) return listen_for(false, -1);
+  if (waited >= limit) {
+    because(ready ? REASON_READY_TIMEOUT : REASON_CLAIM_TIMEOUT, ETIMEDOUT, -1, NULL);
+    return SOURCE_ON_TIMEOUT;
+  }
+  // After GO the stream is dead by design; B says FAILED on it only when its kernel refused the image.
+  int event = listen_for(stream >= 0, (int)(limit - waited));
+  if (event != SOURCE_ON_LINK_LOST || ready) return event;
+  close(stream);
+  stream = -1;
+  report.reason = REASON_NONE;
+  return WAIT;
+}
+
+const uint8_t *mailbox_entropy(void) { return mailbox.entropy; }
+
+int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
+  int pair[2], state = SOURCE_FREEZING, event;
+  job = the_job; agent = agent_fd; stream = stream_fd;
+  drop_claims = fault(job, "drop-claims");
+  drop_grants = fault(job, "drop-grants");
+  mailbox_signature(job->token, mailbox.signature);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (claims = claim_listen(job->claim_port)) < 0) {
+    because(REASON_PROTOCOL, errno, -1, "the claim port is taken");
+    return OUTCOME_BAD_JOB;
+  }
+  ghost = pair[0];
+  ghost_far = pair[1];
+  snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
+  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return OUTCOME_RETURNED; }
+  if (send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
+    because(REASON_LINK_LOST, errno, -1, NULL);
+    close(snapshot);
+    return OUTCOME_RETURNED;
+  }
+  uint64_t began = now_us(), entered;
+  frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
+  if (!frozen) because(REASON_FREEZE, errno, -1, NULL);
+  event = frozen ? SOURCE_ON_OK : SOURCE_ON_FAILED;
+  entered = timed(STEP_FREEZE, began);
+  for (;;) {
+    const struct transition *row = &source_table[state][event];
+    if (!row->next) { because(REASON_PROTOCOL, 0, -1, "no such transition"); row = &source_table[state][SOURCE_ON_FAILED]; }
+    if (state == SOURCE_AWAITING_READY) timed(STEP_READY, entered);
+    if (row->next != state) entered = now_us();
+    state = row->next;
+    if (state == SOURCE_RETURNED) return OUTCOME_RETURNED;
+    event = perform(row->effects);
+    while (event == WAIT) event = await(state, entered);
+  }
+}

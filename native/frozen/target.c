@@ -1,0 +1,224 @@
+// B's side: writes the image into the kernel page by page, checking every page frame number against B's own RAM map,
+// freezes B, and restores on GO. Every byte from A is hostile until it has been checked.
+#include "frozen.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WAIT = -1 };
+// Image header, kernel/power/power.h struct swsusp_info and arch/x86/power/hibernate.c struct restore_data_record.
+enum { AT_E820 = 32, AT_PHYSPAGES = 400, AT_IMAGE_PAGES = 416, AT_PAGES = 424 };
+
+static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
+static const uint8_t zero_page[PAGE];
+static const struct job *job;
+static int agent, stream = -1, snapshot = -1;
+static uint64_t index_in_stream, pages, meta_end, previous_pfn, signatures, frames_listed;
+static uint8_t signature[TOKEN_BYTES];
+static bool frozen;
+
+static int bad(uint32_t reason, int error, const char *text) { because(reason, error, -1, text); return TARGET_ON_BAD; }
+
+static int take_header(uint8_t *page) {
+  uint64_t image_pages, checksum = job->e820_checksum;
+  memcpy(&image_pages, page + AT_IMAGE_PAGES, 8);
+  memcpy(&pages, page + AT_PAGES, 8);
+  if (pages > (1ull << 36) || image_pages == 0 || image_pages >= pages || (pages - image_pages - 1) != (image_pages + 511) / 512)
+    return bad(REASON_BAD_IMAGE, EINVAL, "the image header contradicts itself");
+  meta_end = pages - image_pages;
+  memcpy(page + AT_E820, &checksum, 8);              // plain guards of the kernel against what is done here on
+  memcpy(page + AT_PHYSPAGES, &job->physical_pages, 8); // purpose; the real check is take_frames()
+  return 0;
+}
+
+static bool in_ram(uint64_t pfn) {
+  const uint8_t *at = job->ram_ranges.at, *end = at + job->ram_ranges.length;
+  static uint64_t first, last;                       // the list is ascending: the last range mostly fits again
+  if (pfn >= first && pfn < last) return true;
+  for (; at < end; at += 16) {
+    memcpy(&first, at, 8);
+    memcpy(&last, at + 8, 8);
+    if (pfn >= first && pfn < last) return true;
+  }
+  return false;
+}
+
+static int take_frames(const uint8_t *page) {
+  for (unsigned i = 0; i < PAGE / 8; i++) {
+    uint64_t pfn;
+    memcpy(&pfn, page + 8 * i, 8);
+    if (frames_listed == pages - meta_end) break;    // the tail of the last metadata page
+    if (pfn <= previous_pfn && frames_listed) return bad(REASON_BAD_IMAGE, EINVAL, "page frames are not ascending");
+    if (!in_ram(pfn)) {
+      char text[120];
+      snprintf(text, sizeof text, "page frame 0x%llx is not RAM here", (unsigned long long)pfn);
+      return bad(REASON_FRAME_OUTSIDE_RAM, EFAULT, text);
+    }
+    previous_pfn = pfn;
+    frames_listed++;
+  }
+  return 0;
+}
+
+static void fill_mailbox(struct mailbox *box) {
+  box->on_target = 1;
+  if (getrandom(box->entropy, sizeof box->entropy, 0) < 0) box->reserved = 1;
+}
+
+static int take_page(uint8_t *page) {
+  if (index_in_stream == 0) { if (take_header(page)) return TARGET_ON_BAD; }
+  else if (index_in_stream >= pages) return bad(REASON_BAD_IMAGE, EFBIG, "more pages than announced");
+  else if (index_in_stream < meta_end) { if (take_frames(page)) return TARGET_ON_BAD; }
+  else if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
+  ssize_t n = write(snapshot, page, PAGE);
+  if (n != PAGE) return bad(errno == ENOMEM ? REASON_NO_MEMORY : REASON_BAD_IMAGE, n < 0 ? errno : EIO, n < 0 ? strerror(errno) : "short write");
+  index_in_stream++;
+  return 0;
+}
+
+static int take_pages(const struct frame *frame) {
+  uint32_t count, carried = 0;
+  const uint8_t *bitmap = in + 8;
+  memcpy(&count, in, 4);
+  if (frame->length < PAGES_PROLOGUE_BYTES || !count || count > PAGES_PER_FRAME || frame->arg != index_in_stream)
+    return bad(REASON_PROTOCOL, EBADMSG, "a pages frame is malformed");
+  for (unsigned i = 0; i < PAGES_PER_FRAME; i++) carried += bitmap[i / 8] >> (i % 8) & 1u;
+  if (frame->length != PAGES_PROLOGUE_BYTES + carried * PAGE) return bad(REASON_PROTOCOL, EBADMSG, "a pages frame has the wrong length");
+  uint8_t *data = in + PAGES_PROLOGUE_BYTES;
+  for (unsigned i = 0; i < count; i++) {
+    bool has_data = bitmap[i / 8] >> (i % 8) & 1u;
+    if (!has_data && index_in_stream < 2) return bad(REASON_BAD_IMAGE, EINVAL, "an empty header");
+    if (take_page(has_data ? data : (uint8_t *)zero_page)) return TARGET_ON_BAD;
+    if (has_data) data += PAGE;
+  }
+  return WAIT;
+}
+
+static int source_says(bool receiving) {
+  uint8_t head[FRAME_HEADER_BYTES];
+  struct frame frame;
+  if (recv_all(stream, head, sizeof head, job->stall_ms) < 0) {
+    because(errno == ETIMEDOUT ? REASON_STALLED : REASON_LINK_LOST, errno, -1, NULL);
+    return errno == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
+  }
+  if (!get_frame(head, &frame, MAX_PAYLOAD_BYTES)) return bad(REASON_PROTOCOL, EBADMSG, "a frame header is malformed");
+  if (frame.length && recv_all(stream, in, frame.length, job->stall_ms) < 0) {
+    because(REASON_LINK_LOST, errno, -1, NULL);
+    return TARGET_ON_LINK_LOST;
+  }
+  if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
+  if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
+  if (frame.type == FRAME_PAGES) {
+    uint64_t began = now_us();
+    int event = take_pages(&frame);
+    report.times_us[STEP_RESTORE] += now_us() - began; // on the target this slot is the time spent writing
+    report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+    return event;
+  }
+  if (frame.type != FRAME_END) return bad(REASON_PROTOCOL, EBADMSG, "an unexpected frame");
+  if (!pages || index_in_stream != pages || frame.arg != pages) return bad(REASON_BAD_IMAGE, EPIPE, "the image is not whole");
+  if (signatures != 1) return bad(REASON_BAD_IMAGE, EINVAL, "the mailbox page is not in the image exactly once");
+  return TARGET_ON_COMPLETE;
+}
+
+/// Waits for the one connection that shows the token; others are hung up on.
+static int wait_begin(int listener) {
+  for (uint64_t end = now_us() + (uint64_t)job->ready_ms * 1000u; now_us() < end;) {
+    struct pollfd p[2] = { { .fd = listener, .events = POLLIN }, { .fd = agent, .events = POLLIN } };
+    uint8_t head[FRAME_HEADER_BYTES], token[TOKEN_BYTES], different = 0;
+    struct frame frame;
+    if (poll(p, 2, 200) <= 0) continue;
+    if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
+    stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (stream < 0) continue;
+    if (!recv_all(stream, head, sizeof head, 2000) && get_frame(head, &frame, TOKEN_BYTES) && frame.type == FRAME_BEGIN &&
+        frame.length == TOKEN_BYTES && frame.arg == job->epoch && !recv_all(stream, token, TOKEN_BYTES, 2000)) {
+      for (unsigned i = 0; i < TOKEN_BYTES; i++) different |= token[i] ^ job->token[i];
+      if (!different) return TARGET_ON_BEGIN;
+    }
+    close(stream);
+    stream = -1;
+  }
+  because(REASON_STALLED, ETIMEDOUT, -1, "the source did not begin");
+  return TARGET_ON_TIMEOUT;
+}
+
+static int receive(void) {
+  uint64_t told = 0, waiting = now_us();
+  bool began = false;
+  for (;;) {
+    struct pollfd p[2] = { { .fd = stream, .events = POLLIN }, { .fd = agent, .events = POLLIN } };
+    // Before the first frame A freezes and makes its image; only then does standing still mean that the link is gone.
+    uint32_t limit = began ? job->stall_ms : job->ready_ms;
+    if (poll(p, 2, 200) > 0) waiting = now_us();
+    else if (now_us() - waiting > (uint64_t)limit * 1000u) { because(REASON_STALLED, ETIMEDOUT, -1, NULL); return TARGET_ON_TIMEOUT; }
+    if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
+    if (!p[0].revents) continue;
+    int event = source_says(true);
+    if (event != WAIT) return event;
+    began = true;
+    if (now_us() - told > 250000) {
+      uint64_t progress[2] = { index_in_stream, pages };
+      told = now_us();
+      if (send_frame(agent, FRAME_PROGRESS, report.wire_bytes, progress, sizeof progress, 1000) < 0) return TARGET_ON_CANCEL;
+    }
+  }
+}
+
+static int restore(void) {
+  if (fault(job, "die-in-restore") > 0) {
+    int fd = open("/proc/sysrq-trigger", O_WRONLY);
+    if (fd >= 0 && write(fd, "b", 1) == 1) poll(NULL, 0, 2000);
+  }
+  if (fault(job, "restore-fails") <= 0) ioctl(snapshot, SNAPSHOT_ATOMIC_RESTORE, 0); // does not return when it succeeds
+  because(REASON_RESTORE, errno, -1, strerror(errno));
+  return TARGET_ON_FAILED;
+}
+
+static void discard(int event) {
+  uint8_t type = event == TARGET_ON_CANCEL ? FRAME_CANCEL : FRAME_FAILED;
+  if (stream >= 0) {
+    send_frame(stream, type, report.reason, report.text, type == FRAME_FAILED ? (uint32_t)strlen(report.text) : 0, 1000);
+    shutdown(stream, SHUT_WR);
+    // Read what A still had on the way, or its bytes would make our side reset the connection and lose the reason.
+    for (uint64_t end = now_us() + 1000000u; now_us() < end && recv_all(stream, in, sizeof in, 300) == 0;) ;
+    close(stream);
+  }
+  if (frozen) ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
+  if (snapshot >= 0) close(snapshot);
+}
+
+int run_target(const struct job *the_job, int agent_fd, int listener) {
+  int state = TARGET_PREPARED;
+  job = the_job; agent = agent_fd;
+  mailbox_signature(job->token, signature);
+  snapshot = open("/dev/snapshot", O_WRONLY | O_CLOEXEC);
+  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
+  send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[2]){ 0, 0 }, 16, 1000); // "open": the agent may answer A now
+  int event = wait_begin(listener);
+  for (;;) {
+    const struct transition *row = &target_table[state][event];
+    if (!row->next) row = &target_table[state][TARGET_ON_FAILED];
+    int came = event;
+    state = row->next;
+    event = WAIT;
+    if (state == TARGET_RECEIVING) event = receive();
+    if (row->effects & TARGET_DO_FREEZE) {
+      frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
+      if (!frozen) because(REASON_FREEZE, errno, -1, "the target could not freeze itself");
+      event = frozen ? TARGET_ON_OK : TARGET_ON_FAILED;
+    }
+    if (row->effects & TARGET_DO_SEND_READY) {
+      send_frame(stream, FRAME_READY, report.times_us[STEP_RESTORE], NULL, 0, job->stall_ms);
+      event = source_says(false);
+    }
+    if (row->effects & TARGET_DO_RESTORE) event = restore();
+    if (row->effects & TARGET_DO_DISCARD) { discard(came); return OUTCOME_DISCARDED; }
+  }
+}

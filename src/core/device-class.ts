@@ -1,0 +1,31 @@
+// The device classes the managers know, by PCI class code, and what a class promises when the OS moves: whether any
+// device of the class will do, or only this very one (because something of the user is in it). Pure data.
+
+export type DeviceClass = 'display' | 'input' | 'printer' | 'network' | 'disk';
+
+export interface ClassTraits {
+  /** True: any device of the class serves as well. False: only this very device, which therefore stays in use. */
+  readonly replaceable: boolean;
+  /** True: the location manager can reach it on another computer. */
+  readonly remote: boolean;
+  /** First bytes of PCI class codes (24 bit) that belong to it. */
+  readonly pciClasses: readonly number[];
+}
+
+/** One line per class; a new class is one more line here and one folder under src/devices. */
+export const deviceClasses: Readonly<Record<DeviceClass, ClassTraits>> = {
+  display: { replaceable: true, remote: false, pciClasses: [0x03] },
+  input: { replaceable: true, remote: false, pciClasses: [0x09] },
+  printer: { replaceable: false, remote: true, pciClasses: [] },
+  network: { replaceable: true, remote: false, pciClasses: [0x02] },
+  disk: { replaceable: false, remote: true, pciClasses: [0x01] },
+};
+
+/** The class of a PCI device by its 24-bit class code, or undefined when no manager cares for it. */
+export function classOfPci(classCode: number): DeviceClass | undefined {
+  const base = classCode >>> 16;
+  for (const [name, traits] of Object.entries(deviceClasses) as [DeviceClass, ClassTraits][]) {
+    if (traits.pciClasses.includes(base)) return name;
+  }
+  return undefined;
+}

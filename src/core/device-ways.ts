@@ -1,0 +1,128 @@
+// Decides, before a move, which way (Fig. 8) every device of the OS takes on the target, and which PCI functions must
+// be removed on the source before the image is made. Pure; sees only what the two computers reported.
+
+import type { Capabilities, PciFunction } from './capabilities.ts';
+import { classOfPci, type DeviceClass, deviceClasses } from './device-class.ts';
+import type { DeviceWay } from './device-status-table.ts';
+
+/** A device of the OS as the tables know it before the move. */
+export interface MovingDevice {
+  readonly device: string;
+  readonly class: DeviceClass;
+  readonly osType: string;
+  /** The computer that has it now. */
+  readonly computer: string;
+  /** Its PCI function, when it is on the source and has one. */
+  readonly pciAddress?: string;
+}
+
+export interface WayDecision {
+  readonly device: string;
+  readonly class: DeviceClass;
+  readonly way: DeviceWay;
+  /** The computer that will have it after the move. */
+  readonly computer: string;
+  /** The target's PCI function that takes over, when one does. */
+  readonly targetPciAddress?: string;
+  readonly reason: string;
+}
+
+/** True when both functions are the same type of card: a driver bound to one may go on with the other. */
+export function sameCard(a: PciFunction, b: PciFunction): boolean {
+  return (
+    a.vendor === b.vendor &&
+    a.device === b.device &&
+    a.subsystem.vendor === b.subsystem.vendor &&
+    a.subsystem.device === b.subsystem.device
+  );
+}
+
+/** Host bridges (0x0600) and ISA bridges (0x0601) stay: the kernel keeps platform devices below them. */
+const keptClasses = [0x0600, 0x0601];
+
+/**
+ * The functions of the source that the target does not have in the same place, deepest addresses first. They are
+ * removed before the image, because a kernel that is restored writes their saved registers to whatever answers there.
+ */
+export function functionsToRemove(
+  source: readonly PciFunction[],
+  target: readonly PciFunction[],
+): PciFunction[] {
+  const there = new Map(target.map(each => [each.address, each]));
+  return source
+    .filter(each => {
+      const other = there.get(each.address);
+      return !keptClasses.includes(each.class >>> 8) && !(other && sameCard(each, other));
+    })
+    .toSorted((a, b) => (a.address < b.address ? 1 : -1));
+}
+
+/** The way of one device when the OS goes from `source` to `target`. */
+export function decideWay(device: MovingDevice, source: Capabilities, target: Capabilities): WayDecision {
+  const { device: id, class: deviceClass } = device;
+  const traits = deviceClasses[deviceClass];
+  const base = { device: id, class: deviceClass } as const;
+  if (!traits.replaceable) return decideUnique(device, target);
+
+  const mine = source.pci.find(each => each.address === device.pciAddress);
+  const candidates = target.pci.filter(each => classOfPci(each.class) === deviceClass);
+  const same = mine && candidates.find(each => each.address === mine.address && sameCard(mine, each));
+  if (same) {
+    return {
+      ...base,
+      way: 'direct',
+      computer: target.name,
+      targetPciAddress: same.address,
+      reason: `${target.name} has the same card in the same place`,
+    };
+  }
+  const preferred =
+    deviceClass === 'network' && target.nic?.pciAddress
+      ? candidates.find(each => each.address === target.nic?.pciAddress)
+      : candidates[0];
+  if (preferred) {
+    const alike = mine && sameCard(mine, preferred);
+    return {
+      ...base,
+      way: alike ? 'direct' : 'converted',
+      computer: target.name,
+      targetPciAddress: preferred.address,
+      reason: alike
+        ? `${target.name} has the same card in another place`
+        : `${target.name} has another ${deviceClass} card`,
+    };
+  }
+  // A class without PCI functions (a PS/2 keyboard, a platform card): believe what the target says it can serve.
+  if (target.devices.includes(deviceClass)) {
+    const alike = device.pciAddress === undefined;
+    return {
+      ...base,
+      way: alike ? 'direct' : 'converted',
+      computer: target.name,
+      reason: `${target.name} has a ${deviceClass} of its own`,
+    };
+  }
+  if (traits.remote) return remote(device);
+  return { ...base, way: 'lost', computer: device.computer, reason: `${target.name} has no ${deviceClass}` };
+}
+
+function decideUnique(device: MovingDevice, target: Capabilities): WayDecision {
+  if (device.computer !== target.name) return remote(device);
+  return {
+    device: device.device,
+    class: device.class,
+    way: 'direct',
+    computer: target.name,
+    reason: `it is at ${target.name}, where the OS goes`,
+  };
+}
+
+function remote(device: MovingDevice): WayDecision {
+  return {
+    device: device.device,
+    class: device.class,
+    way: 'remote',
+    computer: device.computer,
+    reason: `it stays at ${device.computer} and is used over the network`,
+  };
+}

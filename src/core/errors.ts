@@ -1,0 +1,280 @@
+// The one error class and the one table of everything that can go wrong: a sentence (what, which device, which
+// computer) and the next command to type. Pure. Never logs, never decides what to do about an error.
+
+/** Error families and the exit code the CLI ends with. */
+export const families = {
+  usage: { exitCode: 2, title: 'Wrong use' },
+  unreachable: { exitCode: 3, title: 'Not reachable' },
+  refused: { exitCode: 4, title: 'Refused before anything was changed' },
+  failed: { exitCode: 5, title: 'The migration failed; the OS goes on where it was' },
+  busy: { exitCode: 6, title: 'Busy' },
+  cancelled: { exitCode: 7, title: 'Cancelled' },
+  internal: { exitCode: 10, title: 'A fault of Yadokari' },
+} as const;
+export type ErrorFamily = keyof typeof families;
+
+interface ErrorEntry {
+  readonly family: ErrorFamily;
+  /** One sentence; `{name}` is replaced by a parameter. */
+  readonly what: string;
+  /** What to type or do next. */
+  readonly hint: string;
+}
+
+/** Every error there is. `{…}` are the parameters that `yadoError` asks for. */
+export const errorTable = {
+  badUsage: { family: 'usage', what: '{what}', hint: 'yado --help' },
+  badConfig: {
+    family: 'usage',
+    what: 'The configuration {file} on {computer} is not usable: {reason}.',
+    hint: 'correct {file}, then: systemctl restart yadod',
+  },
+  badRequest: { family: 'usage', what: 'The request was not understood: {reason}.', hint: 'yado --help' },
+  unknownComputer: {
+    family: 'usage',
+    what: 'No computer named {computer} is known here.',
+    hint: 'yado computers',
+  },
+  unknownDevice: {
+    family: 'usage',
+    what: 'There is no device {device} on {computer}.',
+    hint: 'yado devices',
+  },
+  sameComputer: {
+    family: 'usage',
+    what: 'The OS already runs on {computer}.',
+    hint: 'yado computers',
+  },
+  nothingToCancel: { family: 'usage', what: 'No migration is under way on {computer}.', hint: 'yado history' },
+  unknownRisk: {
+    family: 'usage',
+    what: 'There is no risk named {risk} to accept.',
+    hint: 'yado migrate {computer} --dry-run',
+  },
+  notGhost: {
+    family: 'usage',
+    what: '{computer} is {role}, not a ghost: there is nothing to turn into a standby.',
+    hint: 'yado status',
+  },
+
+  agentNotRunning: {
+    family: 'unreachable',
+    what: 'The agent of this computer does not answer at {socket}.',
+    hint: 'systemctl status yadod',
+  },
+  unreachable: {
+    family: 'unreachable',
+    what: '{computer} does not answer at {address}.',
+    hint: 'check that {computer} is switched on and its cable is in, then: yado computers',
+  },
+  notPaired: {
+    family: 'unreachable',
+    what: '{computer} did not prove the key it was paired with.',
+    hint: 'pair {computer} again',
+  },
+  diskUnreachable: {
+    family: 'unreachable',
+    what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
+    hint: 'bring {computer} back to the network; the disk then goes on by itself',
+  },
+
+  preflightRefused: {
+    family: 'refused',
+    what: 'The OS cannot move from {source} to {target}: {reasons}',
+    hint: 'yado migrate {target} --dry-run',
+  },
+  versionMismatch: {
+    family: 'refused',
+    what: '{computer} speaks protocol {theirs}, this computer speaks {ours}.',
+    hint: 'install the same version of Yadokari on both computers',
+  },
+  imageMismatch: {
+    family: 'refused',
+    what: 'The agent image on {computer} is not the one on this computer.',
+    hint: 'start {computer} with the standby image made from this version',
+  },
+  wrongRole: {
+    family: 'refused',
+    what: '{computer} is {role}, but would have to be {wanted}.',
+    hint: 'yado status on {computer}; a ghost becomes a standby by: yado standby {computer}',
+  },
+  noSnapshotDevice: {
+    family: 'refused',
+    what: '{computer} offers no /dev/snapshot: {reason}.',
+    hint: 'start {computer} without Secure Boot lockdown and without "nohibernate"',
+  },
+  notEnoughMemorySource: {
+    family: 'refused',
+    what: '{computer} uses {used} of {total} of its memory; an image can hold at most {limit}.',
+    hint: 'end programs on {computer}, or give it swap, then try again',
+  },
+  notEnoughMemoryTarget: {
+    family: 'refused',
+    what: '{computer} has {free} of free memory, but the image needs {needed}.',
+    hint: 'choose a computer with more memory: yado computers',
+  },
+  targetRefused: {
+    family: 'refused',
+    what: '{computer} refused the OS: {reason}.',
+    hint: 'yado migrate {computer} --dry-run',
+  },
+
+  frameOutsideRam: {
+    family: 'failed',
+    what: 'Page frame {frame} of the OS lies where {computer} has no memory.',
+    hint: 'start the OS with a smaller mem= so that it fits into {computer}',
+  },
+  streamTruncated: {
+    family: 'failed',
+    what: 'The stream from {computer} ended after {got} of {expected} bytes.',
+    hint: 'check the network, then: yado migrate {computer}',
+  },
+  badFrame: {
+    family: 'failed',
+    what: '{computer} sent a frame that is not valid: {reason}.',
+    hint: 'check that both computers have the same version: yado status',
+  },
+  frameTooLarge: {
+    family: 'failed',
+    what: '{computer} sent a frame of {size} bytes; at most {limit} are allowed.',
+    hint: 'check that both computers have the same version: yado status',
+  },
+  linkLost: {
+    family: 'failed',
+    what: 'The connection to {computer} broke while {phase}; the OS goes on at {source}.',
+    hint: 'check the cable, then: yado migrate {computer}',
+  },
+  claimTimeout: {
+    family: 'failed',
+    what: '{computer} did not claim the OS within {seconds} s; the OS goes on at {source}.',
+    hint: 'look at the screen of {computer}, restart it if needed, then: yado migrate {computer}',
+  },
+  phaseTimeout: {
+    family: 'failed',
+    what: '{computer} took longer than {seconds} s while {phase}; the OS goes on at {source}.',
+    hint: 'yado migrate {computer}',
+  },
+  restoreFailed: {
+    family: 'failed',
+    what: 'The kernel of {computer} refused the image: {reason}; the OS goes on at {source}.',
+    hint: 'yado migrate {computer} --dry-run',
+  },
+  freezeFailed: {
+    family: 'failed',
+    what: '{task} on {computer} would not stand still.',
+    hint: 'end {task}, then try again',
+  },
+  imageFailed: {
+    family: 'failed',
+    what: 'The image of the OS could not be made on {computer}: {reason}.',
+    hint: 'journalctl -k -b on {computer}',
+  },
+  deviceLeaveFailed: {
+    family: 'failed',
+    what: 'The {device} of {computer} could not be put aside: {reason}.',
+    hint: 'yado devices',
+  },
+  deviceArriveFailed: {
+    family: 'failed',
+    what: 'The {device} could not be brought up on {computer}: {reason}.',
+    hint: 'yado devices',
+  },
+  kexecFailed: {
+    family: 'failed',
+    what: '{computer} could not start its standby image: {reason}.',
+    hint: 'restart {computer} with the standby image',
+  },
+
+  busy: {
+    family: 'busy',
+    what: '{computer} is busy: {activity}.',
+    hint: 'yado wait, then try again',
+  },
+  cancelled: {
+    family: 'cancelled',
+    what: 'The migration to {computer} was cancelled; the OS goes on at {source}.',
+    hint: 'yado migrate {computer}',
+  },
+  tooLateToCancel: {
+    family: 'busy',
+    what: '{computer} has already been granted the OS; the move can no longer be cancelled.',
+    hint: 'yado wait, then: yado migrate {source}',
+  },
+
+  illegalTransition: {
+    family: 'internal',
+    what: 'The {role} side of the migration got "{event}" in state "{state}", which must not happen.',
+    hint: 'please report this with: yado history --json',
+  },
+  staleEpoch: {
+    family: 'internal',
+    what: 'A message of epoch {theirs} about {device} came after epoch {ours}.',
+    hint: 'yado where',
+  },
+  internal: {
+    family: 'internal',
+    what: 'Something went wrong inside Yadokari on {computer}: {reason}.',
+    hint: 'please report this with: journalctl -u yadod',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+type Placeholders<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never;
+/** The parameters one code needs, taken from its sentence and its hint. */
+export type ErrorParams<Code extends ErrorCode> = Readonly<
+  Record<Placeholders<(typeof errorTable)[Code]['what'] | (typeof errorTable)[Code]['hint']>, string | number>
+>;
+
+/** The only error class of the project. `message` and `hint` are written for the user. */
+export class YadoError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'YadoError';
+    this.code = code;
+    this.hint = hint;
+  }
+
+  get family(): ErrorFamily {
+    return errorTable[this.code].family;
+  }
+
+  get exitCode(): number {
+    return families[this.family].exitCode;
+  }
+
+  /** What the API sends: `{code, message, hint}`; the cause stays where it is. */
+  toJSON(): { code: ErrorCode; message: string; hint: string } {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}
+
+/** Makes an error from the table. `params` replace the `{…}` of its sentence and hint. */
+export function yadoError<Code extends ErrorCode>(
+  code: Code,
+  params: ErrorParams<Code>,
+  cause?: unknown,
+): YadoError {
+  const entry = errorTable[code];
+  return new YadoError(code, fill(entry.what, params), fill(entry.hint, params), cause);
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorTable, text);
+}
+
+/** Any thrown thing as a YadoError; what is not one becomes `internal` on `computer`. */
+export function asYadoError(thrown: unknown, computer: string): YadoError {
+  if (thrown instanceof YadoError) return thrown;
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return yadoError('internal', { computer, reason }, thrown);
+}

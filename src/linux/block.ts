@@ -1,0 +1,141 @@
+// Block devices as sysfs shows them: number, size, where they sit (PCI address, unit, partition), what lies below.
+// The place, not the name, identifies a disk: after a PCI rescan vda may come back as vdb.
+import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { C } from '#linux/abi.ts';
+import { ioctl, open } from '#linux/ffi.ts';
+import { OwnedFd } from '#linux/owned-fd.ts';
+import { isPciAddress } from '#linux/pci.ts';
+import { listNames, REAL_ROOT, readNumber, readText, resolveLink } from '#linux/sysfs.ts';
+import { FormatError } from '#linux/system-error.ts';
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Where a block device sits. `unit` counts the disks behind one PCI device (0, 1, …); no partition = whole disk. */
+export interface BlockPlace {
+  readonly pciAddress: string;
+  readonly unit: number;
+  readonly partition?: number;
+}
+
+export interface BlockDevice extends DeviceNumber {
+  /** Kernel name: "vda1", "dm-0". Its node is `/dev/<name>` (with '!' for '/'). */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly logicalBlockBytes: number;
+  readonly partition?: number;
+  /** Name of the whole disk when this is a partition. */
+  readonly disk?: string;
+  /** Absent for devices without PCI hardware of their own (dm, nbd, loop). */
+  readonly place?: BlockPlace;
+  /** Kernel names of the devices below (dm, md). */
+  readonly slaves: readonly string[];
+  /** dm devices only. */
+  readonly dmName?: string;
+}
+
+/** "vda1" or "/dev/mapper/root" -> what it is. @throws FormatError when it is no block device */
+export function blockDeviceAt(path: string, root = REAL_ROOT): BlockDevice {
+  const stat = statSync(path);
+  if (!stat.isBlockDevice()) throw new FormatError(path, 'not a block device');
+  return describe(decodeStatNumber(stat.rdev), root);
+}
+
+/** The device with that number. @throws FormatError when there is none */
+export function describe(number: DeviceNumber, root = REAL_ROOT): BlockDevice {
+  const path = resolveLink(root, 'sys/dev/block', `${number.major}:${number.minor}`);
+  if (path === undefined)
+    throw new FormatError(`block device ${number.major}:${number.minor}`, 'does not exist');
+  return describeName(basename(path), root);
+}
+
+/** The device of that kernel name ("vda"). @throws FormatError when there is none */
+export function describeName(name: string, root = REAL_ROOT): BlockDevice {
+  const path = resolveLink(root, 'sys/class/block', name);
+  const at = ['sys/class/block', name] as const;
+  const number = /^(\d+):(\d+)$/.exec(readText(root, ...at, 'dev') ?? '');
+  if (path === undefined || number === null) throw new FormatError(`block device ${name}`, 'does not exist');
+  const partition = readNumber(root, ...at, 'partition');
+  const disk = partition === undefined ? undefined : basename(dirname(path));
+  const place = placeOf(disk ?? name, partition, root);
+  const dmName = readText(root, ...at, 'dm/name');
+  return {
+    name,
+    major: Number(number[1]),
+    minor: Number(number[2]),
+    sizeBytes: (readNumber(root, ...at, 'size') ?? 0) * 512, // always 512-byte sectors here
+    readOnly: readNumber(root, ...at, 'ro') === 1,
+    logicalBlockBytes: readNumber(root, 'sys/class/block', disk ?? name, 'queue/logical_block_size') ?? 512,
+    slaves: listNames(root, ...at, 'slaves'),
+    ...(partition !== undefined && { partition }),
+    ...(disk !== undefined && { disk }),
+    ...(place !== undefined && { place }),
+    ...(dmName !== undefined && { dmName }),
+  };
+}
+
+/** All block devices that have a size. */
+export function listBlockDevices(root = REAL_ROOT): BlockDevice[] {
+  return listNames(root, 'sys/class/block')
+    .map(name => describeName(name, root))
+    .filter(device => device.sizeBytes > 0);
+}
+
+/** The block device that sits at `place` now; undefined while there is none. */
+export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevice | undefined {
+  const disk = disksBehind(place.pciAddress, root)[place.unit];
+  if (disk === undefined) return undefined;
+  if (place.partition === undefined) return describeName(disk, root);
+  const name = listNames(root, 'sys/class/block', disk).find(
+    child => readNumber(root, 'sys/class/block', disk, child, 'partition') === place.partition,
+  );
+  return name === undefined ? undefined : describeName(name, root);
+}
+
+/** The devices at the bottom below `name`: follows dm and md down to hardware (or loop, nbd). */
+export function bottomDevices(name: string, root = REAL_ROOT): BlockDevice[] {
+  const device = describeName(name, root);
+  if (device.slaves.length === 0) return [device];
+  return device.slaves.flatMap(slave => bottomDevices(slave, root));
+}
+
+/** Makes the kernel read the partition table again. @throws SystemError EBUSY while a partition is in use */
+export function rereadPartitions(path: string): void {
+  using disk = new OwnedFd(open(path, C.O_RDONLY));
+  ioctl(disk.fd, C.BLKRRPART, 0, `re-read partitions of ${path}`);
+}
+
+/** The node of a kernel name. */
+export function nodePath(name: string): string {
+  return `/dev/${name.replaceAll('!', '/')}`;
+}
+
+function placeOf(disk: string, partition: number | undefined, root: string): BlockPlace | undefined {
+  const pciAddress = pciAddressOfDisk(disk, root);
+  if (pciAddress === undefined) return undefined;
+  const unit = disksBehind(pciAddress, root).indexOf(disk);
+  return { pciAddress, unit, ...(partition !== undefined && { partition }) };
+}
+
+function disksBehind(pciAddress: string, root: string): string[] {
+  return listNames(root, 'sys/class/block')
+    .filter(name => readText(root, 'sys/class/block', name, 'partition') === undefined)
+    .filter(name => pciAddressOfDisk(name, root) === pciAddress);
+}
+
+function pciAddressOfDisk(name: string, root: string): string | undefined {
+  return resolveLink(root, 'sys/class/block', name)?.split('/').findLast(isPciAddress);
+}
+
+// gnu_dev_major / gnu_dev_minor of glibc, which is what stat gives (the kernel's own encoding is another)
+function decodeStatNumber(rdev: number): DeviceNumber {
+  const dev = BigInt(rdev);
+  return {
+    major: Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)),
+    minor: Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)),
+  };
+}

@@ -1,0 +1,218 @@
+// System calls through koffi: the only file that imports koffi, so that another FFI can take its place.
+// May assume glibc on x86-64. Every failing call throws SystemError; nothing here knows a policy or retries.
+// The kernel keeps none of the buffers passed here after a call returns.
+import { constants } from 'node:os';
+import koffi from 'koffi';
+import { C, OFFSET, SIZE } from '#linux/abi.ts';
+import { SystemError } from '#linux/system-error.ts';
+
+const libc = koffi.load('libc.so.6');
+
+type Argument = number | bigint | string | null | Uint8Array;
+type Call = (...args: readonly Argument[]) => number;
+
+function bind(signature: string): Call {
+  const native = libc.func(signature);
+  return (...args) => Number(native(...args));
+}
+
+const native = {
+  open: bind('int open(const char *path, int flags, uint mode)'),
+  close: bind('int close(int fd)'),
+  read: bind('ssize_t read(int fd, void *buffer, size_t length)'),
+  write: bind('ssize_t write(int fd, const void *buffer, size_t length)'),
+  ioctl: bind('int ioctl(int fd, ulong request, void *argument)'),
+  fcntl: bind('int fcntl(int fd, int command, long argument)'),
+  poll: bind('int poll(void *fds, ulong count, int timeoutMs)'),
+  socket: bind('int socket(int family, int type, int protocol)'),
+  bind: bind('int bind(int fd, const void *address, uint length)'),
+  connect: bind('int connect(int fd, const void *address, uint length)'),
+  setsockopt: bind('int setsockopt(int fd, int level, int option, const void *value, uint length)'),
+  getsockopt: bind('int getsockopt(int fd, int level, int option, void *value, void *length)'),
+  send: bind('ssize_t send(int fd, const void *buffer, size_t length, int flags)'),
+  sendto: bind(
+    'ssize_t sendto(int fd, const void *b, size_t length, int flags, const void *addr, uint addrLength)',
+  ),
+  recv: bind('ssize_t recv(int fd, void *buffer, size_t length, int flags)'),
+  shutdown: bind('int shutdown(int fd, int how)'),
+  mount: bind(
+    'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
+  ),
+  umount2: bind('int umount2(const char *target, int flags)'),
+  clock_settime: bind('int clock_settime(int clock, const void *timespec)'),
+  clock_gettime: bind('int clock_gettime(int clock, void *timespec)'),
+  unshare: bind('int unshare(int flags)'),
+};
+// The same C function with integer instead of pointer arguments needs a prototype of its own.
+const ioctlInteger = bind('int ioctl(int fd, ulong request, long argument)');
+const syscallReboot = bind(
+  'long syscall(long number, ulong magic1, ulong magic2, ulong command, ulong argument)',
+);
+const syscallKexec = bind(
+  'long syscall(long number, int kernel, int initrd, ulong length, const char *line, ulong flags)',
+);
+
+function check(result: number, call: string, path?: string): number {
+  if (result < 0) throw new SystemError(call, koffi.errno(), path);
+  return result;
+}
+
+export function open(path: string, flags: number, mode = 0o600): number {
+  return check(native.open(path, flags | C.O_CLOEXEC, mode), 'open', path);
+}
+
+export function close(fd: number): void {
+  check(native.close(fd), 'close');
+}
+
+/** Reads at most `buffer.length` bytes; 0 at the end of the file. */
+export function read(fd: number, buffer: Uint8Array): number {
+  return check(native.read(fd, buffer, buffer.length), 'read');
+}
+
+/** Writes at most all of `buffer`; returns the count written. */
+export function write(fd: number, buffer: Uint8Array): number {
+  return check(native.write(fd, buffer, buffer.length), 'write');
+}
+
+/** ioctl with a buffer (read and written by the kernel) or an integer argument; `what` names it in errors. */
+export function ioctl(fd: number, request: number, argument: Uint8Array | number, what = 'ioctl'): number {
+  const call = typeof argument === 'number' ? ioctlInteger : native.ioctl;
+  return check(call(fd, request, argument), what);
+}
+
+export function fcntl(fd: number, command: number, argument = 0): number {
+  return check(native.fcntl(fd, command, argument), 'fcntl');
+}
+
+/** poll(2) of one descriptor: the `revents` bits, 0 after `timeoutMs`. Blocks the event loop for that time. */
+export function poll(fd: number, events: number, timeoutMs: number): number {
+  const pollfd = Buffer.alloc(SIZE['struct pollfd']);
+  pollfd.writeInt32LE(fd, 0);
+  pollfd.writeInt16LE(events, OFFSET['struct pollfd'].events);
+  check(native.poll(pollfd, 1, timeoutMs), 'poll');
+  return pollfd.readInt16LE(OFFSET['struct pollfd'].revents);
+}
+
+export function socket(family: number, type: number, protocol = 0): number {
+  return check(native.socket(family, type | C.SOCK_CLOEXEC, protocol), 'socket');
+}
+
+export function bindSocket(fd: number, address: Uint8Array, what?: string): void {
+  check(native.bind(fd, address, address.length), 'bind', what);
+}
+
+/** connect(2). A non-blocking socket throws EINPROGRESS; then wait for it to become writable. */
+export function connect(fd: number, address: Uint8Array, what?: string): void {
+  check(native.connect(fd, address, address.length), 'connect', what);
+}
+
+/** setsockopt with raw bytes or an `int`. */
+export function setsockopt(fd: number, level: number, option: number, value: Uint8Array | number): void {
+  const bytes = typeof value === 'number' ? int32(value) : value;
+  check(native.setsockopt(fd, level, option, bytes, bytes.length), 'setsockopt', `${level}/${option}`);
+}
+
+/** getsockopt of an `int` option. */
+export function getsockoptInt(fd: number, level: number, option: number): number {
+  const value = Buffer.alloc(4);
+  check(native.getsockopt(fd, level, option, value, int32(4)), 'getsockopt', `${level}/${option}`);
+  return value.readInt32LE(0);
+}
+
+export function send(fd: number, buffer: Uint8Array, flags = 0): number {
+  return check(native.send(fd, buffer, buffer.length, flags | C.MSG_NOSIGNAL), 'send');
+}
+
+export function sendTo(fd: number, buffer: Uint8Array, address: Uint8Array, flags = 0): number {
+  return check(native.sendto(fd, buffer, buffer.length, flags, address, address.length), 'sendto');
+}
+
+/** recv(2). With MSG_TRUNC the result may be larger than the buffer. */
+export function recv(fd: number, buffer: Uint8Array, flags = 0): number {
+  return check(native.recv(fd, buffer, buffer.length, flags), 'recv');
+}
+
+export function shutdown(fd: number, how: number = C.SHUT_RDWR): void {
+  check(native.shutdown(fd, how), 'shutdown');
+}
+
+export function mount(
+  source: string,
+  target: string,
+  type: string | null,
+  flags: number,
+  data: string | null = null,
+): void {
+  check(native.mount(source, target, type, flags, data), 'mount', target);
+}
+
+export function umount(target: string, flags = 0): void {
+  check(native.umount2(target, flags), 'umount2', target);
+}
+
+/** Sets a clock; nanoseconds since its epoch. */
+export function clockSettime(clock: number, nanoseconds: bigint): void {
+  const timespec = Buffer.alloc(SIZE['struct timespec']);
+  timespec.writeBigInt64LE(nanoseconds / 1_000_000_000n, 0);
+  timespec.writeBigInt64LE(nanoseconds % 1_000_000_000n, 8);
+  check(native.clock_settime(clock, timespec), 'clock_settime');
+}
+
+/** Reads a clock; nanoseconds since its epoch. */
+export function clockGettime(clock: number): bigint {
+  const timespec = Buffer.alloc(SIZE['struct timespec']);
+  check(native.clock_gettime(clock, timespec), 'clock_gettime');
+  return timespec.readBigInt64LE(0) * 1_000_000_000n + timespec.readBigInt64LE(8);
+}
+
+/** reboot(2) with one of LINUX_REBOOT_CMD_*. No sync, no unmount; the call normally does not return. */
+export function reboot(command: number): void {
+  check(syscallReboot(C.SYS_reboot, C.LINUX_REBOOT_MAGIC1, C.LINUX_REBOOT_MAGIC2, command, 0), 'reboot');
+}
+
+/** kexec_file_load(2); pass -1 for descriptors that `flags` makes unused. */
+export function kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: string, flags: number): void {
+  const length = Buffer.byteLength(cmdline) + 1; // the terminating NUL counts
+  check(syscallKexec(C.SYS_kexec_file_load, kernelFd, initrdFd, length, cmdline, flags), 'kexec_file_load');
+}
+
+/** unshare(2) for the calling (main) thread only. */
+export function unshare(flags: number): void {
+  check(native.unshare(flags), 'unshare');
+}
+
+/**
+ * Waits, without blocking the event loop, until `fd` is readable or writable (or has failed: the next call tells).
+ * @throws SystemError ETIMEDOUT naming `what` after `timeoutMs`; the signal's reason when aborted.
+ */
+export function waitFd(
+  fd: number,
+  wanted: 'readable' | 'writable',
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly what: string },
+): Promise<void> {
+  const { timeoutMs, signal, what } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const handle = koffi.node.poll(fd, { [wanted]: true }, () => finish(resolve));
+    const timer = setTimeout(
+      () => finish(() => reject(new SystemError(what, constants.errno.ETIMEDOUT))),
+      timeoutMs,
+    );
+    const onAbort = () => finish(() => reject(signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    function finish(settle: () => void): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      handle.stop();
+      handle.close();
+      settle();
+    }
+  });
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value, 0);
+  return bytes;
+}

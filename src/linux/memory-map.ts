@@ -1,0 +1,113 @@
+// A computer's physical memory as the kernel describes it: usable page ranges, page count and e820 checksum.
+// Parsers are pure; read… functions take them from this computer and need root (/proc/iomem hides addresses else).
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { listNames, REAL_ROOT, readText, requireText } from '#linux/sysfs.ts';
+import { FormatError } from '#linux/system-error.ts';
+
+export const PAGE_BYTES = 4096;
+
+/** Page frame numbers `start` (included) to `end` (excluded). */
+export interface PageRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One top-level line of /proc/iomem; `end` included, bytes. */
+export interface MemoryRegion {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly name: string;
+}
+
+/** Entry of the firmware's table; `end` included, bytes. `type` as text from sysfs ("System RAM"). */
+export interface FirmwareRegion {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly type: string;
+}
+
+// e820_type_to_string() in arch/x86/kernel/e820.c; other types are printed "Unknown E820 type" and ambiguous
+const E820_TYPES: Readonly<Record<string, number>> = {
+  'System RAM': 1,
+  Reserved: 2,
+  'ACPI Tables': 3,
+  'ACPI Non-volatile Storage': 4,
+  'Unusable memory': 5,
+  'Persistent Memory': 7,
+  'Persistent Memory (legacy)': 12,
+  'Soft Reserved': 0xefff_ffff,
+};
+
+/** Top-level regions in order. @throws FormatError for bad lines, or when addresses are hidden (not root) */
+export function parseIomem(text: string): MemoryRegion[] {
+  const regions: MemoryRegion[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith(' ')) continue; // indented: part of the region above
+    const found = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)$/.exec(line);
+    if (found === null) throw new FormatError('/proc/iomem', `line ${JSON.stringify(line)}`);
+    regions.push({ start: BigInt(`0x${found[1]}`), end: BigInt(`0x${found[2]}`), name: found[3] ?? '' });
+  }
+  if (regions.length > 1 && regions.every(region => region.end === 0n)) {
+    throw new FormatError('/proc/iomem', 'addresses are hidden; this needs root');
+  }
+  return regions;
+}
+
+/** Whole pages inside "System RAM" regions only (not "System RAM (kmem)", not persistent memory), ascending. */
+export function systemRamPages(regions: readonly MemoryRegion[]): PageRange[] {
+  const page = BigInt(PAGE_BYTES);
+  return regions
+    .filter(region => region.name === 'System RAM')
+    .map(({ start, end }) => ({ start: Number((start + page - 1n) / page), end: Number((end + 1n) / page) }))
+    .filter(range => range.end > range.start)
+    .sort((a, b) => a.start - b.start);
+}
+
+/** Present pages of all zones: what the kernel's get_num_physpages() gives. @throws FormatError */
+export function parsePresentPages(zoneinfo: string): number {
+  const counts = [...zoneinfo.matchAll(/^\s+present\s+(\d+)$/gm)].map(match => Number(match[1]));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === 0) throw new FormatError('/proc/zoneinfo', 'no present pages');
+  return total;
+}
+
+/** compute_e820_crc32() of arch/x86/power/hibernate.c over e820_table_firmware. @throws FormatError */
+export function e820Checksum(regions: readonly FirmwareRegion[]): number {
+  const table = Buffer.alloc(4 + 20 * regions.length);
+  table.writeUInt32LE(regions.length, 0);
+  for (const [i, region] of regions.entries()) {
+    const type = E820_TYPES[region.type];
+    if (type === undefined)
+      throw new FormatError('firmware memory map', `unknown type ${JSON.stringify(region.type)}`);
+    if (region.end < region.start)
+      throw new FormatError('firmware memory map', `entry ${i} ends before it starts`);
+    table.writeBigUInt64LE(region.start, 4 + 20 * i);
+    table.writeBigUInt64LE(BigInt.asUintN(64, region.end - region.start + 1n), 12 + 20 * i);
+    table.writeUInt32LE(type, 20 + 20 * i);
+  }
+  return crc32(table);
+}
+
+export function readIomem(root = REAL_ROOT): MemoryRegion[] {
+  return parseIomem(requireText(root, 'proc/iomem'));
+}
+
+export function readPresentPages(root = REAL_ROOT): number {
+  return parsePresentPages(requireText(root, 'proc/zoneinfo'));
+}
+
+/** /sys/firmware/memmap in the order of the firmware's table. @throws FormatError when absent */
+export function readFirmwareMap(root = REAL_ROOT): FirmwareRegion[] {
+  const directory = join(root, 'sys/firmware/memmap');
+  const names = listNames(directory);
+  if (names.length === 0) throw new FormatError('firmware memory map', `nothing in ${directory}`);
+  return names.map(name => {
+    const field = (file: string) => readText(directory, name, file) ?? '';
+    const [start, end] = [field('start'), field('end')];
+    if (!/^0x[0-9a-f]+$/.test(start) || !/^0x[0-9a-f]+$/.test(end)) {
+      throw new FormatError('firmware memory map', `entry ${name}: ${start}-${end}`);
+    }
+    return { start: BigInt(start), end: BigInt(end), type: field('type') };
+  });
+}

@@ -1,0 +1,100 @@
+// Kernel modules: which modules a device's modalias needs, what is loaded, and loading by modprobe.
+// While user space is frozen modprobe fails: load everything another computer's hardware needs beforehand.
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { REAL_ROOT, readText } from '#linux/sysfs.ts';
+
+/** A line of modules.alias: shell pattern and module. `builtin` modules need no loading. */
+export interface ModuleAlias {
+  readonly pattern: string;
+  readonly module: string;
+  readonly builtin: boolean;
+}
+
+/** Lines "alias PATTERN MODULE" of modules.alias; other lines are skipped. */
+export function parseModulesAlias(text: string): ModuleAlias[] {
+  return [...text.matchAll(/^alias (\S+) (\S+)$/gm)].map(match => ({
+    pattern: match[1] ?? '',
+    module: moduleName(match[2] ?? ''),
+    builtin: false,
+  }));
+}
+
+/** "MODULE.alias=PATTERN" entries, NUL-separated, of modules.builtin.modinfo. */
+export function parseBuiltinModinfo(text: string): ModuleAlias[] {
+  return text.split('\0').flatMap(entry => {
+    const found = /^([^.=]+)\.alias=(.+)$/.exec(entry);
+    return found === null
+      ? []
+      : [{ pattern: found[2] ?? '', module: moduleName(found[1] ?? ''), builtin: true }];
+  });
+}
+
+/** Modules (loadable and built in) for one modalias, in table order without repeats. */
+export function modulesFor(modalias: string, table: readonly ModuleAlias[]): ModuleAlias[] {
+  const found = table.filter(alias => matchesPattern(modalias, alias.pattern));
+  return [...new Map(found.map(alias => [alias.module, alias])).values()];
+}
+
+/** fnmatch(3) without flags, as modprobe uses it: `*`, `?`, `[…]`. */
+function matchesPattern(modalias: string, pattern: string): boolean {
+  const literal = pattern.search(/[*?[]/);
+  if (literal < 0) return modalias === pattern;
+  if (!modalias.startsWith(pattern.slice(0, literal))) return false; // most of some 20 000 patterns end here
+  const expression = pattern.replaceAll(/\*+|\?|\[!?[^\]]+\]|[^*?]/g, part => {
+    if (part.startsWith('*')) return '.*';
+    if (part === '?') return '.';
+    if (part.length > 2) return part.replace('[!', '[^').replaceAll('\\', '\\\\');
+    return RegExp.escape(part);
+  });
+  return new RegExp(`^${expression}$`, 's').test(modalias);
+}
+
+/** The running kernel's alias table; empty when its modules are not installed. */
+export function readModuleAliases(root = REAL_ROOT, kernelRelease: string = release()): ModuleAlias[] {
+  const directory = join(root, 'lib/modules', kernelRelease);
+  return [
+    ...parseModulesAlias(readText(directory, 'modules.alias') ?? ''),
+    ...parseBuiltinModinfo(readText(directory, 'modules.builtin.modinfo') ?? ''),
+  ];
+}
+
+/** Names in /proc/modules, underscore form. */
+export function readLoadedModules(root = REAL_ROOT): Set<string> {
+  const text = readFileSync(join(root, 'proc/modules'), { encoding: 'utf8' });
+  return new Set(
+    text
+      .split('\n')
+      .flatMap(line => line.split(' ', 1))
+      .filter(name => name !== ''),
+  );
+}
+
+/** Module names as the kernel shows them: '-' becomes '_'. */
+export function moduleName(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+/**
+ * Loads modules (names or modaliases) with their dependencies by one `modprobe -a`.
+ * @param root where lib/modules lies, when not below /
+ * @throws Error of node:child_process with modprobe's words in `stderr`
+ */
+export async function loadModules(
+  names: readonly string[],
+  options: { readonly root?: string; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  if (names.length === 0) return;
+  const where = options.root === undefined ? [] : ['--dirname', options.root];
+  await promisify(execFile)('modprobe', [...where, '--all', '--', ...names], {
+    ...(options.signal && { signal: options.signal }),
+  });
+}
+
+/** Loads one module with parameters, e.g. ('vfb', ['vfb_enable=1']). Already loaded: no change, no error. */
+export async function loadModule(name: string, parameters: readonly string[] = []): Promise<void> {
+  await promisify(execFile)('modprobe', ['--', name, ...parameters]);
+}

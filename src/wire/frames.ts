@@ -1,0 +1,120 @@
+// The one table of binary messages: bulk frames between two frozen helpers, messages between the agent and its
+// helper, plan operations, job fields and the claim datagram. The C header of the helper is generated from it.
+// Little-endian throughout; 0 is never a valid number; lengths are capped before anything is allocated.
+
+export const frameMagic = 0x4459; // "YD"
+export const wireVersion = 1;
+export const frameHeaderBytes = 16; // u16 magic, u8 version, u8 type, u32 payload length, u64 argument
+
+/** Stream pages in one `pages` frame; also the number of bits in its bitmap. */
+export const pagesPerFrame = 256;
+export const pageBytes = 4096;
+export const pagesPrologueBytes = 8 + pagesPerFrame / 8; // u32 count, u32 zero, bitmap of pages that carry data
+export const maxPayloadBytes = pagesPrologueBytes + pagesPerFrame * pageBytes;
+export const maxJobBytes = 1 << 20;
+export const maxTextBytes = 400;
+export const tokenBytes = 32;
+
+/** Frame types. `arg` says what the u64 of the header holds. */
+export const frameTypes = {
+  // source helper → target helper
+  begin: { number: 1, arg: 'epoch', payload: 'token[32]' },
+  pages: { number: 2, arg: 'index of the first stream page', payload: 'count, bitmap, data of the set pages' },
+  end: { number: 3, arg: 'number of stream pages', payload: '' },
+  go: { number: 4, arg: 'epoch', payload: '' },
+  abort: { number: 5, arg: '', payload: 'text' },
+  // target helper → source helper
+  ready: { number: 6, arg: 'microseconds spent writing pages', payload: '' },
+  failed: { number: 7, arg: 'reason', payload: 'text' },
+  cancel: { number: 8, arg: '', payload: '' },
+  // agent → helper
+  jobSource: { number: 20, arg: '', payload: 'job fields' },
+  jobTarget: { number: 21, arg: '', payload: 'job fields' },
+  release: { number: 22, arg: '', payload: '' },
+  // helper → agent (also to the ghost)
+  progress: { number: 30, arg: 'bytes on the wire so far', payload: 'u64 pages done, u64 pages in all' },
+  result: { number: 31, arg: 'outcome', payload: 'see helper-report.ts' },
+  granted: { number: 32, arg: 'epoch', payload: '' },
+} as const;
+
+/** Operations of a plan: what the helper does while nobody else runs. */
+export const planOps = {
+  writeFile: { number: 1, payload: 'path NUL data' },
+  ioctl: { number: 2, payload: 'u64 request, path NUL, buffer (in and out)' },
+  netlink: { number: 3, payload: 'u32 protocol, one message (the helper sets seq and NLM_F_ACK)' },
+  waitPath: { number: 4, payload: 'u32 milliseconds, path NUL' },
+  sendPacket: { number: 5, payload: 'u32 interface index, Ethernet frame' },
+} as const;
+/** Flag of an operation: go on when it fails. */
+export const planFlagMayFail = 1;
+
+/** Fields of a job: u16 tag, u16 zero, u32 length, bytes. */
+export const jobFields = {
+  epoch: 1,
+  claimAddress: 2, // A's machine address, IPv4, network order
+  claimPort: 3, // u32
+  copyInterface: 4, // name of the interface the copy claims through
+  copyAddress: 5, // B's machine address, IPv4, network order
+  ghostArgv: 6, // NUL separated
+  timeoutsMs: 7, // u32 × 4: stall, ready, claim, claim repeat
+  faults: 8, // text
+  planLeave: 10,
+  planServe: 11,
+  planReturn: 12,
+  planHandover: 13,
+  planArrive: 14,
+  planAdopt: 15,
+  planUndoHandover: 16,
+  ramRanges: 20, // u64 pairs: first page frame, last + 1
+  e820Checksum: 21, // u32
+  physicalPages: 22, // u64
+  token: 23,
+  mailboxSeed: 24,
+} as const;
+
+/** What a helper says at the end of a job. */
+export const outcomes = { returned: 1, arrived: 2, discarded: 3, badJob: 4 } as const;
+
+/** Why a job ended as it did; the agent turns it into a sentence. */
+export const reasons = {
+  none: 0,
+  freeze: 1,
+  leave: 2,
+  image: 3,
+  serve: 4,
+  linkLost: 5,
+  stalled: 6,
+  cancelled: 7,
+  refusedByTarget: 8,
+  claimTimeout: 9,
+  protocol: 10,
+  frameOutsideRam: 11,
+  noMemory: 12,
+  badImage: 13,
+  restore: 14,
+  aborted: 15,
+  handover: 16,
+  openSnapshot: 17,
+  readyTimeout: 18,
+  arrive: 19,
+  ghost: 20,
+  adopt: 21,
+} as const;
+
+/** Steps the helper times, in the order of a migration. Microseconds of CLOCK_MONOTONIC. */
+export const timedSteps = [
+  'freeze', 'leave', 'image', 'serve', 'send', 'ready', 'handover', 'restore', 'arrive', 'claim', 'adopt', 'thaw',
+] as const;
+export type TimedStep = (typeof timedSteps)[number];
+
+/** The claim datagram: same layout both ways. */
+export const claim = {
+  magic: 0x4d4c4359, // "YCLM"
+  bytes: 128,
+  kinds: { claim: 1, grant: 2, refuse: 3 },
+  offsets: { magic: 0, version: 4, kind: 6, epoch: 8, sequence: 16, realtimeNs: 24, token: 32, timesUs: 64 },
+} as const;
+
+export type FrameName = keyof typeof frameTypes;
+export type PlanOpName = keyof typeof planOps;
+export type ReasonName = keyof typeof reasons;

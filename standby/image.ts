@@ -1,0 +1,37 @@
+// The standby image: a kernel and an initramfs with the agent image behind it, for a cold boot (disk, USB, PXE).
+import { cpSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAgentImage } from '../packaging/agent-image.ts';
+import { cachePath, once } from '../packaging/cache.ts';
+import { run } from '../packaging/command.ts';
+import { debianKernel } from '../packaging/kernel.ts';
+import { buildStandbyInitrd, packCpio } from './initrd.ts';
+
+export interface StandbyImage {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** Bytes of each part, for the size report. */
+  readonly sizes: Readonly<Record<'kernel' | 'initramfs' | 'agent image', number>>;
+}
+
+/** Builds the standby image once for these sources. */
+export function buildStandbyImage(): StandbyImage {
+  const kernel = debianKernel();
+  const small = buildStandbyInitrd(kernel);
+  const agent = buildAgentImage();
+  const key = agent.split('/').at(-2) ?? '';
+  const initrd = once(cachePath('agent', key, 'standby-initrd.img'), temporary => {
+    const folder = `${temporary}.stage`;
+    try {
+      mkdirSync(folder, { recursive: true });
+      cpSync(agent, join(folder, 'agent.erofs'));
+      packCpio(folder, `${temporary}.cpio`);
+      // Uncompressed first: the kernel unpacks archives one behind the other, each starting at a multiple of four.
+      run(['sh', '-c', `cat "$1" "$2" > "$3" && rm "$1"`, 'sh', `${temporary}.cpio`, small, temporary]);
+    } finally {
+      run(['rm', '-rf', folder]);
+    }
+  });
+  const size = (path: string): number => statSync(path).size;
+  return { kernel: kernel.vmlinuz, initrd, sizes: { kernel: size(kernel.vmlinuz), initramfs: size(small), 'agent image': size(agent) } };
+}
