@@ -14,7 +14,13 @@ function isDebianSuite(suite: string, release: string): boolean {
 export function debianStanzas(text: string, release: string): string[] {
   return text
     .split(/\n\s*\n/)
-    .map(stanza => stanza.split('\n').filter(line => !line.startsWith('#')).join('\n').trim())
+    .map(stanza =>
+      stanza
+        .split('\n')
+        .filter(line => !line.startsWith('#'))
+        .join('\n')
+        .trim(),
+    )
     .filter(stanza => {
       const suites = /^Suites:\s*(.+)$/m.exec(stanza)?.[1]?.trim().split(/\s+/) ?? [];
       const off = /^Enabled:\s*no\b/im.test(stanza);
@@ -37,7 +43,12 @@ export function debianLines(text: string, release: string): string[] {
 export function readAptSources(release: string, aptDir = '/etc/apt'): { deb822: string; lines: string } {
   const parts = join(aptDir, 'sources.list.d');
   const files = [join(aptDir, 'sources.list')];
-  if (existsSync(parts)) files.push(...readdirSync(parts).sort().map(name => join(parts, name)));
+  if (existsSync(parts))
+    files.push(
+      ...readdirSync(parts)
+        .sort()
+        .map(name => join(parts, name)),
+    );
   const stanzas: string[] = [];
   const lines: string[] = [];
   for (const file of files) {

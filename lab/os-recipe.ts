@@ -6,21 +6,50 @@ export const release = 'bookworm';
 
 /** Packages of the OS beside Debian's minimal set. */
 export const basePackages: readonly string[] = [
-  'systemd', 'systemd-sysv', 'udev', 'dbus', 'linux-image-amd64', 'initramfs-tools', 'dmsetup', 'iproute2',
-  'procps', 'kmod', 'e2fsprogs', 'nano', 'busybox-static', 'zstd', 'iputils-ping', 'netcat-openbsd',
+  'systemd',
+  'systemd-sysv',
+  'udev',
+  'dbus',
+  'linux-image-amd64',
+  'initramfs-tools',
+  'dmsetup',
+  'iproute2',
+  'procps',
+  'kmod',
+  'e2fsprogs',
+  'nano',
+  'busybox-static',
+  'zstd',
+  'iputils-ping',
+  'netcat-openbsd',
 ];
 
 /** dpkg leaves these out: documentation is most of a small Debian's files. */
 export const leftOut: readonly string[] = [
-  '/usr/share/man/*', '/usr/share/doc/*', '/usr/share/info/*', '/usr/share/locale/*', '/usr/share/lintian/*',
+  '/usr/share/man/*',
+  '/usr/share/doc/*',
+  '/usr/share/info/*',
+  '/usr/share/locale/*',
+  '/usr/share/lintian/*',
 ];
 
 /** Units that make noise (timers, clock steps, first-boot work) and are switched off. */
 export const maskedUnits: readonly string[] = [
-  'apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer', 'e2scrub_all.timer',
-  'e2scrub_reap.service', 'fstrim.timer', 'systemd-timesyncd.service', 'man-db.timer', 'logrotate.timer',
-  'systemd-networkd-wait-online.service', 'systemd-firstboot.service', 'systemd-boot-update.service',
-  'getty@tty2.service', 'serial-getty@ttyS0.service', 'serial-getty@ttyS1.service',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'e2scrub_reap.service',
+  'fstrim.timer',
+  'systemd-timesyncd.service',
+  'man-db.timer',
+  'logrotate.timer',
+  'systemd-networkd-wait-online.service',
+  'systemd-firstboot.service',
+  'systemd-boot-update.service',
+  'getty@tty2.service',
+  'serial-getty@ttyS0.service',
+  'serial-getty@ttyS1.service',
 ];
 
 /** Identity of the OS: it moves with the OS, whatever computer it is on. */
@@ -39,7 +68,10 @@ export interface KnownComputer {
 }
 
 /** Text of /etc/yadokari/config.toml for an OS that starts on `home` and may go to `others`. */
-export function configToml(home: KnownComputer & { prefixLength: number }, others: readonly KnownComputer[]): string {
+export function configToml(
+  home: KnownComputer & { prefixLength: number },
+  others: readonly KnownComputer[],
+): string {
   const known = others.map(c => `\n[[computers]]\nname = "${c.name}"\naddress = "${c.address}"\n`).join('');
   return (
     `[computer]\nname = "${home.name}"\naddress = "${home.address}/${home.prefixLength}"\n\n` +
@@ -62,12 +94,24 @@ export function osFiles(rootDevice: string, consoleLoop: string): OsFile[] {
     { path: '/etc/hosts', text: `127.0.0.1 localhost\n127.0.1.1 ${os.id}\n` },
     { path: '/etc/machine-id', text: `${os.machineId}\n`, mode: 0o444 },
     { path: '/etc/fstab', text: `${rootDevice} / ext4 defaults 0 1\n` },
-    { path: '/etc/issue', text: 'Debian GNU/Linux 12 \\n \\l\n\nThis OS can move: log in as root, then "yado migrate b".\n\n' },
+    {
+      path: '/etc/issue',
+      text: 'Debian GNU/Linux 12 \\n \\l\n\nThis OS can move: log in as root, then "yado migrate b".\n\n',
+    },
     // Dumps by SysRq are for looking into a computer that hangs; Debian's default allows only some keys.
     { path: '/etc/sysctl.d/90-lab.conf', text: 'kernel.sysrq = 1\n' },
-    { path: '/etc/systemd/journald.conf.d/lab.conf', text: '[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n' },
-    network('10-os0.netdev', `[NetDev]\nName=os0\nKind=bridge\nMACAddress=${os.mac}\n\n[Bridge]\nSTP=no\nForwardDelaySec=0\n`),
-    network('20-nic.network', '[Match]\nType=ether\nKind=!*\nName=en* eth*\n\n[Network]\nBridge=os0\nLinkLocalAddressing=no\n'),
+    {
+      path: '/etc/systemd/journald.conf.d/lab.conf',
+      text: '[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n',
+    },
+    network(
+      '10-os0.netdev',
+      `[NetDev]\nName=os0\nKind=bridge\nMACAddress=${os.mac}\n\n[Bridge]\nSTP=no\nForwardDelaySec=0\n`,
+    ),
+    network(
+      '20-nic.network',
+      '[Match]\nType=ether\nKind=!*\nName=en* eth*\n\n[Network]\nBridge=os0\nLinkLocalAddressing=no\n',
+    ),
     network(
       '30-os0.network',
       `[Match]\nName=os0\n\n[Network]\nDHCP=no\nAddress=${os.address}/${os.prefixLength}\n` +

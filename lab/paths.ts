@@ -9,15 +9,15 @@ export const repositoryDir: string = join(import.meta.dirname, '..');
 
 /** Cache of OS images and compiled workload programs. */
 export function cacheDir(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'yadokari', 'lab');
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'yadokari', 'lab');
 }
 
 /** The id of the lab a command speaks to: `YADO_LAB` or "default". */
 export function labId(): string {
-  return process.env['YADO_LAB'] || 'default';
+  return process.env.YADO_LAB || 'default';
 }
 
 /** The state directory of one lab: sockets, serial logs, disks of the running computers. */
 export function stateDir(id: string): string {
-  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'yadokari', 'lab', id);
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'yadokari', 'lab', id);
 }

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LabError } from './lab-error.ts';
 
-const scale = Number(process.env['YADO_TIME_SCALE'] ?? '1') || 1;
+const scale = Number(process.env.YADO_TIME_SCALE ?? '1') || 1;
 
 /** A time-out in ms, tuned for software emulation on two cores, times `YADO_TIME_SCALE`. */
 export function scaled(timeoutMs: number): number {

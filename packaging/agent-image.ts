@@ -54,7 +54,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
 
 /** Everything that decides what the image holds. */
 function recipeHash(): string {
-  const paths = ['src', 'native/frozen', 'standby', 'packaging', 'package.json', 'package-lock.json'].map(name => join(projectRoot, name));
+  const paths = ['src', 'native/frozen', 'standby/init', 'standby/modules.ts', 'standby/initrd.ts', 'packaging/agent-image.ts', 'packaging/files', 'package.json', 'package-lock.json'].map(name => join(projectRoot, name));
   return hashOf(paths, tools.map(tool => hashOf([tool])).join());
 }
 

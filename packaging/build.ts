@@ -1,9 +1,11 @@
 // `npm run build`: makes the Debian package and the standby image and says where they are and how big.
 import { buildStandbyImage } from '../standby/image.ts';
+import { buildAgentImage } from './agent-image.ts';
 import { buildDeb } from './deb.ts';
 
-const deb = buildDeb();
-const standby = buildStandbyImage();
+const image = buildAgentImage();
+const deb = buildDeb(image);
+const standby = buildStandbyImage(image);
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 console.log(`package          ${deb}`);
 console.log(`standby kernel   ${standby.kernel}`);

@@ -1,7 +1,6 @@
 // The Debian package of the OS side: agent image, service, command line, initramfs hook. Made by dpkg-deb.
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildAgentImage } from './agent-image.ts';
 import { cachePath, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 
@@ -27,10 +26,9 @@ set -e
 if [ "$1" = remove ]; then systemctl disable yadod.service || true; fi
 `;
 
-/** Builds the package once for these sources. Returns its path. */
-export function buildDeb(): string {
+/** Builds the package around an agent image, once. Returns its path. */
+export function buildDeb(image: string): string {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  const image = buildAgentImage();
   return once(cachePath('agent', dirname(image).split('/').pop() ?? '', `yadokari_${version}_amd64.deb`), temporary => {
     const folder = `${temporary}.stage`;
     const put = (to: string, mode: number, write: (path: string) => void): void => {

@@ -19,7 +19,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 /** Folders without I/O, clock and randomness: no Node module, and none of these words. */
 const pureFolders = ['src/core', 'src/wire'];
-const impureWords = /\b(process\.|Date\.now|new Date\(\)|Math\.random|performance\.|setTimeout|setInterval|fetch\()/;
+const impureWords =
+  /\b(process\.|Date\.now|new Date\(\)|Math\.random|performance\.|setTimeout|setInterval|fetch\()/;
 /** npm packages by the only file or folder that may import them. */
 const onlyIn: Readonly<Record<string, string>> = { koffi: 'src/linux/ffi.ts', commander: 'src/cli' };
 
@@ -49,7 +50,7 @@ function problemsOf(file: string): string[] {
     if (!name) continue;
     const isType = match[1] !== undefined;
     const target = resolveImport(file, name);
-    if (target) {
+    if (target && !target.endsWith('.json')) {
       const targetFolder = folderOf(target);
       const allowed = targetFolder === folder || (targetFolder && arrows[folder]?.includes(targetFolder));
       if (!allowed) problems.push(`${file} must not import ${target}`);

@@ -1,7 +1,6 @@
 // The standby image: a kernel and an initramfs with the agent image behind it, for a cold boot (disk, USB, PXE).
 import { cpSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildAgentImage } from '../packaging/agent-image.ts';
 import { cachePath, once } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import { debianKernel } from '../packaging/kernel.ts';
@@ -14,11 +13,10 @@ export interface StandbyImage {
   readonly sizes: Readonly<Record<'kernel' | 'initramfs' | 'agent image', number>>;
 }
 
-/** Builds the standby image once for these sources. */
-export function buildStandbyImage(): StandbyImage {
+/** Builds the standby image around an agent image, once. Both must hold the same one: preflight compares them. */
+export function buildStandbyImage(agent: string): StandbyImage {
   const kernel = debianKernel();
   const small = buildStandbyInitrd(kernel);
-  const agent = buildAgentImage();
   const key = agent.split('/').at(-2) ?? '';
   const initrd = once(cachePath('agent', key, 'standby-initrd.img'), temporary => {
     const folder = `${temporary}.stage`;

@@ -37,7 +37,7 @@ export function packCpio(folder: string, out: string): void {
 
 /** Builds the small initramfs once for this kernel. Returns its path. */
 export function buildStandbyInitrd(kernel: Kernel): string {
-  const recipe = ['standby/init', 'standby/modules.ts', 'packaging/files/enter'].map(name => join(projectRoot, name));
+  const recipe = ['standby/init', 'standby/modules.ts', 'packaging/files/enter', 'packaging/files/yado'].map(name => join(projectRoot, name));
   const key = hashOf([...recipe, '/bin/busybox'], kernel.root).slice(0, 16);
   return once(cachePath('standby', key, 'initrd.img'), temporary => {
     const folder = `${temporary}.stage`;
@@ -46,7 +46,9 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       cpSync('/bin/busybox', join(folder, 'bin/busybox'));
       cpSync(join(projectRoot, 'standby/init'), join(folder, 'init'));
       cpSync(join(projectRoot, 'packaging/files/enter'), join(folder, 'bin/enter'));
+      cpSync(join(projectRoot, 'packaging/files/yado'), join(folder, 'bin/yado'));
       chmodSync(join(folder, 'init'), 0o755);
+      chmodSync(join(folder, 'bin/yado'), 0o755);
       chmodSync(join(folder, 'bin/enter'), 0o755);
       const from = join(kernel.root, 'lib/modules', kernel.release);
       const to = join(folder, 'lib/modules', kernel.release);

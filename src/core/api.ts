@@ -3,14 +3,15 @@
 
 import * as v from 'valibot';
 import { RoleSchema } from './capabilities.ts';
-import { DeviceLocationTableSchema } from './device-location-table.ts';
-import { DeviceStatusTableSchema } from './device-status-table.ts';
-import { ErrorBodySchema, HistoryEntrySchema, HistorySchema } from './history.ts';
+import { ErrorBodySchema, HistoryEntrySchema } from './history.ts';
 import { ProgressSchema } from './progress.ts';
 
 export const defaultSocketPath = '/run/yado/api.sock';
 
-/** Every call of the API. `GET events` answers with server-sent events, see `EventSchemas`. */
+/**
+ * Every call of the API. `devices` answers a DeviceStatusTable, `where` a DeviceLocationTable, `history` a History,
+ * `events` server-sent events (see `eventSchemas`), the others what is defined below.
+ */
 export const apiPaths = {
   status: 'GET /v1/status',
   devices: 'GET /v1/devices',
@@ -72,14 +73,8 @@ export const EmptySchema = v.object({});
 export const ErrorAnswerSchema = v.object({ error: ErrorBodySchema });
 
 /** Server-sent events by name; `data` is JSON. A stream may begin with the progress of a move under way. */
-export const EventSchemas = {
+export const eventSchemas = {
   progress: ProgressSchema,
   done: HistoryEntrySchema,
   failed: ErrorAnswerSchema,
 } as const;
-
-export {
-  DeviceLocationTableSchema as WhereSchema,
-  DeviceStatusTableSchema as DevicesSchema,
-  HistorySchema,
-};

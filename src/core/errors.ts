@@ -45,7 +45,11 @@ export const errorTable = {
     what: 'The OS already runs on {computer}.',
     hint: 'yado computers',
   },
-  nothingToCancel: { family: 'usage', what: 'No migration is under way on {computer}.', hint: 'yado history' },
+  nothingToCancel: {
+    family: 'usage',
+    what: 'No migration is under way on {computer}.',
+    hint: 'yado history',
+  },
   unknownRisk: {
     family: 'usage',
     what: 'There is no risk named {risk} to accept.',
@@ -61,6 +65,11 @@ export const errorTable = {
     family: 'unreachable',
     what: 'The agent of this computer does not answer at {socket}.',
     hint: 'systemctl status yadod',
+  },
+  notAllowed: {
+    family: 'usage',
+    what: 'You may not talk to the agent at {socket}.',
+    hint: 'run the command as root (sudo)',
   },
   unreachable: {
     family: 'unreachable',
@@ -266,6 +275,11 @@ export function yadoError<Code extends ErrorCode>(
 ): YadoError {
   const entry = errorTable[code];
   return new YadoError(code, fill(entry.what, params), fill(entry.hint, params), cause);
+}
+
+/** An error that came as `{code, message, hint}` from an agent; an unknown code counts as `internal`. */
+export function errorFromBody(body: { code: string; message: string; hint: string }): YadoError {
+  return new YadoError(isErrorCode(body.code) ? body.code : 'internal', body.message, body.hint);
 }
 
 export function isErrorCode(text: string): text is ErrorCode {

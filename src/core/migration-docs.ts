@@ -20,7 +20,7 @@ interface PlainRow {
 }
 
 function diagram(role: Role): string[] {
-  const { start, states } = machines[role];
+  const { start } = machines[role];
   const rows: readonly PlainRow[] = machines[role].rows;
   const arrows = new Map<string, string[]>();
   for (const row of rows.filter(each => each.to !== 'same')) {
@@ -32,7 +32,6 @@ function diagram(role: Role): string[] {
   return [
     '```mermaid',
     'stateDiagram-v2',
-    ...states.map(state => `    state "${state}" as ${state}`),
     `    [*] --> ${start}`,
     ...[...arrows].map(([arrow, events]) => `    ${arrow} : ${events.join(', ')}`),
     '```',

@@ -76,6 +76,7 @@ export const sourceRows: readonly Row<SourceState, SourceEvent, SourceEffect>[] 
   { from: ['serving'], on: ['ok'], to: 'sending', effects: ['sendImage'], why: 'A has its devices back as raw ones' },
   { from: ['sending'], on: ['ok'], to: 'awaitingReady', effects: [], why: 'the last frame is out' },
   { from: ['awaitingReady'], on: ['ready'], to: 'awaitingClaim', effects: ['sendGo'], why: 'B holds the whole image and has frozen itself' },
+  { from: ['awaitingReady'], on: ['ok'], to: 'same', effects: [], why: 'nothing was asked' },
   { from: beforeGo, on: ['failed', 'refused', 'cancel', 'linkLost', 'timeout'], to: 'returning', effects: ['rollBack'], why: 'before the grant A may go back for any reason' },
   { from: ['freezing', 'leaving', 'imaging', 'serving', 'sending'], on: ['ready'], to: 'returning', effects: ['rollBack'], why: 'READY before the last frame: B does not keep to the protocol' },
   { from: beforeGo, on: ['claim'], to: 'returning', effects: ['refuse', 'rollBack'], why: 'a claim before GO: REFUSED is final, so this move is over' },

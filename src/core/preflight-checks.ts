@@ -31,6 +31,28 @@ const roomBytes = 32 * 1024 * 1024;
 /** ACPI tables of other cards move the edge of RAM by a few pages; more than this is another memory map. */
 const edgePages = 256;
 
+/**
+ * Names in /proc/cpuinfo that the kernel makes up (arch/x86 cpufeatures.h, words 3, 7 and 8) or that depend on how many
+ * CPUs it started: they say nothing about the hardware.
+ */
+const kernelFlags: ReadonlySet<string> = new Set([
+  ...[
+    'ht',
+    'pti',
+    'ibrs',
+    'ibpb',
+    'stibp',
+    'ssbd',
+    'ibrs_enhanced',
+    'cpuid',
+    'rep_good',
+    'nopl',
+    'xtopology',
+  ],
+  ...['tsc_known_freq', 'tsc_reliable', 'extd_apicid', 'cpuid_fault'],
+  ...['tpr_shadow', 'flexpriority', 'vnmi', 'ept', 'ept_ad', 'vpid'],
+]);
+
 const finding = (text: string, hint: string): Finding => ({ text, hint });
 
 function framesOutside(a: Capabilities, b: Capabilities): number {
@@ -175,7 +197,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
     title: 'the target has every CPU feature of the source',
     compare: (a, b) => {
       const has = new Set(b.cpu.flags);
-      const missing = a.cpu.flags.filter(flag => !has.has(flag));
+      const missing = a.cpu.flags.filter(flag => !has.has(flag) && !kernelFlags.has(flag));
       if (missing.length === 0) return null;
       const names = `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? `, and ${missing.length - 8} more` : ''}`;
       return finding(

@@ -1,4 +1,6 @@
 // What preflight compares about the processors, from /proc/cpuinfo. Pure parser.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { REAL_ROOT, requireText } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
@@ -13,7 +15,7 @@ export interface CpuInfo {
   readonly count: number;
   readonly apicIds: readonly number[];
   readonly flags: readonly string[];
-  /** The processor can do five-level paging; readPagingLevels tells whether it is in use. */
+  /** Five-level paging is in use: the kernel clears the flag otherwise (early_identify_cpu). */
   readonly la57: boolean;
 }
 
@@ -53,4 +55,37 @@ export function parseCpuinfo(text: string): CpuInfo {
 
 export function readCpuinfo(root = REAL_ROOT): CpuInfo {
   return parseCpuinfo(requireText(root, 'proc/cpuinfo'));
+}
+
+/**
+ * CPUs the hardware has, also those this kernel did not start: enabled local APICs in the MADT (ACPI 6.5, 5.2.12).
+ * @throws FormatError
+ */
+export function countMadtProcessors(table: Uint8Array): number {
+  const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  if (bytes.toString('latin1', 0, 4) !== 'APIC') throw new FormatError('ACPI MADT', 'wrong signature');
+  let count = 0;
+  for (let at = 44; at + 2 <= bytes.length; ) {
+    const type = bytes.readUInt8(at);
+    const length = bytes.readUInt8(at + 1);
+    if (length < 2 || at + length > bytes.length)
+      throw new FormatError('ACPI MADT', `entry of ${length} bytes`);
+    // Flags bit 0 = enabled: type 0 local APIC (flags at 4), type 9 local x2APIC (flags at 8)
+    if (type === 0 && length >= 8 && (bytes.readUInt32LE(at + 4) & 1) === 1) count++;
+    if (type === 9 && length >= 16 && (bytes.readUInt32LE(at + 8) & 1) === 1) count++;
+    at += length;
+  }
+  return count;
+}
+
+/** countMadtProcessors of this computer; the online count where ACPI tables are not readable. */
+export function readHardwareCpuCount(root = REAL_ROOT): number {
+  try {
+    return (
+      countMadtProcessors(readFileSync(join(root, 'sys/firmware/acpi/tables/APIC'))) ||
+      readCpuinfo(root).count
+    );
+  } catch {
+    return readCpuinfo(root).count;
+  }
 }

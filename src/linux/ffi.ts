@@ -19,21 +19,23 @@ function bind(signature: string): Call {
 const native = {
   open: bind('int open(const char *path, int flags, uint mode)'),
   close: bind('int close(int fd)'),
-  read: bind('ssize_t read(int fd, void *buffer, size_t length)'),
-  write: bind('ssize_t write(int fd, const void *buffer, size_t length)'),
+  read: bind('long read(int fd, void *buffer, size_t length)'),
+  write: bind('long write(int fd, const void *buffer, size_t length)'),
   ioctl: bind('int ioctl(int fd, ulong request, void *argument)'),
   fcntl: bind('int fcntl(int fd, int command, long argument)'),
   poll: bind('int poll(void *fds, ulong count, int timeoutMs)'),
   socket: bind('int socket(int family, int type, int protocol)'),
+  socketpair: bind('int socketpair(int family, int type, int protocol, void *fds)'),
   bind: bind('int bind(int fd, const void *address, uint length)'),
+  listen: bind('int listen(int fd, int backlog)'),
   connect: bind('int connect(int fd, const void *address, uint length)'),
   setsockopt: bind('int setsockopt(int fd, int level, int option, const void *value, uint length)'),
   getsockopt: bind('int getsockopt(int fd, int level, int option, void *value, void *length)'),
-  send: bind('ssize_t send(int fd, const void *buffer, size_t length, int flags)'),
+  send: bind('long send(int fd, const void *buffer, size_t length, int flags)'),
   sendto: bind(
-    'ssize_t sendto(int fd, const void *b, size_t length, int flags, const void *addr, uint addrLength)',
+    'long sendto(int fd, const void *b, size_t length, int flags, const void *addr, uint addrLength)',
   ),
-  recv: bind('ssize_t recv(int fd, void *buffer, size_t length, int flags)'),
+  recv: bind('long recv(int fd, void *buffer, size_t length, int flags)'),
   shutdown: bind('int shutdown(int fd, int how)'),
   mount: bind(
     'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
@@ -98,8 +100,20 @@ export function socket(family: number, type: number, protocol = 0): number {
   return check(native.socket(family, type | C.SOCK_CLOEXEC, protocol), 'socket');
 }
 
+/** A connected pair of Unix stream sockets. */
+export function socketPair(): [number, number] {
+  const fds = Buffer.alloc(8);
+  check(native.socketpair(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_CLOEXEC, 0, fds), 'socketpair');
+  return [fds.readInt32LE(0), fds.readInt32LE(4)];
+}
+
 export function bindSocket(fd: number, address: Uint8Array, what?: string): void {
   check(native.bind(fd, address, address.length), 'bind', what);
+}
+
+/** listen(2) with a queue of `backlog` connections. */
+export function listen(fd: number, backlog: number): void {
+  check(native.listen(fd, backlog), 'listen');
 }
 
 /** connect(2). A non-blocking socket throws EINPROGRESS; then wait for it to become writable. */

@@ -2,16 +2,11 @@
 // Parsers are pure; read… functions take them from this computer and need root (/proc/iomem hides addresses else).
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { RamRange } from '#core/capabilities.ts';
 import { listNames, REAL_ROOT, readText, requireText } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
 export const PAGE_BYTES = 4096;
-
-/** Page frame numbers `start` (included) to `end` (excluded). */
-export interface PageRange {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** One top-level line of /proc/iomem; `end` included, bytes. */
 export interface MemoryRegion {
@@ -55,13 +50,16 @@ export function parseIomem(text: string): MemoryRegion[] {
 }
 
 /** Whole pages inside "System RAM" regions only (not "System RAM (kmem)", not persistent memory), ascending. */
-export function systemRamPages(regions: readonly MemoryRegion[]): PageRange[] {
+export function systemRamPages(regions: readonly MemoryRegion[]): RamRange[] {
   const page = BigInt(PAGE_BYTES);
   return regions
     .filter(region => region.name === 'System RAM')
-    .map(({ start, end }) => ({ start: Number((start + page - 1n) / page), end: Number((end + 1n) / page) }))
-    .filter(range => range.end > range.start)
-    .sort((a, b) => a.start - b.start);
+    .map(({ start, end }) => ({
+      startPfn: Number((start + page - 1n) / page),
+      endPfn: Number((end + 1n) / page),
+    }))
+    .filter(range => range.endPfn > range.startPfn)
+    .sort((a, b) => a.startPfn - b.startPfn);
 }
 
 /** Present pages of all zones: what the kernel's get_num_physpages() gives. @throws FormatError */

@@ -1,8 +1,9 @@
 // The stream of /dev/snapshot: header page and lists of page frame numbers (kernel/power/power.h, snapshot.c;
 // on x86-64 arch/x86/power/hibernate.c lays its record over the start of the header). Pure.
 // Bytes may come from another computer: everything is checked before it is believed.
+import type { RamRange } from '#core/capabilities.ts';
 import { C, OFFSET } from '#linux/abi.ts';
-import { PAGE_BYTES, type PageRange } from '#linux/memory-map.ts';
+import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { FormatError } from '#linux/system-error.ts';
 
 /** Of struct restore_data_record: offset and value of its magic number, offset of the e820 checksum. */
@@ -132,13 +133,13 @@ export function encodeMetadata(pages: readonly ImagePage[]): Uint8Array {
 /** The first page frame outside `ranges` (ascending), or undefined when all may be written. */
 export function firstPageOutside(
   pages: readonly ImagePage[],
-  ranges: readonly PageRange[],
+  ranges: readonly RamRange[],
 ): number | undefined {
   let at = 0;
   for (const { pageFrame } of pages) {
-    while (at < ranges.length && pageFrame >= (ranges[at]?.end ?? 0)) at++;
+    while (at < ranges.length && pageFrame >= (ranges[at]?.endPfn ?? 0)) at++;
     const range = ranges[at];
-    if (range === undefined || pageFrame < range.start) return pageFrame;
+    if (range === undefined || pageFrame < range.startPfn) return pageFrame;
   }
   return undefined;
 }

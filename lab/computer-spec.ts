@@ -1,0 +1,54 @@
+// What an emulated computer is made of: plain data, a few lines a computer.
+// Cards stand at fixed PCI slots (display 2, network 5, disk 6) so that equal cards are equally placed.
+
+/** What a computer boots into: the OS from its disk, or the standby image that waits for an OS. */
+export type Role = 'os' | 'standby';
+
+/** One computer's hardware and its place in the lab's network. */
+export interface ComputerSpec {
+  /** Lower-case letters and digits; also the name the product knows it by. */
+  readonly name: string;
+  /** What it boots into unless told otherwise. */
+  readonly role: Role;
+  readonly ramMiB: number;
+  readonly cpus: number;
+  readonly machine: 'pc' | 'q35';
+  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'rtl8139';
+  readonly mac: string;
+  /** Machine address with prefix length: the computer's own, not the OS's. */
+  readonly address: string;
+  readonly vga: 'std' | 'cirrus' | 'vmware' | 'none';
+  readonly disk?: 'virtio-blk' | 'ahci';
+  readonly printer?: 'parallel';
+}
+
+/** The set-aside memory, at the same place on every computer: kernel parameter `memmap=`. */
+export const setAside = '192M!256M';
+
+const common = [
+  'console=ttyS0',
+  'ignore_loglevel',
+  'panic=10',
+  'no_console_suspend',
+  'acpi=copy_dsdt',
+  `memmap=${setAside}`,
+  'sysrq_always_enabled',
+];
+
+/** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */
+export function osCommandLine(root: string, extra: readonly string[] = []): string {
+  const own = root === '/dev/vda' ? [] : ['yado.root=/dev/vda'];
+  return [...common, `root=${root}`, ...own, 'rw', ...extra].join(' ');
+}
+
+/** The kernel's command line of a computer that boots the standby image. */
+export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] = []): string {
+  const own = [
+    `yado.name=${spec.name}`,
+    `yado.address=${spec.address}`,
+    `yado.nic=${spec.mac}`,
+    'yado.console=ttyS1',
+    'nr_cpus=1',
+  ];
+  return [...common, ...own, ...extra].join(' ');
+}

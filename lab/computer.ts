@@ -1,0 +1,294 @@
+// One emulated computer: power, cable, screen, keyboard, printer, serial log and the root command channel.
+// Owns its QEMU process and its files in `dir`; the process dies with ours whatever happens.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ComputerSpec, osCommandLine, type Role, standbyCommandLine } from './computer-spec.ts';
+import { Channel, type CommandBook, type ExecResult } from './console.ts';
+import { keysOfCharacter, keysOfChord } from './keys.ts';
+import { LabError } from './lab-error.ts';
+import type { LabNetwork } from './network.ts';
+import type { OsImage } from './os-image.ts';
+import { endChild, runAny, tied } from './process.ts';
+import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
+import { Monitor } from './qmp.ts';
+import { scaled, waitFor } from './time.ts';
+
+/** Kernel and initial RAM disk of the standby image. */
+export interface StandbyImage {
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+/** What a computer stands in. */
+export interface Surroundings {
+  readonly dir: string;
+  readonly network: LabNetwork;
+  readonly book: CommandBook;
+  readonly os: OsImage;
+  readonly standby: StandbyImage | undefined;
+  /** Further kernel parameters by role. */
+  readonly kernelParameters?: Partial<Record<Role, readonly string[]>> | undefined;
+}
+
+/** What is in the machine while its power is on. */
+interface Power {
+  readonly process: ChildProcess;
+  readonly monitor: Monitor;
+  readonly channel: Channel;
+  readonly role: Role;
+  /** Length of the serial log when the power came on. */
+  readonly logStart: number;
+}
+
+export class Computer {
+  readonly spec: ComputerSpec;
+  readonly #around: Surroundings;
+  #tap: string | undefined;
+  #power: Power | undefined;
+  #plugged = true;
+
+  constructor(spec: ComputerSpec, around: Surroundings) {
+    this.spec = spec;
+    this.#around = around;
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  /** Whether the power is on. */
+  get on(): boolean {
+    return (
+      this.#power !== undefined &&
+      this.#power.process.exitCode === null &&
+      this.#power.process.signalCode === null
+    );
+  }
+
+  /** What it was booted into last; a reset boots the same again. */
+  get role(): Role | undefined {
+    return this.#power?.role;
+  }
+
+  get plugged(): boolean {
+    return this.#plugged;
+  }
+
+  #file(what: string): string {
+    return join(this.#around.dir, `${this.name}.${what}`);
+  }
+
+  /** The disk's raw image on the host, for looking at it while the power is off. */
+  get diskFile(): string {
+    return this.#file('disk.raw');
+  }
+
+  /** What the printer has printed so far: every byte that came through the port. */
+  get printerFile(): string {
+    return this.#file('printer');
+  }
+
+  get serialLogFile(): string {
+    return this.#file('serial.log');
+  }
+
+  #live(): Power {
+    if (!this.on) throw new LabError(`computer ${this.name} is off`, `yado lab boot ${this.name}`);
+    return this.#power!;
+  }
+
+  /** Switches the power on. Its disk keeps what it held; the first boot starts from a fresh OS image. */
+  async boot(role: Role = this.spec.role): Promise<void> {
+    if (this.on) throw new LabError(`computer ${this.name} is on already`, `yado lab kill ${this.name}`);
+    const { os, standby, network, book } = this.#around;
+    const boot = role === 'os' ? os : standby;
+    if (!boot) throw new LabError(`there is no standby image for computer ${this.name}`, 'npm run build');
+    if (role === 'os' && !this.spec.disk)
+      throw new LabError(`computer ${this.name} has no disk to boot the OS from`);
+    await this.#clear();
+    if (this.spec.disk && !existsSync(this.diskFile)) {
+      copyFileSync(os.disk, this.diskFile, constants.COPYFILE_FICLONE);
+    }
+    this.#tap ??= await network.plug(this.name);
+    for (const socket of ['tty', 'qmp']) rmSync(this.#file(socket), { force: true });
+    const extra = this.#around.kernelParameters?.[role] ?? [];
+    const commandLine = role === 'os' ? osCommandLine(os.root, extra) : standbyCommandLine(this.spec, extra);
+    const argv = qemuArguments(
+      this.spec,
+      {
+        kernel: boot.kernel,
+        initrd: boot.initrd,
+        disk: this.spec.disk && this.diskFile,
+        serialLog: this.serialLogFile,
+        consoleSocket: this.#file('tty'),
+        monitorSocket: this.#file('qmp'),
+        printerFile: this.printerFile,
+      },
+      commandLine,
+      this.#tap,
+      hasHardwareAcceleration(),
+    );
+    const logStart = this.serialMark();
+    const messages = openSync(this.#file('qemu.log'), 'a');
+    const [command, ...args] = tied(network.inside(argv));
+    const process = spawn(command!, args, { stdio: ['ignore', messages, messages] });
+    closeSync(messages);
+    const died = new Promise<never>((_, reject) => {
+      process.once('error', reject);
+      process.once('exit', () => reject(new LabError(`QEMU of ${this.name} ended: ${this.#lastWords()}`)));
+    });
+    died.catch(() => {});
+    try {
+      const monitor = await Promise.race([Monitor.open(this.#file('qmp')), died]);
+      const channel = await Promise.race([Channel.open(this.name, this.#file('tty'), book), died]);
+      this.#power = { process, monitor, channel, role, logStart };
+    } catch (error) {
+      await endChild(process);
+      throw error;
+    }
+  }
+
+  #lastWords(): string {
+    return readFileSync(this.#file('qemu.log'), 'utf8').trim().split('\n').slice(-3).join(' ');
+  }
+
+  async #clear(): Promise<void> {
+    const power = this.#power;
+    this.#power = undefined;
+    power?.channel.close();
+    power?.monitor.close();
+    if (power) await endChild(power.process);
+  }
+
+  /** Cuts the power: nothing inside has time to do anything. */
+  async kill(): Promise<void> {
+    await this.#clear();
+  }
+
+  /** Waits until the root command channel answers. */
+  async ready(timeoutMs = 240_000): Promise<void> {
+    await this.#live().channel.ready(scaled(timeoutMs));
+  }
+
+  /** Runs a shell command as root in whatever runs on this computer. `timeoutMs` is scaled. */
+  exec(command: string, options: { timeoutMs?: number } = {}): Promise<ExecResult> {
+    return this.#around.book.exec(this.#live().channel, command, scaled(options.timeoutMs ?? 60_000));
+  }
+
+  /** As exec, for a command that must succeed; gives its output. */
+  async shell(command: string, options: { timeoutMs?: number } = {}): Promise<string> {
+    const { code, output } = await this.exec(command, options);
+    if (code !== 0)
+      throw new LabError(
+        `on ${this.name}: "${command.slice(0, 80)}" ended with ${code}: ${output.trim().slice(-400)}`,
+      );
+    return output;
+  }
+
+  /** Writes a file inside. Whole or not at all. For files up to some MB. */
+  async put(contents: Uint8Array, path: string, mode = 0o644): Promise<void> {
+    const part = `/run/lab/put-${randomBytes(4).toString('hex')}`;
+    const base64 = Buffer.from(contents).toString('base64');
+    for (let at = 0; at === 0 || at < base64.length; at += 32768) {
+      await this.shell(`printf %s '${base64.slice(at, at + 32768)}' | base64 -d >>${part}`);
+    }
+    await this.shell(`chmod ${mode.toString(8)} ${part} && mv ${part} '${path.replaceAll("'", "'\\''")}'`);
+  }
+
+  /** Reads a file inside. */
+  async get(path: string): Promise<Buffer> {
+    const { code, bytes } = await this.exec(`cat '${path.replaceAll("'", "'\\''")}'`, { timeoutMs: 120_000 });
+    if (code !== 0) throw new LabError(`on ${this.name}: ${bytes.toString().trim()}`);
+    return bytes;
+  }
+
+  /** Saves what is on the screen as PNG. */
+  async screenshot(file: string): Promise<void> {
+    await this.#live().monitor.execute('screendump', { filename: file, format: 'png' });
+  }
+
+  /** Presses chords one after another: "ctrl-alt-f1", "enter", "a". */
+  async key(...chords: readonly string[]): Promise<void> {
+    for (const chord of chords) await this.#press(keysOfChord(chord));
+  }
+
+  /** Types text on the keyboard. */
+  async type(text: string): Promise<void> {
+    for (const character of text) await this.#press(keysOfCharacter(character));
+  }
+
+  async #press(codes: readonly string[]): Promise<void> {
+    const keys = codes.map(data => ({ type: 'qcode', data }));
+    await this.#live().monitor.execute('send-key', { keys, 'hold-time': 40 });
+    await delay(80); // the key is up again before the next goes down
+  }
+
+  /** Magic SysRq by keyboard: "t" lists tasks, "w" blocked tasks, "c" crashes. The answer is in the serial log. */
+  async sysrq(letter: string): Promise<void> {
+    await this.#press(['alt', 'sysrq', ...keysOfCharacter(letter)]);
+  }
+
+  /** A command of QEMU's human monitor; gives its answer. */
+  async monitor(command: string): Promise<string> {
+    const answer = await this.#live().monitor.execute('human-monitor-command', { 'command-line': command });
+    return String(answer);
+  }
+
+  /** QEMU's events since power on, such as RESET. */
+  events(): readonly string[] {
+    return this.#live().monitor.events;
+  }
+
+  /** Pulls the network cable. */
+  async cut(): Promise<void> {
+    if (this.#tap) await this.#around.network.setCable(this.name, false);
+    this.#plugged = false;
+  }
+
+  /** Puts the cable back. */
+  async heal(): Promise<void> {
+    if (this.#tap) await this.#around.network.setCable(this.name, true);
+    this.#plugged = true;
+  }
+
+  /** The kernel console's whole text, of all boots. */
+  serialLog(): string {
+    return existsSync(this.serialLogFile) ? readFileSync(this.serialLogFile, 'latin1') : '';
+  }
+
+  /** A place in the serial log, to look from there later. */
+  serialMark(): number {
+    return this.serialLog().length;
+  }
+
+  /** Waits for a text on the kernel console since power on (or since `since`); gives the match. */
+  waitForSerial(
+    pattern: RegExp,
+    options: { timeoutMs?: number; since?: number } = {},
+  ): Promise<RegExpExecArray> {
+    const since = options.since ?? this.#live().logStart;
+    return waitFor(
+      `${pattern} in the serial log of ${this.name}`,
+      () => pattern.exec(this.serialLog().slice(since)) ?? undefined,
+      { timeoutMs: scaled(options.timeoutMs ?? 120_000) },
+    );
+  }
+
+  /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */
+  async checkDisk(): Promise<{ clean: boolean; report: string }> {
+    if (this.on) throw new LabError(`computer ${this.name} is on`, `yado lab kill ${this.name}`);
+    const copy = this.#file('check.raw');
+    try {
+      copyFileSync(this.diskFile, copy, constants.COPYFILE_FICLONE);
+      await runAny(['e2fsck', '-fy', '-E', 'journal_only', copy]);
+      const { code, output, errors } = await runAny(['e2fsck', '-fn', copy]);
+      return { clean: code === 0, report: output + errors };
+    } finally {
+      rmSync(copy, { force: true });
+    }
+  }
+}

@@ -1,0 +1,186 @@
+// Makes the lab's OS: a stock Debian on a disk image, with our package installed as a user would install it.
+// Two cached layers: Debian's packages (minutes), then configuration + package + file system (seconds).
+// Needs root. Mounts only inside mount namespaces of its own, so an interrupt leaves none behind.
+
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readAptSources } from './apt-sources.ts';
+import { cachedDir, contentKey, prune } from './cache.ts';
+import { LabError } from './lab-error.ts';
+import { basePackages, leftOut, maskedUnits, type OsFile, osFiles, release } from './os-recipe.ts';
+import { cacheDir, repositoryDir } from './paths.ts';
+import { run } from './process.ts';
+import { buildWorkload } from './workload-build.ts';
+
+const diskMiB = 3072;
+/** Changed by hand when the way an image is made changes, not only its contents. */
+const recipeVersion = '1';
+
+/** What the OS image is made from. */
+export interface OsImageRequest {
+  /** Path of the product's package; without it a plain Debian with its root on /dev/vda. */
+  readonly deb?: string | undefined;
+  /** Further Debian packages. */
+  readonly include?: readonly string[];
+  /** Text of /etc/yadokari/config.toml. */
+  readonly config: string;
+  /** Told of each slow step. */
+  readonly say?: (text: string) => void;
+}
+
+/** A finished image: never written to; a computer works on a copy of `disk`. */
+export interface OsImage {
+  readonly disk: string;
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The root device for the kernel's command line. */
+  readonly root: string;
+}
+
+/** Names of the packages a .deb depends on (first of alternatives, versions left out). */
+export function dependencyNames(depends: string): string[] {
+  const names = depends.split(',').map(item =>
+    item
+      .split('|')[0]!
+      .replace(/\(.*?\)|:\w+/g, '')
+      .trim(),
+  );
+  return names.filter(name => name !== '');
+}
+
+/** Gives the image, making what is missing. @throws LabError when a step fails; the cache stays clean. */
+export async function osImage(request: OsImageRequest): Promise<OsImage> {
+  if (process.getuid?.() !== 0) throw new LabError('making the OS image needs root', 'run it through sudo');
+  const say = request.say ?? (() => {});
+  const { deb } = request;
+  if (deb !== undefined && !existsSync(deb)) throw new LabError(`no package at ${deb}`, 'npm run build');
+  const depends = deb === undefined ? '' : await run(['dpkg-deb', '--field', deb, 'Depends']);
+  const extra = [...dependencyNames(depends), ...(request.include ?? [])];
+  const packages = [...new Set([...basePackages, ...extra])];
+  const rootfs = await packageLayer(packages, say);
+  const root = deb === undefined ? '/dev/vda' : '/dev/mapper/yado-root';
+  const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
+  const files = osFiles(root, loop);
+  if (deb !== undefined) files.push({ path: '/etc/yadokari/config.toml', text: request.config });
+  const workload = await buildWorkload();
+  const key = contentKey(
+    recipeVersion,
+    rootfs,
+    workload,
+    JSON.stringify([files, maskedUnits]),
+    deb === undefined ? '' : readFileSync(deb),
+  );
+  const dir = await cachedDir(cacheDir(), `image-${key}`, async into => {
+    say('making the disk image');
+    await diskLayer({ rootfs, into, files, workload, deb });
+  });
+  prune(cacheDir(), 'image-', 4, path => statSync(path).ctimeMs);
+  return { disk: join(dir, 'disk.raw'), kernel: join(dir, 'vmlinuz'), initrd: join(dir, 'initrd.img'), root };
+}
+
+/** Layer 1: Debian's packages, nothing of ours. Gives the directory of its root file system. */
+async function packageLayer(packages: readonly string[], say: (text: string) => void): Promise<string> {
+  const sources = readAptSources(release);
+  const key = contentKey(recipeVersion, release, [...packages].sort().join(' '), leftOut.join(' '));
+  const dir = await cachedDir(cacheDir(), `rootfs-${key}`, async into => {
+    say(`installing Debian ${release} (${packages.length} packages and what they need; minutes, once)`);
+    const mirrors: string[] = [];
+    for (const [name, text] of [
+      ['debian.sources', sources.deb822],
+      ['debian.list', sources.lines],
+    ] as const) {
+      if (text === '') continue;
+      writeFileSync(join(into, name), text);
+      mirrors.push(join(into, name));
+    }
+    await run([
+      'mmdebstrap',
+      '--variant=minbase',
+      '--mode=root',
+      `--include=${packages.join(',')}`,
+      ...leftOut.map(path => `--dpkgopt=path-exclude=${path}`),
+      '--aptopt=APT::Install-Recommends "false"',
+      release,
+      join(into, 'root'),
+      ...mirrors,
+    ]);
+  });
+  return join(dir, 'root');
+}
+
+/** Layer 2: configuration, workload, our package, then an ext4 file system over the whole disk. */
+async function diskLayer(job: {
+  rootfs: string;
+  into: string;
+  files: readonly OsFile[];
+  workload: string;
+  deb: string | undefined;
+}): Promise<void> {
+  const root = join(job.into, 'root');
+  await run(['cp', '-a', job.rootfs, root]);
+  for (const file of job.files) {
+    const path = join(root, file.path);
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { force: true });
+    writeFileSync(path, file.text);
+    chmodSync(path, file.mode ?? 0o644);
+  }
+  await run([
+    'cp',
+    '-a',
+    ...readdirSync(job.workload).map(name => join(job.workload, name)),
+    join(root, 'opt/lab/'),
+  ]);
+  await inChroot(
+    root,
+    `passwd -d root && systemctl mask --quiet ${maskedUnits.join(' ')} && ` +
+      'systemctl enable --quiet systemd-networkd lab-console',
+  );
+  if (job.deb !== undefined) {
+    await run(['cp', job.deb, join(root, 'var/tmp/yadokari.deb')]);
+    await inChroot(
+      root,
+      'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/yadokari.deb && rm /var/tmp/yadokari.deb',
+    );
+  }
+  await run([
+    'sh',
+    '-c',
+    'cp -L "$1"/vmlinuz-* "$2/vmlinuz" && cp -L "$1"/initrd.img-* "$2/initrd.img"',
+    'sh',
+    join(root, 'boot'),
+    job.into,
+  ]);
+  await run([
+    'mke2fs',
+    '-q',
+    '-t',
+    'ext4',
+    '-L',
+    'crab',
+    '-d',
+    root,
+    join(job.into, 'disk.raw'),
+    `${diskMiB}M`,
+  ]);
+  rmSync(root, { recursive: true });
+}
+
+/** Runs a shell text inside the root file system, with /proc, /sys, /dev there for as long as it runs. */
+async function inChroot(root: string, script: string): Promise<void> {
+  const mounts =
+    'mount -t proc proc "$1/proc" && mount -t sysfs sysfs "$1/sys" && mount --rbind /dev "$1/dev" && ' +
+    'mount -t tmpfs tmpfs "$1/run" && exec chroot "$1" /bin/sh -ec "$2"';
+  await run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mounts, 'sh', root, script], {
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/root' },
+  });
+}

@@ -1,0 +1,98 @@
+// The command line of one emulated computer: QEMU used as hardware and nothing else.
+// Pure but for hasHardwareAcceleration. Nothing here is known to the product inside.
+
+import { readFileSync } from 'node:fs';
+import type { ComputerSpec } from './computer-spec.ts';
+
+/** Host files one computer uses. */
+export interface QemuFiles {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** Raw disk image, written to. */
+  readonly disk?: string | undefined;
+  readonly serialLog: string;
+  readonly consoleSocket: string;
+  readonly monitorSocket: string;
+  readonly printerFile: string;
+}
+
+const vgaDevices = { std: 'VGA', cirrus: 'cirrus-vga', vmware: 'vmware-svga', none: undefined } as const;
+
+/** KVM only where the processor says so: a /dev/kvm that opens may still not run a stock kernel. */
+export function hasHardwareAcceleration(cpuinfo = readFileSync('/proc/cpuinfo', 'utf8')): boolean {
+  return /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo);
+}
+
+/** A value inside a QEMU option list: commas are doubled. */
+function quoted(path: string): string {
+  return path.replaceAll(',', ',,');
+}
+
+/** The arguments for one computer whose network card is the tap device `tap`. */
+export function qemuArguments(
+  spec: ComputerSpec,
+  files: QemuFiles,
+  commandLine: string,
+  tap: string,
+  accelerated: boolean,
+): string[] {
+  const vga = vgaDevices[spec.vga];
+  const rom = spec.nic === 'virtio-net-pci' ? ',romfile=' : '';
+  const args = [
+    'qemu-system-x86_64',
+    '-name',
+    spec.name,
+    '-machine',
+    spec.machine,
+    '-nodefaults',
+    '-no-user-config',
+    '-accel',
+    accelerated ? 'kvm' : 'tcg,thread=multi',
+    '-cpu',
+    'max',
+    '-smp',
+    String(spec.cpus),
+    '-m',
+    String(spec.ramMiB),
+    '-rtc',
+    'base=utc',
+    '-display',
+    'none',
+    '-kernel',
+    files.kernel,
+    '-initrd',
+    files.initrd,
+    '-append',
+    commandLine,
+    '-chardev',
+    `file,id=log,path=${quoted(files.serialLog)},append=on`,
+    '-serial',
+    'chardev:log',
+    '-chardev',
+    `socket,id=tty,path=${quoted(files.consoleSocket)},server=on,wait=off`,
+    '-serial',
+    'chardev:tty',
+    '-qmp',
+    `unix:${quoted(files.monitorSocket)},server=on,wait=off`,
+    '-netdev',
+    `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`,
+    '-device',
+    `${spec.nic},netdev=net,mac=${spec.mac},addr=5${rom}`,
+  ];
+  if (vga !== undefined) args.push('-device', `${vga},addr=2`);
+  if (spec.disk !== undefined && files.disk !== undefined) {
+    // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.
+    args.push('-drive', `file=${quoted(files.disk)},format=raw,if=none,id=disk,cache=unsafe,discard=unmap`);
+    if (spec.disk === 'virtio-blk') args.push('-device', 'virtio-blk-pci,drive=disk,addr=6');
+    else args.push('-device', 'ahci,id=ahci,addr=6', '-device', 'ide-hd,drive=disk,bus=ahci.0');
+  }
+  if (spec.printer === 'parallel') {
+    args.push(
+      '-chardev',
+      `file,id=lp,path=${quoted(files.printerFile)},append=on`,
+      '-parallel',
+      'chardev:lp',
+    );
+  }
+  return args;
+}

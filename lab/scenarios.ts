@@ -1,0 +1,54 @@
+// The sets of computers the lab knows by name. A new scenario is a new entry; nothing else changes.
+// Pure data.
+
+import type { ComputerSpec } from './computer-spec.ts';
+import { LabError } from './lab-error.ts';
+
+/** Computers that stand in one network. */
+export interface Scenario {
+  readonly about: string;
+  readonly computers: readonly ComputerSpec[];
+}
+
+const a: ComputerSpec = {
+  name: 'a',
+  role: 'os',
+  ramMiB: 1536,
+  cpus: 2,
+  machine: 'pc',
+  nic: 'virtio-net-pci',
+  mac: '52:54:00:00:01:01',
+  address: '10.77.0.1/24',
+  vga: 'std',
+  disk: 'virtio-blk',
+  printer: 'parallel',
+};
+
+const b: ComputerSpec = {
+  name: 'b',
+  role: 'standby',
+  ramMiB: 1536,
+  cpus: 2,
+  machine: 'pc',
+  nic: 'virtio-net-pci',
+  mac: '52:54:00:00:01:02',
+  address: '10.77.0.2/24',
+  vga: 'cirrus',
+};
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  paper: { about: 'Fig. 5: B has another display, no disk and no printer', computers: [a, b] },
+  alone: { about: 'computer A only', computers: [a] },
+};
+
+/** Names and descriptions of all scenarios. */
+export function scenarioList(): readonly { name: string; about: string }[] {
+  return Object.entries(scenarios).map(([name, { about }]) => ({ name, about }));
+}
+
+/** A scenario by name. @throws LabError listing the names there are. */
+export function scenarioNamed(name: string): Scenario {
+  const scenario = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined;
+  if (!scenario) throw new LabError(`no scenario "${name}"`, `one of: ${Object.keys(scenarios).join(', ')}`);
+  return scenario;
+}

@@ -1,0 +1,322 @@
+// The role `active`: inside the running OS. Holds both managers, answers the API, and carries the OS to another computer.
+// It is itself part of what moves: after a move the same process is the agent of the computer it woke up on.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import * as v from 'valibot';
+import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
+import { type Downtime, downtimeOf } from '#core/downtime.ts';
+import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
+import { type History, type HistoryEntry, HistorySchema, withEntry } from '#core/history.ts';
+import type { Phase, Progress } from '#core/progress.ts';
+import type { Computer } from '#devices/device.ts';
+import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
+import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { ask } from '#managers/control-client.ts';
+import { probeDevices } from '#managers/device-list.ts';
+import { askUntilAnswered, LocationManager } from '#managers/location-manager.ts';
+import { StatusManager } from '#managers/status-manager.ts';
+import { waitUntil } from '#managers/wait.ts';
+import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
+import type { HelperReport } from '#wire/report.ts';
+import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
+import { ApiServer, errorEvent } from './api-server.ts';
+import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { ClaimDesk } from './claim-desk.ts';
+import type { Config } from './config.ts';
+import { ControlServer } from './control-server.ts';
+import { log } from './log.ts';
+import { reasonSentence } from './sentences.ts';
+import { type CheckedMove, checkMove, labelsFor, type MoveRequest, refuseUnfit, runJob, sourceTimeouts } from './source-move.ts';
+import { version } from './version.ts';
+
+const statePath = '/run/yado/state.json';
+const StateSchema = v.strictObject({
+  here: v.strictObject({ name: v.string(), address: v.string() }),
+  epoch: v.number(),
+  locations: DeviceLocationTableSchema,
+  history: HistorySchema,
+});
+
+export class Active {
+  readonly #config: Config;
+  readonly #imageHash: string;
+  readonly #api: ApiServer;
+  readonly #control: ControlServer;
+  readonly #desk = new ClaimDesk();
+  readonly #status: StatusManager;
+  readonly #locations: LocationManager;
+  #here: Computer;
+  #epoch: number;
+  #history: History = [];
+  #move: { request: MoveRequest; phase: Phase; startedAt: number; abort: AbortController } | undefined;
+
+  constructor(config: Config, imageHash: string) {
+    this.#config = config;
+    this.#imageHash = imageHash;
+    this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
+    // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
+    this.#epoch = Math.floor(Date.now() / 1000 - uptime());
+    const saved = readState();
+    if (saved) {
+      this.#here = saved.here;
+      this.#epoch = saved.epoch;
+      this.#history = saved.history;
+    }
+    this.#status = new StatusManager(probeDevices(() => this.#here.address));
+    this.#locations = new LocationManager(this.#status.devices.map(each => each.id), this.#here.name, this.#epoch);
+    if (saved) this.#locations.table = saved.locations;
+    this.#control = new ControlServer(() => this.#here.name, {
+      status: () => ({ name: this.#here.name, role: 'active' }),
+      describe: () => ({ capabilities: this.#capabilities() }),
+    });
+    this.#api = new ApiServer({
+      status: () => ({
+        computer: this.#here,
+        role: 'active',
+        os: { id: this.#osId, epoch: this.#epoch, addresses: osAddresses(this.#here.address) },
+        migration: this.#progress() ?? null,
+        protocol: protocolVersion,
+        version,
+      }),
+      devices: () => this.#table(),
+      where: () => this.#locations.table,
+      computers: () => [this.#here, ...this.#computers().filter(each => each.name !== this.#here.name)],
+      history: () => this.#history,
+      migrate: request => this.#migrate(request),
+      cancel: () => this.#cancel(),
+      standby: request => this.#standby(request),
+      firstEvent: () => {
+        const data = this.#progress();
+        return data && { event: 'progress', data };
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#openNetwork();
+    await this.#api.listen();
+    log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
+  }
+
+  get #osId(): string {
+    return this.#config.os?.id ?? 'os';
+  }
+
+  async #openNetwork(): Promise<void> {
+    await waitUntil('the bridge os0', () => (readNetwork(this.#here.address) ? true : undefined), { timeoutMs: 60_000, everyMs: 200 });
+    ensureMachineAddress(this.#here.address);
+    await this.#control.listen(this.#here.address, controlPort);
+    await this.#desk.open(claimPort);
+  }
+
+  /** A frozen process must hold no port that its ghost or its helper needs. */
+  async #closeNetwork(): Promise<void> {
+    await this.#control.close();
+    await this.#desk.close();
+  }
+
+  #computers(): Computer[] {
+    const { computer, computers } = this.#config;
+    return [{ name: computer.name, address: computer.address.split('/')[0] ?? '' }, ...computers];
+  }
+
+  #computer(name: string): Computer {
+    const found = [this.#here, ...this.#computers()].find(each => each.name === name);
+    if (!found) throw yadoError('unknownComputer', { computer: name });
+    return found;
+  }
+
+  #table() {
+    return this.#status.table(this.#here, this.#locations.table, name => this.#computer(name));
+  }
+
+  #capabilities() {
+    const network = readNetwork(this.#here.address);
+    const card = network && { name: network.port.name, mac: network.portMac, address: `${this.#here.address}/24` };
+    return gatherCapabilities(this.#here.name, 'active', this.#imageHash, card);
+  }
+
+  #progress(): Progress | undefined {
+    const move = this.#move;
+    if (!move) return undefined;
+    return {
+      id: move.request.id,
+      source: move.request.here.name,
+      target: move.request.target.name,
+      phase: move.phase,
+      bytesDone: 0,
+      bytesTotal: 0,
+      bytesPerSecond: 0,
+      etaMs: null,
+      elapsedMs: Math.max(0, performance.now() - move.startedAt),
+    };
+  }
+
+  #phase(phase: Phase): void {
+    if (!this.#move) return;
+    this.#move.phase = phase;
+    this.#api.emit('progress', this.#progress());
+  }
+
+  async #migrate({ to, dryRun, acceptRisks }: MigrateRequest): Promise<{ status: number; body: object }> {
+    if (this.#move) throw yadoError('busy', { computer: this.#here.name, activity: `it is moving the OS to ${this.#move.request.target.name}` });
+    const target = this.#computer(to);
+    if (target.name === this.#here.name) throw yadoError('sameComputer', { computer: to });
+    const abort = new AbortController();
+    const request: MoveRequest = {
+      id: `${this.#epoch + 1}-${this.#history.length + 1}`,
+      osId: this.#osId,
+      epoch: this.#epoch + 1,
+      here: this.#here,
+      target,
+      acceptRisks: acceptRisks ?? [],
+      signal: abort.signal,
+    };
+    const check = () =>
+      checkMove(request, this.#status, () => this.#capabilities(), { status: this.#table(), locations: this.#locations.table });
+    if (dryRun) {
+      const move = await check();
+      const ways = move.prepared.ways.map(each => `${each.device}: ${each.way}, ${each.reason}`);
+      const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
+      return { status: 200, body: { checks: move.checks.checks, plan: [...ways, ...move.load.map(name => `load the driver ${name}`), ...steps] } };
+    }
+    this.#move = { request, phase: 'preflight', startedAt: performance.now(), abort };
+    const startedAt = new Date().toISOString();
+    void this.#run(request, check, startedAt).finally(() => {
+      this.#move = undefined;
+    });
+    return { status: 202, body: { id: request.id } };
+  }
+
+  async #run(request: MoveRequest, check: () => Promise<CheckedMove>, startedAt: string): Promise<void> {
+    let report: HelperReport | undefined;
+    try {
+      this.#phase('preflight');
+      const move = await check();
+      refuseUnfit(request, move);
+      this.#phase('prepare');
+      let frozen = false;
+      try {
+        report = await runJob(request, move, async () => {
+          await this.#closeNetwork();
+          frozen = true;
+          this.#phase('freeze');
+        });
+      } finally {
+        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
+      }
+      if (report.outcome !== 'arrived') {
+        const { here, target } = request;
+        throw reasonSentence(report, { source: here.name, target: target.name, labels: labelsFor(report.reason, move.prepared), claimSeconds: sourceTimeouts.claimMs / 1000 });
+      }
+      const downtime = await this.#arrive(request, move, report);
+      this.#finish(request, startedAt, report, { outcome: 'moved', downtime });
+    } catch (error) {
+      const told = request.signal.aborted ? yadoError('cancelled', { computer: request.target.name, source: request.here.name }) : asYadoError(error, request.here.name);
+      this.#finish(request, startedAt, report, { outcome: outcomeOf(told), error: told.toJSON() }, told);
+    }
+  }
+
+  /** Rolled back: the OS goes on at the source. */
+  async #comeBack({ here, epoch }: MoveRequest): Promise<void> {
+    this.#phase('return');
+    // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
+    this.#epoch = epoch;
+    await this.#restoreDevices(here, epoch);
+    await this.#openNetwork();
+  }
+
+  async #arrive(request: MoveRequest, { prepared }: CheckedMove, report: HelperReport): Promise<Downtime> {
+    const thawedAt = performance.now();
+    const { here: source, target, epoch } = request;
+    this.#here = target;
+    this.#epoch = epoch;
+    this.#locations.arrived(target.name, epoch, prepared.ways);
+    await this.#restoreDevices(source, epoch, ['disk0']);
+    const diskMs = performance.now() - thawedAt;
+    this.#phase('after');
+    await this.#openNetwork();
+    await writeFile(PCI_RESCAN_PATH, '1');
+    await this.#restoreDevices(source, epoch, this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'));
+    void askUntilAnswered(target, source, 'alive', { osId: this.#osId, epoch, computer: target.name, address: target.address }, () => true, AbortSignal.timeout(600_000)).catch(
+      () => log(`${source.name} does not hear that the OS is alive`),
+    );
+    const ms = (...steps: (keyof HelperReport['timesUs'])[]): number => steps.reduce((sum, step) => sum + report.timesUs[step], 0) / 1000;
+    return downtimeOf({
+      freeze: ms('freeze', 'leave'),
+      image: ms('image', 'serve'),
+      send: ms('send'),
+      write: ms('ready', 'handover'),
+      restore: ms('restore'),
+      arrive: ms('arrive', 'claim', 'adopt', 'thaw'),
+      disk: diskMs,
+    });
+  }
+
+  async #restoreDevices(_source: Computer, epoch: number, only?: readonly string[]): Promise<void> {
+    for (const device of this.#status.devices) {
+      if (only && !only.includes(device.id)) continue;
+      const at = this.#computer(this.#locations.table.find(each => each.device === device.id)?.computer ?? this.#here.name);
+      try {
+        await device.restore({ here: this.#here, at, osId: this.#osId, epoch, signal: AbortSignal.timeout(24 * 3600_000) });
+      } catch (error) {
+        log(`${device.id}: ${asYadoError(error, this.#here.name).message}`);
+      }
+    }
+  }
+
+  #finish(request: MoveRequest, startedAt: string, report: HelperReport | undefined, rest: Pick<HistoryEntry, 'outcome'> & Partial<HistoryEntry>, error?: YadoError): void {
+    const paused = report && report.outcome !== 'arrived' ? Object.values(report.timesUs).reduce((sum, us) => sum + us, 0) / 1000 : undefined;
+    const entry: HistoryEntry = {
+      id: request.id,
+      source: request.here.name,
+      target: request.target.name,
+      epoch: request.epoch,
+      startedAt,
+      endedAt: new Date().toISOString(),
+      bytesSent: report?.wireBytes ?? 0,
+      ...(paused !== undefined && { pausedMs: paused }),
+      ...rest,
+    };
+    this.#history = withEntry(this.#history, entry);
+    this.#move = undefined;
+    this.#save();
+    log(error ? `${error.message} (${error.hint})` : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`);
+    this.#api.emit(error ? 'failed' : 'done', error ? errorEvent(error) : entry);
+  }
+
+  #cancel(): object {
+    if (!this.#move) throw yadoError('nothingToCancel', { computer: this.#here.name });
+    this.#move.abort.abort();
+    return {};
+  }
+
+  async #standby({ computer }: StandbyRequest): Promise<object> {
+    const there = this.#computer(computer ?? this.#here.name);
+    if (there.name === this.#here.name) throw yadoError('notGhost', { computer: there.name, role: 'active' });
+    await ask({ name: there.name, ip: there.address, port: controlPort, localIp: this.#here.address }, 'standby', {}, { timeoutMs: 5000 });
+    return {};
+  }
+
+  #save(): void {
+    const state = { here: this.#here, epoch: this.#epoch, locations: [...this.#locations.table], history: [...this.#history] };
+    writeFileSync(statePath, JSON.stringify(state), { mode: 0o600 });
+  }
+}
+
+function outcomeOf(error: YadoError): HistoryEntry['outcome'] {
+  if (error.family === 'cancelled') return 'cancelled';
+  return error.family === 'failed' || error.family === 'internal' ? 'rolledBack' : 'refused';
+}
+
+function readState(): v.InferOutput<typeof StateSchema> | undefined {
+  if (!existsSync(statePath)) return undefined;
+  const result = v.safeParse(StateSchema, JSON.parse(readFileSync(statePath, 'utf8')));
+  return result.success ? result.output : undefined;
+}
+
+/** Starts the agent inside the OS. */
+export async function runActive(config: Config): Promise<void> {
+  await new Active(config, await agentImageHash()).start();
+}

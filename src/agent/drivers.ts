@@ -1,0 +1,36 @@
+// Drivers for the target's devices, loaded into the OS while it still has its disk. Runs the OS's own modprobe: the
+// agent's root holds none, and no file system of the disk.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Capabilities } from '#core/capabilities.ts';
+import { classOfPci } from '#core/device-class.ts';
+import { modulesFor, readLoadedModules, readModuleAliases } from '#linux/modules.ts';
+
+const osRoot = '/proc/1/root';
+
+export interface NeededDrivers {
+  /** Names to load, not yet loaded. */
+  readonly load: readonly string[];
+  /** Functions of the target that no module of the OS fits. */
+  readonly missing: readonly { readonly address: string; readonly modalias: string }[];
+}
+
+/** Compares the target's devices of known classes with the modules the OS has. */
+export function neededDrivers(target: Capabilities): NeededDrivers {
+  const aliases = readModuleAliases(osRoot);
+  const loaded = readLoadedModules();
+  const load = new Set<string>();
+  const missing: { address: string; modalias: string }[] = [];
+  for (const each of target.pci.filter(one => classOfPci(one.class) !== undefined)) {
+    const found = modulesFor(each.modalias, aliases);
+    if (found.length === 0) missing.push({ address: each.address, modalias: each.modalias });
+    for (const { module, builtin } of found) if (!builtin && !loaded.has(module)) load.add(module);
+  }
+  return { load: [...load], missing };
+}
+
+/** Loads modules by name with what they depend on. */
+export async function loadDrivers(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/sbin/modprobe', '--all', '--', ...names]);
+}

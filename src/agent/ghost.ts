@@ -1,0 +1,92 @@
+// The role `ghost`: on the computer an OS has just left, in its old kernel, whose user space is frozen for ever. Finds
+// the devices again, serves them to the OS, and becomes a standby by kexec when asked.
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { yadoError } from '#core/errors.ts';
+import { serveDisk } from '#devices/disk/serve.ts';
+import { kexecJump, kexecLoad } from '#linux/kexec.ts';
+import { LinkClient } from '#linux/link-client.ts';
+import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { controlPort, nbdPort } from '#wire/control.ts';
+import { encodeFrame, FrameReader } from '#wire/frame.ts';
+import { frameTypes } from '#wire/frames.ts';
+import { ControlServer } from './control-server.ts';
+import type { GhostState } from './ghost-state.ts';
+import { log } from './log.ts';
+import { bar, show } from './screen.ts';
+
+export async function runGhost(state: GhostState): Promise<void> {
+  const { computer, osId, epoch, target } = state;
+  const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
+  const servers = new Map<string, ChildProcess>();
+  const reader = new FrameReader(4096);
+  const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
+
+  helper.on('data', (chunk: Buffer) => {
+    for (const { type, payload } of reader.push(chunk)) {
+      if (type === frameTypes.progress.number) {
+        show(computer.name, [`${osId} is going to ${target.name}`, '', bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8)))]);
+      }
+      if (type === frameTypes.granted.number) void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+    }
+  });
+  helper.on('error', error => log(`helper: ${error.message}`));
+
+  /** Only a granted OS may write to the disk: until then it is still this computer's. */
+  async function serve(): Promise<void> {
+    await rescanned;
+    for (const { device, exportName, place } of state.behind) {
+      const { partition, ...at } = place;
+      const whole = partition === undefined ? at : { ...at, partition };
+      servers.set(device, await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000)));
+      log(`serving ${device} as ${exportName}`);
+    }
+    const devices = state.behind.map(each => each.device).join(', ') || 'nothing';
+    show(computer.name, [`${osId} is now at ${target.name}`, '', `serving   ${devices}`, '', 'leave this computer switched on while its devices are needed']);
+  }
+
+  const control = new ControlServer(() => computer.name, {
+    status: () => ({ name: computer.name, role: 'ghost' }),
+    device: request => {
+      const behind = state.behind.find(each => each.device === request.device);
+      if (!behind) throw yadoError('unknownDevice', { device: request.device, computer: computer.name });
+      if (request.epoch !== epoch) throw yadoError('staleEpoch', { device: request.device, theirs: request.epoch, ours: epoch });
+      return { ready: servers.has(request.device), exportName: behind.exportName, port: nbdPort };
+    },
+    cancel: () => {
+      helper.write(encodeFrame(frameTypes.cancel.number, 0n));
+      return {};
+    },
+    alive: () => {
+      helper.write(encodeFrame(frameTypes.release.number, 0n));
+      return {};
+    },
+    standby: () => {
+      becomeStandby(state);
+      return {};
+    },
+  });
+  await control.listen(computer.address, controlPort);
+  log(`ghost of ${osId} on ${computer.name}`);
+}
+
+/** Command line words of this kernel that the standby needs too. */
+const keptWords = /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=)/;
+
+function becomeStandby({ computer }: GhostState): void {
+  using links = new LinkClient();
+  const card = links.links().find(each => each.kind === undefined && each.mac !== undefined && each.name !== 'lo');
+  const kept = readFileSync('/proc/cmdline', 'utf8').trim().split(' ').filter(word => keptWords.test(word));
+  const words = [...kept, `yado.name=${computer.name}`, `yado.address=${computer.address}/24`, `yado.nic=${card?.mac ?? ''}`, 'nr_cpus=1', 'quiet'];
+  try {
+    kexecLoad({ kernelPath: '/standby/vmlinuz', initrdPath: '/standby/initrd.img', cmdline: words.join(' ') });
+  } catch (error) {
+    throw yadoError('kexecFailed', { computer: computer.name, reason: error instanceof Error ? error.message : String(error) }, error);
+  }
+  setTimeout(() => {
+    writeFileSync('/proc/sys/vm/drop_caches', '1');
+    kexecJump();
+  }, 200); // the answer goes out first
+}

@@ -1,0 +1,52 @@
+// Starts the frozen helper with one job and listens to it. The helper decides nothing that is not in its job.
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { frameTypes } from '#wire/frames.ts';
+import { encodeFrame, FrameReader } from '#wire/frame.ts';
+import { decodeReport, type HelperReport } from '#wire/report.ts';
+
+export const helperPath = '/bin/frozen';
+const maxMessageBytes = 4096;
+
+export interface HelperProgress {
+  readonly wireBytes: number;
+  readonly pagesDone: number;
+  readonly pagesTotal: number;
+}
+
+export interface RunningHelper {
+  /** How the job ended; rejects when the helper died without a word. */
+  readonly report: Promise<HelperReport>;
+  /** Ends a target's job; a source's helper is told through its ghost, for its agent is frozen. */
+  cancel(): void;
+}
+
+/** `streamFd` is the connection to the target, or the target's listening socket; the caller closes its own copy. */
+export function startHelper(
+  role: 'source' | 'target',
+  job: Uint8Array,
+  streamFd: number,
+  onProgress: (progress: HelperProgress) => void,
+): RunningHelper {
+  const child = spawn(helperPath, [role, '3', '4'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd] });
+  const channel = child.stdio[3] as Duplex;
+  const reader = new FrameReader(maxMessageBytes);
+  const { promise, resolve, reject } = Promise.withResolvers<HelperReport>();
+  channel.on('data', (chunk: Buffer) => {
+    try {
+      for (const { type, arg, payload } of reader.push(chunk)) {
+        if (type === frameTypes.result.number) resolve(decodeReport(arg, payload));
+        if (type === frameTypes.progress.number && payload.length === 16) {
+          onProgress({ wireBytes: Number(arg), pagesDone: Number(payload.readBigUInt64LE(0)), pagesTotal: Number(payload.readBigUInt64LE(8)) });
+        }
+      }
+    } catch (error) {
+      reject(error);
+    }
+  });
+  channel.on('error', reject);
+  child.on('error', reject);
+  child.on('exit', (code, signal) => reject(new Error(`the frozen helper ended without a report (${signal ?? code})`)));
+  channel.write(job);
+  return { report: promise, cancel: () => void channel.write(encodeFrame(frameTypes.cancel.number, 0n)) };
+}

@@ -1,0 +1,26 @@
+// yadod: starts in one of its three roles, `--role=active|standby|ghost`.
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+import { asYadoError, yadoError } from '#core/errors.ts';
+import { readConfig } from './config.ts';
+import { GhostStateSchema } from './ghost-state.ts';
+import { log } from './log.ts';
+
+const { values } = parseArgs({ options: { role: { type: 'string' }, card: { type: 'string' }, state: { type: 'string' } } });
+
+// Each role loads only what it needs: a ghost starts while nothing else may be read from a disk, and in a hurry.
+const roles: Readonly<Record<string, () => Promise<void>>> = {
+  active: async () => (await import('./active.ts')).runActive(readConfig()),
+  standby: async () => (await import('./standby.ts')).runStandby(readConfig(), values.card ?? ''),
+  ghost: async () => (await import('./ghost.ts')).runGhost(v.parse(GhostStateSchema, JSON.parse(values.state ?? '{}'))),
+};
+
+try {
+  const start = roles[values.role ?? ''];
+  if (!start) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby or ghost' });
+  await start();
+} catch (error) {
+  const told = asYadoError(error, 'this computer');
+  log(`${told.message} (${told.hint})`);
+  process.exitCode = told.exitCode;
+}

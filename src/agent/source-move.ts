@@ -1,0 +1,122 @@
+// One move as the source runs it: preflight, prepare, the job of the frozen helper, and what follows on whichever
+// computer the OS wakes up. `runJob` returns twice in spirit, like fork: on A with "returned", on B with "arrived".
+import { randomBytes } from 'node:crypto';
+import type { Capabilities } from '#core/capabilities.ts';
+import type { DeviceLocationTable } from '#core/device-location-table.ts';
+import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import { yadoError } from '#core/errors.ts';
+import { preflight, type PreflightResult, refusal } from '#core/preflight.ts';
+import type { Computer } from '#devices/device.ts';
+import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
+import { connectTcp } from '#linux/tcp.ts';
+import { ask, type Peer } from '#managers/control-client.ts';
+import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
+import { claimPort, controlPort } from '#wire/control.ts';
+import { encodeSourceJob, type HelperTimeouts } from '#wire/job.ts';
+import type { HelperReport } from '#wire/report.ts';
+import { loadDrivers, neededDrivers } from './drivers.ts';
+import { armedFaults } from './faults.ts';
+import type { GhostState } from './ghost-state.ts';
+import { startHelper } from './helper.ts';
+
+/** Milliseconds. Real hardware needs seconds; software emulation ten times that. */
+export const sourceTimeouts: HelperTimeouts = { stallMs: 8000, readyMs: 30_000, claimMs: 40_000, repeatMs: 100 };
+
+export interface MoveRequest {
+  readonly id: string;
+  readonly osId: string;
+  readonly epoch: number;
+  readonly here: Computer;
+  readonly target: Computer;
+  readonly acceptRisks: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+export interface CheckedMove {
+  readonly source: Capabilities;
+  readonly target: Capabilities;
+  readonly checks: PreflightResult;
+  readonly prepared: PreparedMove;
+  readonly load: readonly string[];
+}
+
+const peerOf = ({ here, target }: MoveRequest): Peer => ({ name: target.name, ip: target.address, port: controlPort, localIp: here.address });
+
+/** Phase 1: asks the target what it is, compares, decides ways and plans. Changes nothing. */
+export async function checkMove(
+  request: MoveRequest,
+  manager: StatusManager,
+  gather: () => Capabilities,
+  tables: { status: DeviceStatusTable; locations: DeviceLocationTable },
+): Promise<CheckedMove> {
+  const { capabilities: target } = await ask(peerOf(request), 'describe', {}, { timeoutMs: 8000, signal: request.signal });
+  const source = gather();
+  const { load, missing } = neededDrivers(target);
+  const checks = preflight(source, target, { acceptRisks: request.acceptRisks, missingDrivers: missing });
+  const prepared = manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations);
+  return { source, target, checks, prepared, load };
+}
+
+/** Refuses by name what cannot move. */
+export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedMove): void {
+  const refused = refusal(request.here.name, request.target.name, checks);
+  if (refused) throw refused;
+  const lost = prepared.ways.find(each => each.way === 'lost');
+  if (lost && lost.class === 'network') {
+    throw yadoError('preflightRefused', { source: request.here.name, target: request.target.name, reasons: lost.reason });
+  }
+  const network = prepared.ways.find(each => each.class === 'network');
+  if (!network || network.way !== 'direct') {
+    const reasons = network ? `The network card of ${request.target.name} is of another kind or in another place.` : 'The OS has no bridge os0 with a card in it.';
+    throw yadoError('preflightRefused', { source: request.here.name, target: request.target.name, reasons });
+  }
+  if (!prepared.ways.some(each => each.class === 'disk')) {
+    throw yadoError('preflightRefused', {
+      source: request.here.name,
+      target: request.target.name,
+      reasons: 'The root file system does not lie on the stub /dev/mapper/yado-root.',
+    });
+  }
+}
+
+/** Phases 2 to 8 up to the thaw. Before `freezing` is called nothing has been stopped. */
+export async function runJob(request: MoveRequest, move: CheckedMove, freezing: () => Promise<void>): Promise<HelperReport> {
+  const { here, target, osId, epoch, signal } = request;
+  await loadDrivers(move.load);
+  dropCaches();
+  setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
+  setFreezeTimeout(5000);
+  setAsyncDevices(true);
+  const token = randomBytes(32);
+  const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
+  const { port } = await ask(
+    peerOf(request),
+    'prepare',
+    { osId, epoch, token, imageBytes, source: here.name, sourceAddress: here.address },
+    { timeoutMs: 15_000, signal },
+  );
+  using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
+  const ghost: GhostState = { computer: here, osId, epoch, target, behind: [...move.prepared.behind] };
+  const job = encodeSourceJob({
+    epoch,
+    token,
+    timeouts: sourceTimeouts,
+    faults: armedFaults(),
+    claimAddress: here.address,
+    claimPort,
+    copyInterface: move.source.nic?.name ?? '',
+    copyAddress: target.address,
+    ghostArgv: ['/bin/node', '/app/src/agent/main.ts', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
+    plans: move.prepared.plans,
+  });
+  signal.throwIfAborted();
+  await freezing();
+  return await startHelper('source', job, stream.fd, () => {}).report;
+}
+
+/** Labels of the plan that a reason of the helper belongs to. */
+export function labelsFor(reason: HelperReport['reason'], { plans }: PreparedMove): string[] {
+  const plan = { leave: plans.leave, serve: plans.serve, handover: plans.handover, arrive: plans.back, adopt: plans.adopt }[reason as string];
+  return plan?.map(each => each.label) ?? [];
+}
+

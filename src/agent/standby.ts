@@ -1,0 +1,101 @@
+// The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
+import { yadoError } from '#core/errors.ts';
+import { newRateMeter, rateOf, withSample } from '#core/progress.ts';
+import { LinkClient } from '#linux/link-client.ts';
+import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
+import { encodeTargetJob } from '#wire/job.ts';
+import { bulkPort, type ControlRequest, controlPort } from '#wire/control.ts';
+import { ApiServer } from './api-server.ts';
+import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import type { Config } from './config.ts';
+import { ControlServer } from './control-server.ts';
+import { armedFaults } from './faults.ts';
+import { type RunningHelper, startHelper } from './helper.ts';
+import { listenTcp } from './listen.ts';
+import { log } from './log.ts';
+import { bar, show } from './screen.ts';
+import { reasonSentence } from './sentences.ts';
+import { version } from './version.ts';
+
+export const targetTimeouts = { stallMs: 8000, readyMs: 90_000, claimMs: 1, repeatMs: 1 };
+
+export async function runStandby(config: Config, cardName: string): Promise<void> {
+  const { name, address } = config.computer;
+  const ip = address.split('/')[0] ?? '';
+  using links = new LinkClient();
+  const card = links.link(cardName);
+  const imageHash = await agentImageHash();
+  let helper: RunningHelper | undefined;
+
+  const capabilities = () =>
+    gatherCapabilities(name, 'standby', imageHash, card?.mac ? { name: card.name, mac: card.mac, address } : undefined);
+  const idle = (remark = '') =>
+    show(name, ['waiting for an OS', '', `address   ${address}`, `card      ${cardName || 'none'} ${card?.mac ?? ''}`, '', 'on the computer that has the OS, type:', `    yado migrate ${name}`, '', remark]);
+
+  async function prepare({ osId, epoch, token, imageBytes, source }: ControlRequest<'prepare'>): Promise<{ port: number }> {
+    if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    dropCaches();
+    const mine = capabilities();
+    if (mine.memory.freeBytes < imageBytes * 1.05) {
+      throw yadoError('notEnoughMemoryTarget', { computer: name, free: mebi(mine.memory.freeBytes), needed: mebi(imageBytes) });
+    }
+    setFreezeTimeout(3000);
+    const faults = armedFaults();
+    const ranges = mine.memory.ramRanges;
+    using listener = listenTcp(ip, bulkPort);
+    const job = encodeTargetJob({
+      epoch,
+      token,
+      timeouts: targetTimeouts,
+      faults,
+      ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
+      e820Checksum: mine.e820Checksum,
+      physicalPages: mine.physicalPageCount,
+    });
+    const { promise: open, resolve: opened } = Promise.withResolvers<void>();
+    let meter = newRateMeter();
+    const running = startHelper('target', job, listener.fd, progress => {
+      opened();
+      meter = withSample(meter, performance.now(), progress.wireBytes);
+      const rate = (rateOf(meter) / 1e6).toFixed(0);
+      show(name, [`receiving the OS ${osId} from ${source}`, '', bar(progress.pagesDone, progress.pagesTotal), `${(progress.wireBytes / 1e6).toFixed(0)} MB   ${rate} MB/s`]);
+    });
+    helper = running;
+    log(`taking in ${osId} from ${source}, epoch ${epoch}`);
+    const ended = running.report.then(
+      report => reasonSentence(report, { source, target: name, labels: [] }).message,
+      (error: Error) => error.message,
+    );
+    void ended.then(sentence => {
+      helper = undefined;
+      log(sentence);
+      idle(`last: ${sentence}`);
+    });
+    await Promise.race([open, ended.then(sentence => Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence })))]);
+    return { port: bulkPort };
+  }
+
+  function cancel(): Record<string, never> {
+    if (!helper) throw yadoError('nothingToCancel', { computer: name });
+    helper.cancel();
+    return {};
+  }
+
+  const control = new ControlServer(() => name, {
+    status: () => ({ name, role: 'standby' }),
+    describe: () => ({ capabilities: capabilities() }),
+    prepare,
+    cancel,
+  });
+  await control.listen(ip, controlPort);
+  const api = new ApiServer({
+    status: () => ({ computer: { name, address: ip }, role: 'standby', migration: null, protocol: 1, version }),
+    cancel,
+    computers: () => [{ name, address: ip }],
+  });
+  await api.listen();
+  log(`standby ${name} at ${address}`);
+  idle();
+}
+
+const mebi = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

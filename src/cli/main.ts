@@ -1,0 +1,143 @@
+// The command line: verbs, options and exit codes. Talks only to the agent's local API; never to another computer and
+// never to the kernel.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import type * as v from 'valibot';
+import { ComputersSchema, defaultSocketPath, EmptySchema, StatusSchema } from '#core/api.ts';
+import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
+import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
+import { asYadoError, families } from '#core/errors.ts';
+import { HistorySchema } from '#core/history.ts';
+import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
+import { dryRun, migrate, wait } from './migrate.ts';
+import {
+  renderComputers,
+  renderDevices,
+  renderError,
+  renderHistory,
+  renderStatus,
+  renderWhere,
+} from './render.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+const exitCodeHelp = `
+Exit codes: 0 done, ${Object.values(families)
+  .map(({ exitCode, title }) => `${exitCode} ${title[0]?.toLowerCase()}${title.slice(1)}`)
+  .join(', ')}.
+`;
+
+/** Runs one command line (without node and script name) and gives the exit code; never throws. */
+export async function runCli(
+  args: readonly string[],
+  terminal: Terminal,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const client = newApiClient(environment.YADO_SOCKET || defaultSocketPath);
+  let exitCode = 0;
+  const program = newProgram(client, terminal, code => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    // commander has already said what is wrong; help and version are no errors.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : families.usage.exitCode;
+    const error = asYadoError(thrown, 'this computer');
+    if (args.includes('--json')) terminal.out(`${JSON.stringify({ error })}\n`);
+    else terminal.error(renderError(error));
+    return error.exitCode;
+  }
+}
+
+function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: number) => void): Command {
+  const program = new Command('yado')
+    .description('Moves a running Linux from one computer to another.')
+    .version(readVersion(), '-V, --version')
+    .configureOutput({ writeOut: text => terminal.out(text), writeErr: text => terminal.error(text) })
+    .configureHelp({ helpWidth: 100 })
+    .exitOverride()
+    .showHelpAfterError('(yado --help tells more)')
+    .addHelpText('after', exitCodeHelp);
+
+  const verb = (usage: string, description: string) =>
+    program.command(usage).description(description).option('--json', 'answer in JSON, for programs');
+
+  /** A verb that asks the agent one thing and prints the answer. */
+  const query = <Schema extends v.GenericSchema>(
+    name: ApiCall & string,
+    description: string,
+    schema: Schema,
+    render: (answer: v.InferOutput<Schema>) => string,
+  ) =>
+    verb(name, description).action(async ({ json }: { json?: boolean }) => {
+      const answer = await client.call(name, schema);
+      terminal.out(json ? `${JSON.stringify(answer, null, 2)}\n` : render(answer));
+    });
+
+  query('status', 'this computer: its role, the OS on it, the move under way', StatusSchema, renderStatus);
+  query(
+    'devices',
+    'the device status table: what the OS has, what it really is, in which state',
+    DeviceStatusTableSchema,
+    renderDevices,
+  );
+  query(
+    'where',
+    'the device location table: which computer has a device',
+    DeviceLocationTableSchema,
+    renderWhere,
+  );
+  query('computers', 'the computers the OS can move to', ComputersSchema, renderComputers);
+
+  verb('migrate <computer>', 'move the running OS to another computer')
+    .option('--dry-run', 'only check, and tell what would be done')
+    .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
+    .action(async (to: string, options: { json?: boolean; dryRun?: boolean; acceptRisk: string[] }) => {
+      const request = { to, acceptRisks: options.acceptRisk };
+      const run = options.dryRun ? dryRun : migrate;
+      setExitCode(await run(client, terminal, request, options.json === true));
+    });
+
+  verb('wait', 'follow the move under way until its end').action(async ({ json }: { json?: boolean }) => {
+    setExitCode(await wait(client, terminal, json === true));
+  });
+
+  verb('cancel', 'give up the move under way; the OS goes on here').action(
+    async ({ json }: { json?: boolean }) => {
+      await client.call('cancel', EmptySchema);
+      terminal.out(json ? '{}\n' : 'The move is being given up; the OS goes on here.\n');
+    },
+  );
+
+  query('history', 'the moves so far, with their downtime in parts', HistorySchema, renderHistory);
+
+  verb('standby <computer>', 'make a computer that the OS has left ready to receive one again').action(
+    async (computer: string, { json }: { json?: boolean }) => {
+      await client.call('standby', EmptySchema, { computer });
+      terminal.out(
+        json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
+      );
+    },
+  );
+  return program;
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  try {
+    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version?: string };
+    return version ?? 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}
+
+if (import.meta.main) {
+  process.exitCode = await runCli(process.argv.slice(2), processTerminal(), process.env);
+}

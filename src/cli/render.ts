@@ -1,0 +1,146 @@
+// Turns answers of the agent into text for a person who is tired and in a hurry. Pure.
+
+import type { ComputerRef, DryRun, Status } from '#core/api.ts';
+import type { ComputerRole } from '#core/capabilities.ts';
+import {
+  type DeviceLocationTable,
+  deviceLocationCells,
+  deviceLocationHeader,
+} from '#core/device-location-table.ts';
+import { type DeviceStatusTable, deviceStatusCells, deviceStatusHeader } from '#core/device-status-table.ts';
+import { type Downtime, downtimePartNames } from '#core/downtime.ts';
+import type { YadoError } from '#core/errors.ts';
+import type { History, HistoryEntry } from '#core/history.ts';
+import { type Progress, phases } from '#core/progress.ts';
+import { formatBytes, formatMs } from '#core/quantities.ts';
+import { printable, textTable } from './text-table.ts';
+
+const roleTexts: Readonly<Record<ComputerRole, string>> = {
+  active: 'active: the OS runs here',
+  standby: 'standby: waits for an OS',
+  ghost: 'ghost: its OS has left; it serves the devices that stayed',
+};
+
+export function renderStatus(status: Status): string {
+  const { computer, role, os, migration, version, protocol } = status;
+  const rows = [
+    ['Computer', `${computer.name} (${computer.address})`],
+    ['Role', roleTexts[role]],
+    ...(os
+      ? [['OS', `${os.id}, epoch ${os.epoch}${os.addresses.length > 0 ? `, ${os.addresses.join(' ')}` : ''}`]]
+      : []),
+    ['Migration', migration ? `to ${migration.target}: ${renderProgress(migration)}` : 'none'],
+    ['Agent', `version ${version}, protocol ${protocol}`],
+  ];
+  return rows.map(([name = '', text = '']) => `${name.padEnd(11)}${printable(text)}\n`).join('');
+}
+
+export const renderDevices = (table: DeviceStatusTable) =>
+  textTable(deviceStatusHeader, deviceStatusCells(table), 'No devices are managed here.');
+
+export const renderWhere = (table: DeviceLocationTable) =>
+  textTable(deviceLocationHeader, deviceLocationCells(table), 'No devices are managed here.');
+
+export const renderComputers = (computers: readonly ComputerRef[]) =>
+  textTable(
+    ['COMPUTER', 'ADDRESS'],
+    computers.map(each => [each.name, each.address]),
+    'No other computer is known.',
+  );
+
+/** One line: phase, bytes, rate, time left. */
+export function renderProgress(progress: Progress): string {
+  const { phase, bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
+  const parts: string[] = [phases[phase]];
+  if (bytesTotal > 0) {
+    const percent = Math.min(100, Math.floor((bytesDone / bytesTotal) * 100));
+    parts.push(`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)} (${percent} %)`);
+    if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
+    if (etaMs !== null && bytesDone < bytesTotal) parts.push(`${formatMs(etaMs)} left`);
+  }
+  return parts.join(', ');
+}
+
+/** The same for a screen, with a bar, at most `columns` wide. */
+export function renderProgressLine(progress: Progress, columns: number): string {
+  const { phase, bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
+  const words = phases[phase].padEnd(Math.max(...Object.values(phases).map(text => text.length)));
+  if (bytesTotal === 0) return words.trimEnd().slice(0, columns);
+  const width = Math.max(8, Math.min(24, columns - 66));
+  const filled = Math.min(width, Math.floor((bytesDone / bytesTotal) * width));
+  const bar = `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}]`;
+  const rate = bytesPerSecond > 0 ? `  ${formatBytes(bytesPerSecond)}/s` : '';
+  const left = etaMs !== null && bytesDone < bytesTotal ? `  ${formatMs(etaMs)} left` : '';
+  return `${words} ${bar} ${formatBytes(bytesDone)} / ${formatBytes(bytesTotal)}${rate}${left}`.slice(
+    0,
+    columns,
+  );
+}
+
+/** "12.3 s (freeze 20 ms, image 700 ms, …)" */
+export function renderDowntime(downtime: Downtime): string {
+  const parts = downtimePartNames.map(part => `${part} ${formatMs(downtime[part])}`);
+  return `${formatMs(downtime.total)} (${parts.join(', ')})`;
+}
+
+/** What is said at the end of a move that went well. */
+export function renderMoved(entry: HistoryEntry): string {
+  const lines = [`The OS now runs on ${entry.target}; ${formatBytes(entry.bytesSent)} were sent.`];
+  if (entry.downtime) lines.push(`It stood still for ${renderDowntime(entry.downtime)}.`);
+  return `${printable(lines[0] ?? '')}\n${lines[1] ? `${lines[1]}\n` : ''}`;
+}
+
+const outcomeTexts: Readonly<Record<HistoryEntry['outcome'], string>> = {
+  moved: 'moved',
+  rolledBack: 'went back',
+  refused: 'refused',
+  cancelled: 'cancelled',
+};
+
+export function renderHistory(history: History): string {
+  const rows = history.map(entry => [
+    entry.startedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ''),
+    entry.source,
+    entry.target,
+    outcomeTexts[entry.outcome],
+    formatBytes(entry.bytesSent),
+    entry.downtime
+      ? renderDowntime(entry.downtime)
+      : (entry.error?.message ??
+        (entry.pausedMs === undefined ? '' : `stood still for ${formatMs(entry.pausedMs)}`)),
+  ]);
+  return textTable(
+    ['STARTED (UTC)', 'FROM', 'TO', 'OUTCOME', 'SENT', 'DOWNTIME, OR WHY NOT'],
+    rows,
+    'No move was tried yet.',
+  );
+}
+
+/** Checks of a dry run, what is wrong first to last, then the plan. */
+export function renderDryRun({ checks, plan }: DryRun, target: string): string {
+  const mark = { error: 'NO', warning: 'RISK', note: 'note' } as const;
+  const lines = checks.flatMap(check => {
+    if (check.ok) return [`  ok    ${check.text}`];
+    const word = check.accepted ? 'taken' : mark[check.severity];
+    return [
+      `  ${word.padEnd(5)} ${check.text}`,
+      ...(check.accepted || check.severity === 'note' ? [] : [`        -> ${check.hint}`]),
+      ...(check.severity === 'warning' && !check.accepted
+        ? [`        -> or accept it: --accept-risk ${check.id}`]
+        : []),
+    ];
+  });
+  const refused = checks.some(check => !check.ok && check.severity !== 'note' && !check.accepted);
+  const end = refused
+    ? [`The OS cannot move to ${target} yet.`]
+    : [
+        'What would be done:',
+        ...plan.map((sentence, index) => `  ${index + 1}. ${sentence}`),
+        'Nothing was changed.',
+      ];
+  return `${['Checks:', ...lines, '', ...end].map(printable).join('\n')}\n`;
+}
+
+export function renderError(error: YadoError): string {
+  return `yado: ${printable(error.message)}\n      next: ${printable(error.hint)}\n`;
+}

@@ -1,0 +1,54 @@
+// What every device class gives the managers: a ladder of small verbs. A new class is a folder with such an object and
+// one line in src/managers/device-list.ts.
+import type { Capabilities } from '#core/capabilities.ts';
+import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import type { WayDecision } from '#core/device-ways.ts';
+import type { BlockPlace } from '#linux/block.ts';
+import type { SourcePlans } from '#wire/job.ts';
+
+/** A computer as the devices see it. `address` is its machine address without prefix length. */
+export interface Computer {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** One move of the OS, as prepared on the source. */
+export interface Move {
+  readonly osId: string;
+  readonly epoch: number;
+  readonly source: Capabilities;
+  readonly target: Capabilities;
+  readonly ways: readonly WayDecision[];
+  /** PCI functions that are removed before the image. */
+  readonly removed: readonly string[];
+}
+
+/** Where the OS is when devices are brought up again, and how to reach what was left behind. */
+export interface Arrival {
+  readonly here: Computer;
+  /** The computer that has this device. */
+  readonly at: Computer;
+  readonly osId: string;
+  readonly epoch: number;
+  readonly signal: AbortSignal;
+}
+
+export type DevicePlans = Partial<SourcePlans>;
+
+/** What a ghost needs to serve a device it was left with. */
+export type ServeState = { device: string; exportName: string; place: BlockPlace };
+
+export interface Device {
+  /** Stable name within the OS, such as `disk0`. */
+  readonly id: string;
+  /** Describes what the OS believes it has and what there is; recorded in the device status table. */
+  describe(here: Computer, at: Computer): DeviceStatusRow;
+  /** PCI function behind it on this computer, when there is one. */
+  pciAddress(): string | undefined;
+  /** The steps of this device in every plan of a move. */
+  plans(move: Move): DevicePlans;
+  /** Brings the device up after the OS was thawed: on the target, or on the source after a roll back. */
+  restore(arrival: Arrival): Promise<void>;
+  /** What the ghost is told so that it can serve the device; undefined when it does not stay behind. */
+  leaveBehind(move: Move): ServeState | undefined;
+}

@@ -1,0 +1,87 @@
+// The managers' own drivers for disks: one here (found again by its place, for names change in a PCI rescan), one on
+// another computer (the kernel's NBD client on a socket whose handshake is done here).
+import { readFileSync } from 'node:fs';
+import { yadoError } from '#core/errors.ts';
+import { streamOf } from '#linux/byte-stream.ts';
+import { type BlockPlace, describeName, findBlockDevice } from '#linux/block.ts';
+import { NbdClient } from '#linux/nbd.ts';
+import { nbdHandshake } from '#linux/nbd-handshake.ts';
+import type { OwnedFd } from '#linux/owned-fd.ts';
+import { connectTcp } from '#linux/tcp.ts';
+import { waitUntil } from '#managers/wait.ts';
+
+/** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
+const requestTimeoutSeconds = 30;
+const deadConnectionTimeoutSeconds = 86_400;
+
+export interface AttachedDisk {
+  readonly major: number;
+  readonly minor: number;
+  readonly sizeBytes: number;
+}
+
+/** The disk at `place` on this computer; waits for a probe that is still under way. */
+export async function attachHere(place: BlockPlace, signal: AbortSignal): Promise<AttachedDisk> {
+  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), { timeoutMs: 20_000, everyMs: 20, signal });
+}
+
+/** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */
+export interface RemoteDisk {
+  readonly ip: string;
+  readonly port: number;
+  readonly exportName: string;
+  readonly localIp: string;
+  readonly sizeBytes: number;
+}
+
+let attached: { index: number; socket: OwnedFd } | undefined;
+
+/** Attaches an NBD export as a block device. A former attachment is let go once nothing uses it. */
+export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
+  const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
+  try {
+    const { sizeBytes, transmissionFlags } = await nbdHandshake(streamOf(socket.fd, 5000, 'NBD handshake', signal), disk.exportName);
+    if (sizeBytes !== disk.sizeBytes) {
+      throw yadoError('diskUnreachable', { device: `${disk.exportName} (of another size)`, computer: disk.ip });
+    }
+    using nbd = new NbdClient();
+    const index = nbd.connect({
+      socketFds: [socket.fd],
+      sizeBytes,
+      blockSizeBytes: 4096,
+      timeoutSeconds: requestTimeoutSeconds,
+      deadConnectionTimeoutSeconds,
+      serverFlags: transmissionFlags,
+    });
+    const former = attached;
+    attached = { index, socket };
+    if (former) formerAttachments.push(former);
+    const { major, minor } = describeName(`nbd${index}`);
+    return { major, minor, sizeBytes };
+  } catch (error) {
+    socket[Symbol.dispose]();
+    throw error;
+  }
+}
+
+const formerAttachments: { index: number; socket: OwnedFd }[] = [];
+
+/** Lets go of NBD devices that lie beneath nothing any more (after the stub was given another table). */
+export function detachFormer(current: { major: number; minor: number }): void {
+  const idle = formerAttachments.splice(0);
+  const now = attached;
+  if (now && !isNbd(current, now.index)) {
+    idle.push(now);
+    attached = undefined;
+  }
+  if (idle.length === 0) return;
+  using nbd = new NbdClient();
+  for (const { index, socket } of idle) {
+    nbd.disconnect(index);
+    socket[Symbol.dispose]();
+  }
+}
+
+function isNbd(device: { major: number; minor: number }, index: number): boolean {
+  return readFileSync(`/sys/class/block/nbd${index}/dev`, 'utf8').trim() === `${device.major}:${device.minor}`;
+}

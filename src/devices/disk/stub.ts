@@ -1,0 +1,34 @@
+// The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
+// while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
+import { blockDeviceAt, type BlockDevice, type BlockPlace, bottomDevices } from '#linux/block.ts';
+import { encodeSuspend, linearTarget } from '#linux/device-mapper.ts';
+import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
+import { ioctlStep, type PlanStep } from '#wire/plan.ts';
+
+export const rootStub = 'yado-root';
+
+/** The stub and the real device beneath it; undefined when the root file system does not lie on a stub. */
+export function findStub(name = rootStub): { stub: BlockDevice; below: BlockDevice } | undefined {
+  try {
+    const stub = blockDeviceAt(`/dev/mapper/${name}`);
+    const below = bottomDevices(stub.name)[0];
+    return below && below.name !== stub.name ? { stub, below } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Nothing passes the stub after this step: what programs write waits in memory and moves with the OS. */
+export function suspendStep(name = rootStub): PlanStep {
+  const { request, buffer } = encodeSuspend(name, { noFlush: true, skipLockFs: true });
+  return ioctlStep('hold back the writes of the root disk', DM_CONTROL_PATH, request, buffer);
+}
+
+/** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
+export function putBeneath(device: { major: number; minor: number }, sizeBytes: number, name = rootStub): void {
+  using dm = new DmControl();
+  dm.loadTable(name, [linearTarget(`${device.major}:${device.minor}`, sizeBytes / 512)]);
+  dm.resume(name);
+}
+
+export type { BlockPlace };

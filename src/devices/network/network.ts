@@ -1,0 +1,199 @@
+// The network class. Stub: the bridge `os0`, which has the MAC and the addresses of the OS. Driver: any card as the
+// bridge's port (way 1; another driver is just another port). The card leaves the bridge before the image is made, so
+// that the copy on the target cannot send for the OS before it is granted.
+import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { LinkClient } from '#linux/link-client.ts';
+import { listPciDevices } from '#linux/pci.ts';
+import { type Address, encodeAddressAdd, encodeAddressDelete, encodeLinkChange, encodeRouteAdd, type Link, type Route } from '#linux/rtnetlink.ts';
+import { netlinkStep, type Plan, type PlanStep, sendPacketStep, writeFileStep } from '#wire/plan.ts';
+import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
+import { announcement } from './announce.ts';
+
+export const bridgeName = 'os0';
+const IFA_F_NOPREFIXROUTE = 0x200;
+const scopeLink = 253;
+
+/** The state of the stub that a move must carry over or take down. */
+interface NetworkState {
+  readonly bridge: Link;
+  readonly port: Link;
+  readonly portMac: string;
+  /** Addresses of the OS, without machine addresses and link-local ones. */
+  readonly addresses: readonly Address[];
+  readonly routes: readonly Route[];
+}
+
+/** The bridge and its port, or undefined when the OS has no stub (then it cannot move). */
+export function readNetwork(machineAddress: string): NetworkState | undefined {
+  using client = new LinkClient();
+  const links = client.links();
+  const bridge = links.find(link => link.name === bridgeName);
+  const port = bridge && links.find(link => link.master === bridge.index);
+  if (!bridge || !port || !port.mac) return undefined;
+  const addresses = client
+    .addresses()
+    .filter(each => each.index === bridge.index && each.scope !== scopeLink && each.ip !== machineAddress);
+  const routes = client.routes().filter(each => each.index === bridge.index && each.gateway !== undefined && each.table === 254);
+  return { bridge, port, portMac: port.mac, addresses, routes };
+}
+
+/** Gives the bridge the machine address of the computer it is on; the OS's own addresses stay as they are. */
+export function ensureMachineAddress(address: string): void {
+  using client = new LinkClient();
+  const bridge = client.link(bridgeName);
+  if (!bridge || client.addresses().some(each => each.index === bridge.index && each.ip === address)) return;
+  client.addAddress(machineAddressOn(bridge.index, address));
+}
+
+/** The addresses of the OS, for `yado status`. */
+export function osAddresses(machineAddress: string): string[] {
+  return readNetwork(machineAddress)?.addresses.map(each => `${each.ip}/${each.prefixLength}`) ?? [];
+}
+
+function machineAddressOn(index: number, ip: string): Address {
+  return { index, ip, prefixLength: 32, flags: IFA_F_NOPREFIXROUTE, scope: 0 };
+}
+
+export class NetworkDevice implements Device {
+  readonly id = 'network0';
+  readonly #machineAddress: () => string;
+  readonly #osType: string;
+
+  constructor(machineAddress: () => string) {
+    this.#machineAddress = machineAddress;
+    this.#osType = this.#cardName();
+  }
+
+  describe(): DeviceStatusRow {
+    const state = readNetwork(this.#machineAddress());
+    const actual = this.#cardName();
+    return {
+      device: this.id,
+      class: 'network',
+      osType: this.#osType,
+      actualType: actual,
+      way: actual === this.#osType ? 'direct' : 'converted',
+      items: state
+        ? [
+            { item: 'MAC', state: state.bridge.mac ?? 'none' },
+            { item: 'addresses', state: state.addresses.map(each => `${each.ip}/${each.prefixLength}`).join(' ') || 'none' },
+            { item: 'routes', state: state.routes.map(each => `${each.destination ?? 'default'} via ${each.gateway}`).join(', ') || 'none' },
+          ]
+        : [],
+    };
+  }
+
+  pciAddress(): string | undefined {
+    return this.#card()?.address;
+  }
+
+  plans(move: Move): DevicePlans {
+    const state = readNetwork(this.#machineAddress());
+    if (!state) return {};
+    const mine = this.#machineAddress();
+    const theirs = (move.target.nic?.address ?? '').split('/')[0] ?? '';
+    return {
+      leave: [detach(state)],
+      serve: [attach(state)],
+      back: [attach(state)],
+      handover: handover(state, mine),
+      undoHandover: undoHandover(state, mine),
+      arrive: [
+        netlinkStep(`switch on ${state.port.name}`, encodeLinkChange(state.port.index, { up: true })),
+        writeFileStep('answer for own addresses only', `/proc/sys/net/ipv4/conf/${state.port.name}/arp_ignore`, '1'),
+        netlinkStep('take the machine address', encodeAddressAdd(machineAddressOn(state.port.index, theirs))),
+      ],
+      adopt: adopt(state, mine, theirs),
+    };
+  }
+
+  leaveBehind(): undefined {
+    return undefined;
+  }
+
+  async restore(_arrival: Arrival): Promise<void> {
+    // Done by the plans while the OS was frozen: no program has seen the network missing.
+  }
+
+  #card() {
+    const port = readNetwork(this.#machineAddress())?.port.name;
+    return listPciDevices().find(each => port !== undefined && each.netNames.includes(port));
+  }
+
+  #cardName(): string {
+    const card = this.#card();
+    return card ? `${card.driver ?? 'network card'} ${hex(card.vendor)}:${hex(card.device)}` : 'no card';
+  }
+}
+
+const hex = (id: number): string => id.toString(16).padStart(4, '0');
+
+function detach({ port }: NetworkState): PlanStep {
+  return netlinkStep(`take ${port.name} out of the bridge`, encodeLinkChange(port.index, { master: 0 }));
+}
+
+function attach({ port, bridge }: NetworkState): PlanStep {
+  return netlinkStep(`put ${port.name} into the bridge`, encodeLinkChange(port.index, { master: bridge.index, up: true }), { mayFail: true });
+}
+
+function announce(state: NetworkState, ip: string, mac: string): PlanStep {
+  return sendPacketStep(`announce ${ip}`, state.port.index, announcement(ip, mac), { mayFail: true });
+}
+
+/** A stays on the net as a computer, with its own MAC and address, and lets go of all that is the OS's. */
+function handover(state: NetworkState, mine: string): Plan {
+  const { bridge, addresses, portMac } = state;
+  return [
+    ...addresses.map(each => netlinkStep(`put down ${each.ip}`, encodeAddressDelete(each))),
+    netlinkStep('take the MAC of the card', encodeLinkChange(bridge.index, { mac: portMac })),
+    ...subnetRoutes(state, mine).map(route => netlinkStep('keep a way to the other computer', encodeRouteAdd(route), { mayFail: true })),
+    announce(state, mine, portMac),
+  ];
+}
+
+function undoHandover(state: NetworkState, mine: string): Plan {
+  const { bridge, addresses, routes } = state;
+  const mac = bridge.mac ?? state.portMac;
+  return [
+    netlinkStep('take the MAC of the OS again', encodeLinkChange(bridge.index, { mac }), { mayFail: true }),
+    ...addresses.map(each => netlinkStep(`take ${each.ip} again`, encodeAddressAdd(each), { mayFail: true })),
+    ...routes.map(each => netlinkStep('set the route again', encodeRouteAdd(each), { mayFail: true })),
+    ...[mine, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
+  ];
+}
+
+function adopt(state: NetworkState, mine: string, theirs: string): Plan {
+  const { bridge, port, addresses } = state;
+  const mac = bridge.mac ?? state.portMac;
+  return [
+    netlinkStep('give the machine address to the bridge', encodeAddressDelete(machineAddressOn(port.index, theirs)), { mayFail: true }),
+    netlinkStep(`put ${port.name} into the bridge`, encodeLinkChange(port.index, { master: bridge.index, up: true })),
+    netlinkStep('put down the old machine address', encodeAddressDelete(machineAddressOn(bridge.index, mine)), { mayFail: true }),
+    netlinkStep('take the new machine address', encodeAddressAdd(machineAddressOn(bridge.index, theirs)), { mayFail: true }),
+    ...[theirs, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
+  ];
+}
+
+/** Routes to the networks that were reached through an address of the OS, from the machine address. */
+function subnetRoutes({ bridge, addresses }: NetworkState, mine: string): Route[] {
+  return addresses
+    .filter(each => each.ip.includes('.') && each.prefixLength < 32)
+    .map(each => ({
+      family: 4,
+      destination: networkOf(each.ip, each.prefixLength),
+      prefixLength: each.prefixLength,
+      index: bridge.index,
+      preferredSource: mine,
+      table: 254,
+      protocol: 4,
+      scope: scopeLink,
+      type: 1,
+    }));
+}
+
+/** `10.77.0.100`, 24 → `10.77.0.0`. */
+function networkOf(ip: string, prefixLength: number): string {
+  const value = ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const network = Math.floor(value / 2 ** (32 - prefixLength)) * 2 ** (32 - prefixLength);
+  return [24, 16, 8, 0].map(shift => Math.floor(network / 2 ** shift) % 256).join('.');
+}

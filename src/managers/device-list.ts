@@ -1,0 +1,15 @@
+// The devices of the OS, one line a class. The order is that of leaving; coming back is the reverse.
+import type { Device } from '#devices/device.ts';
+import { rootDisk } from '#devices/disk/disk.ts';
+import { DisplayDevice } from '#devices/display/display.ts';
+import { NetworkDevice } from '#devices/network/network.ts';
+
+/** Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on. */
+export function probeDevices(machineAddress: () => string): Device[] {
+  const devices: (Device | undefined)[] = [
+    rootDisk(),
+    new DisplayDevice(),
+    new NetworkDevice(machineAddress),
+  ];
+  return devices.filter(each => each !== undefined);
+}

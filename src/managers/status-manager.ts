@@ -1,0 +1,67 @@
+// The status manager: keeps the device status table (Fig. 6) true by describing every device, gathers the devices'
+// steps into the plans of a move, and brings the devices up again behind it.
+import type { Capabilities } from '#core/capabilities.ts';
+import type { DeviceLocationTable } from '#core/device-location-table.ts';
+import { locate } from '#core/device-location-table.ts';
+import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import { decideWay, functionsToRemove, type MovingDevice, type WayDecision } from '#core/device-ways.ts';
+import type { Computer, Device, Move, ServeState } from '#devices/device.ts';
+import { PCI_RESCAN_PATH, pciRemovePath } from '#linux/pci.ts';
+import type { SourcePlans } from '#wire/job.ts';
+import { type Plan, writeFileStep } from '#wire/plan.ts';
+
+export interface PreparedMove {
+  readonly ways: readonly WayDecision[];
+  readonly plans: SourcePlans;
+  /** What the ghost is left with. */
+  readonly behind: readonly ServeState[];
+}
+
+export class StatusManager {
+  readonly devices: readonly Device[];
+
+  constructor(devices: readonly Device[]) {
+    this.devices = devices;
+  }
+
+  /** The table as it is now. `computers` finds the address of the computer a device is at. */
+  table(here: Computer, locations: DeviceLocationTable, computer: (name: string) => Computer): DeviceStatusTable {
+    return this.devices.map(each => each.describe(here, computer(locate(locations, each.id).computer)));
+  }
+
+  /** Ways and plans of a move; reads the devices as they are now, changes nothing. */
+  prepare(osId: string, epoch: number, source: Capabilities, target: Capabilities, table: DeviceStatusTable, locations: DeviceLocationTable): PreparedMove {
+    const ways = table.map(row => decideWay(this.#moving(row.device, table, locations), source, target));
+    const removed = functionsToRemove(source.pci, target.pci).map(each => each.address);
+    const move: Move = { osId, epoch, source, target, ways, removed };
+    const parts = this.devices.map(each => each.plans(move));
+    const all = (name: keyof SourcePlans): Plan => parts.flatMap(part => part[name] ?? []);
+    const removal = removed.map(address => writeFileStep(`take away the PCI device ${address}`, pciRemovePath(address), '1'));
+    const rescan = writeFileStep('look for PCI devices', PCI_RESCAN_PATH, '1');
+    // The card of the stream leaves the bridge last: what fails before needs no network to be told.
+    const network = parts.at(-1)?.leave ?? [];
+    const plans: SourcePlans = {
+      leave: [...parts.slice(0, -1).flatMap(part => part.leave ?? []), ...removal, ...network],
+      serve: all('serve'),
+      back: [rescan, ...all('back')],
+      handover: all('handover'),
+      undoHandover: all('undoHandover'),
+      arrive: all('arrive'),
+      adopt: all('adopt'),
+    };
+    const behind = this.devices.flatMap(each => each.leaveBehind(move) ?? []);
+    return { ways, plans, behind };
+  }
+
+  #moving(id: string, table: DeviceStatusTable, locations: DeviceLocationTable): MovingDevice {
+    const row = table.find(each => each.device === id)!;
+    const pciAddress = this.devices.find(each => each.id === id)?.pciAddress();
+    return {
+      device: id,
+      class: row.class,
+      osType: row.osType,
+      computer: locate(locations, id).computer,
+      ...(pciAddress !== undefined && { pciAddress }),
+    };
+  }
+}

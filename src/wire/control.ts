@@ -1,0 +1,120 @@
+// Control messages between two agents: one CBOR map a message, a u32 length before it, requests answered in order.
+// Strict: unknown fields, types and versions are refused.
+import { decode, encode } from 'cborg';
+import * as v from 'valibot';
+import { CapabilitiesSchema } from '#core/capabilities.ts';
+import { WireError } from '#wire/wire-error.ts';
+
+export const controlPort = 7400;
+export const claimPort = 7401;
+export const bulkPort = 7402;
+export const nbdPort = 10809;
+/** Raised by every change that an older agent would misunderstand. */
+export const protocolVersion = 1;
+export const maxControlBytes = 1 << 20;
+
+const Text = v.pipe(v.string(), v.maxLength(1000));
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Token = v.pipe(v.instance(Uint8Array), v.check(bytes => bytes.length === 32, '32 bytes'));
+
+/** Requests by type: what is asked and what is answered. */
+export const controlRequests = {
+  describe: { request: v.strictObject({}), answer: v.strictObject({ capabilities: CapabilitiesSchema }) },
+  prepare: {
+    request: v.strictObject({ osId: Text, epoch: Count, token: Token, imageBytes: Count, source: Text, sourceAddress: Text }),
+    answer: v.strictObject({ port: Count }),
+  },
+  cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
+  /** The OS runs at the asker now: what was kept for a way back may go. */
+  alive: { request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }), answer: v.strictObject({}) },
+  /** Where a device of the OS is served, once the ghost has it ready. */
+  device: {
+    request: v.strictObject({ device: Text, epoch: Count }),
+    answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
+  },
+  standby: { request: v.strictObject({}), answer: v.strictObject({}) },
+  status: { request: v.strictObject({}), answer: v.strictObject({ name: Text, role: v.picklist(['active', 'standby', 'ghost']) }) },
+} as const;
+export type ControlType = keyof typeof controlRequests;
+export type ControlRequest<T extends ControlType> = v.InferOutput<(typeof controlRequests)[T]['request']>;
+export type ControlAnswer<T extends ControlType> = v.InferOutput<(typeof controlRequests)[T]['answer']>;
+
+const RequestEnvelope = v.strictObject({ version: Count, id: Count, type: v.string(), body: v.unknown() });
+const AnswerEnvelope = v.strictObject({
+  version: Count,
+  id: Count,
+  body: v.optional(v.unknown()),
+  error: v.optional(v.strictObject({ code: Text, message: Text, hint: Text })),
+});
+export type AnswerError = { readonly code: string; readonly message: string; readonly hint: string };
+
+export function encodeRequest<T extends ControlType>(id: number, type: T, body: ControlRequest<T>): Buffer {
+  return withLength(encode({ version: protocolVersion, id, type, body }));
+}
+
+export function encodeAnswer(id: number, body: unknown): Buffer {
+  return withLength(encode({ version: protocolVersion, id, body }));
+}
+
+export function encodeErrorAnswer(id: number, error: AnswerError): Buffer {
+  return withLength(encode({ version: protocolVersion, id, error }));
+}
+
+/** A request with its body not yet checked; `checkRequest` does that once the type is known to be served. */
+export function decodeRequest(bytes: Uint8Array): { version: number; id: number; type: string; body: unknown } {
+  const { version, id, type, body } = parse(RequestEnvelope, bytes);
+  return { version, id, type, body };
+}
+
+export function checkRequest<T extends ControlType>(type: T, body: unknown): ControlRequest<T> {
+  const result = v.safeParse(controlRequests[type].request, body);
+  if (!result.success) throw new WireError('badMessage', `${type}: ${v.summarize(result.issues)}`);
+  return result.output as ControlRequest<T>;
+}
+
+export function decodeAnswer(bytes: Uint8Array): { version: number; id: number; body?: unknown; error?: AnswerError | undefined } {
+  return parse(AnswerEnvelope, bytes);
+}
+
+export function checkAnswer<T extends ControlType>(type: T, body: unknown): ControlAnswer<T> {
+  const result = v.safeParse(controlRequests[type].answer, body);
+  if (!result.success) throw new WireError('badMessage', `answer to ${type}: ${v.summarize(result.issues)}`);
+  return result.output as ControlAnswer<T>;
+}
+
+/** Cuts a stream into messages. */
+export class MessageReader {
+  #pending: Buffer = Buffer.alloc(0);
+
+  /** @throws WireError when a message is longer than allowed */
+  push(chunk: Uint8Array): Buffer[] {
+    this.#pending = Buffer.concat([this.#pending, chunk]);
+    const messages: Buffer[] = [];
+    while (this.#pending.length >= 4) {
+      const length = this.#pending.readUInt32LE(0);
+      if (length > maxControlBytes) throw new WireError('frameTooLarge', `${length} bytes`);
+      if (this.#pending.length < 4 + length) break;
+      messages.push(this.#pending.subarray(4, 4 + length));
+      this.#pending = this.#pending.subarray(4 + length);
+    }
+    return messages;
+  }
+}
+
+function withLength(bytes: Uint8Array): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(bytes.length);
+  return Buffer.concat([head, bytes]);
+}
+
+function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array): v.InferOutput<Schema> {
+  let value: unknown;
+  try {
+    value = decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true });
+  } catch (error) {
+    throw new WireError('badMessage', error instanceof Error ? error.message : String(error));
+  }
+  const result = v.safeParse(schema, value);
+  if (!result.success) throw new WireError('badMessage', v.summarize(result.issues));
+  return result.output;
+}

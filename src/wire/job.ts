@@ -1,0 +1,117 @@
+// A job for the frozen helper as tagged fields. Pure.
+import { frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
+import { encodeFrame } from '#wire/frame.ts';
+import { encodePlan, type Plan } from '#wire/plan.ts';
+
+/** Milliseconds. `stall`: no byte moves; `ready`: until B is ready (or begins); `claim`: until the copy claims. */
+export interface HelperTimeouts {
+  readonly stallMs: number;
+  readonly readyMs: number;
+  readonly claimMs: number;
+  readonly repeatMs: number;
+}
+
+interface CommonJob {
+  readonly epoch: number;
+  readonly token: Uint8Array;
+  readonly timeouts: HelperTimeouts;
+  /** Armed fault points, `name` or `name=N`, for tests. */
+  readonly faults: readonly string[];
+}
+
+export interface SourceJob extends CommonJob {
+  /** A's machine address (IPv4) and port, where the copy claims. */
+  readonly claimAddress: string;
+  readonly claimPort: number;
+  /** Through which interface and from which address the copy claims. */
+  readonly copyInterface: string;
+  readonly copyAddress: string;
+  readonly ghostArgv: readonly string[];
+  readonly plans: SourcePlans;
+}
+
+export interface SourcePlans {
+  readonly leave: Plan;
+  readonly serve: Plan;
+  readonly back: Plan;
+  readonly handover: Plan;
+  readonly undoHandover: Plan;
+  readonly arrive: Plan;
+  readonly adopt: Plan;
+}
+
+export interface TargetJob extends CommonJob {
+  readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
+  readonly e820Checksum: number;
+  readonly physicalPages: number;
+}
+
+export function encodeSourceJob(job: SourceJob): Buffer {
+  const { plans } = job;
+  return frame(frameTypes.jobSource.number, [
+    ...common(job),
+    field(jobFields.claimAddress, ipv4(job.claimAddress)),
+    field(jobFields.claimPort, u32(job.claimPort)),
+    field(jobFields.copyInterface, Buffer.from(job.copyInterface)),
+    field(jobFields.copyAddress, ipv4(job.copyAddress)),
+    field(jobFields.ghostArgv, Buffer.from(`${job.ghostArgv.join('\0')}\0`)),
+    field(jobFields.planLeave, encodePlan(plans.leave)),
+    field(jobFields.planServe, encodePlan(plans.serve)),
+    field(jobFields.planReturn, encodePlan(plans.back)),
+    field(jobFields.planHandover, encodePlan(plans.handover)),
+    field(jobFields.planUndoHandover, encodePlan(plans.undoHandover)),
+    field(jobFields.planArrive, encodePlan(plans.arrive)),
+    field(jobFields.planAdopt, encodePlan(plans.adopt)),
+  ]);
+}
+
+export function encodeTargetJob(job: TargetJob): Buffer {
+  return frame(frameTypes.jobTarget.number, [
+    ...common(job),
+    field(jobFields.ramRanges, Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)]))),
+    field(jobFields.e820Checksum, u32(job.e820Checksum)),
+    field(jobFields.physicalPages, u64(job.physicalPages)),
+  ]);
+}
+
+function common(job: CommonJob): Buffer[] {
+  if (job.token.length !== tokenBytes) throw new RangeError(`a token has ${tokenBytes} bytes`);
+  const { stallMs, readyMs, claimMs, repeatMs } = job.timeouts;
+  return [
+    field(jobFields.epoch, u64(job.epoch)),
+    field(jobFields.token, job.token),
+    field(jobFields.timeoutsMs, Buffer.concat([stallMs, readyMs, claimMs, repeatMs].map(u32))),
+    field(jobFields.faults, Buffer.from(job.faults.join(','))),
+  ];
+}
+
+function frame(type: number, fields: readonly Buffer[]): Buffer {
+  const payload = Buffer.concat(fields);
+  if (payload.length > maxJobBytes) throw new RangeError(`a job of ${payload.length} bytes`);
+  return encodeFrame(type, 0n, payload);
+}
+
+function field(tag: number, bytes: Uint8Array): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt16LE(tag, 0);
+  head.writeUInt32LE(bytes.length, 4);
+  return Buffer.concat([head, bytes]);
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function u64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+function ipv4(address: string): Buffer {
+  const parts = address.split('.').map(Number);
+  if (parts.length !== 4 || parts.some(part => !(part >= 0 && part < 256))) throw new RangeError(`no IPv4 address: ${address}`);
+  return Buffer.from(parts);
+}

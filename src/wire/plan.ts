@@ -1,0 +1,58 @@
+// A plan: prepared system calls as bytes for the frozen helper, each with a label that names it in an error.
+// Pure; the order of the operations is the order of the calls.
+import { planFlagMayFail, planOps } from '#wire/frames.ts';
+
+/** One operation. `label` completes "could not …". */
+export interface PlanStep {
+  readonly label: string;
+  readonly bytes: Uint8Array;
+}
+export type Plan = readonly PlanStep[];
+
+interface StepOptions {
+  /** The plan goes on when this step fails. */
+  readonly mayFail?: boolean;
+}
+
+/** Writes `data` to an existing file (sysfs, /proc/sys). */
+export function writeFileStep(label: string, path: string, data: string, options?: StepOptions): PlanStep {
+  return step(label, 'writeFile', Buffer.from(`${path}\0${data}`), options);
+}
+
+/** ioctl on a device file that is opened for it; the kernel sees a copy of `buffer`. */
+export function ioctlStep(label: string, path: string, request: number, buffer: Uint8Array, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(8);
+  head.writeBigUInt64LE(BigInt(request));
+  return step(label, 'ioctl', Buffer.concat([head, Buffer.from(`${path}\0`), buffer]), options);
+}
+
+/** One rtnetlink message; the helper waits for the kernel's acknowledgement. */
+export function netlinkStep(label: string, message: Uint8Array, options?: StepOptions): PlanStep {
+  return step(label, 'netlink', Buffer.concat([Buffer.alloc(4), message]), options);
+}
+
+export function waitPathStep(label: string, path: string, timeoutMs: number, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(timeoutMs);
+  return step(label, 'waitPath', Buffer.concat([head, Buffer.from(`${path}\0`)]), options);
+}
+
+/** Sends one Ethernet frame (at least 14, at most 1514 bytes) out of an interface. */
+export function sendPacketStep(label: string, interfaceIndex: number, frame: Uint8Array, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(interfaceIndex);
+  return step(label, 'sendPacket', Buffer.concat([head, frame]), options);
+}
+
+/** The bytes the helper runs. */
+export function encodePlan(plan: Plan): Buffer {
+  return Buffer.concat(plan.map(each => each.bytes));
+}
+
+function step(label: string, op: keyof typeof planOps, payload: Uint8Array, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(8);
+  head.writeUInt16LE(planOps[op].number, 0);
+  head.writeUInt16LE(options?.mayFail ? planFlagMayFail : 0, 2);
+  head.writeUInt32LE(payload.length, 4);
+  return { label, bytes: Buffer.concat([head, payload]) };
+}
