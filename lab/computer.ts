@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ComputerSpec, osCommandLine, type Role, standbyCommandLine } from './computer-spec.ts';
@@ -12,7 +12,7 @@ import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
 import type { OsImage } from './os-image.ts';
-import { endChild, runAny, tied } from './process.ts';
+import { endChild, run, runAny, tied } from './process.ts';
 import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
 import { Monitor } from './qmp.ts';
 import { scaled, waitFor } from './time.ts';
@@ -42,6 +42,11 @@ interface Power {
   readonly role: Role;
   /** Length of the serial log when the power came on. */
   readonly logStart: number;
+}
+
+/** Copies a disk image without filling its holes. */
+async function copySparse(from: string, to: string): Promise<void> {
+  await run(['cp', '--sparse=always', '--reflink=auto', from, to]);
 }
 
 export class Computer {
@@ -111,7 +116,7 @@ export class Computer {
       throw new LabError(`computer ${this.name} has no disk to boot the OS from`);
     await this.#clear();
     if (this.spec.disk && !existsSync(this.diskFile)) {
-      copyFileSync(os.disk, this.diskFile, constants.COPYFILE_FICLONE);
+      await copySparse(os.disk, this.diskFile);
     }
     this.#tap ??= await network.plug(this.name);
     for (const socket of ['tty', 'qmp']) rmSync(this.#file(socket), { force: true });
@@ -283,7 +288,7 @@ export class Computer {
     if (this.on) throw new LabError(`computer ${this.name} is on`, `yado lab kill ${this.name}`);
     const copy = this.#file('check.raw');
     try {
-      copyFileSync(this.diskFile, copy, constants.COPYFILE_FICLONE);
+      await copySparse(this.diskFile, copy);
       await runAny(['e2fsck', '-fy', '-E', 'journal_only', copy]);
       const { code, output, errors } = await runAny(['e2fsck', '-fn', copy]);
       return { clean: code === 0, report: output + errors };

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorsMarkdown } from '#core/errors-docs.ts';
 import { migrationMarkdown } from '#core/migration-docs.ts';
+import { helperHeader } from '#wire/helper-header.ts';
 
 interface Generated {
   readonly path: string;
@@ -14,6 +15,7 @@ interface Generated {
 const generated: readonly Generated[] = [
   { path: 'docs/migration.md', render: migrationMarkdown },
   { path: 'docs/errors.md', render: errorsMarkdown },
+  { path: 'native/frozen/wire.h', render: helperHeader },
 ];
 
 const root = join(import.meta.dirname, '..');

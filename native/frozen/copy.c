@@ -55,11 +55,10 @@ _Noreturn static void reset(void) {
 static int wait_verdict(const struct job *job) {
   struct sockaddr_in from;
   struct pollfd p = { .fd = claims, .events = POLLIN };
-  uint16_t kind;
   uint64_t answered;
   if (poll(&p, 1, (int)job->repeat_ms) <= 0) return COPY_ON_TIMER;
-  if (!claim_receive(claims, job, 0, verdict, &from) || from.sin_addr.s_addr != job->claim_address) return WAIT;
-  memcpy(&kind, verdict + CLAIM_AT_KIND, 2);
+  if (!claim_receive(claims, verdict, &from) || !claim_is_of(job, verdict) || from.sin_addr.s_addr != job->claim_address) return WAIT;
+  uint16_t kind = claim_kind(verdict);
   memcpy(&answered, verdict + CLAIM_AT_SEQUENCE, 8);
   if (answered == 0 || answered > sequence || sequence - answered >= 256) return WAIT;
   return kind == CLAIM_KIND_GRANT ? COPY_ON_GRANT : kind == CLAIM_KIND_REFUSE ? COPY_ON_REFUSE : WAIT;
@@ -104,8 +103,10 @@ _Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
     if (!row->next) reset();
     state = row->next;
     if (row->effects & COPY_DO_CLAIM) {
+      uint8_t question[CLAIM_BYTES];
       asked_at[++sequence % 256] = now_us();
-      claim_send(claims, job, CLAIM_KIND_CLAIM, sequence, NULL, &to);
+      claim_make(question, job, sequence);
+      claim_send(claims, question, &to);
     }
     if (row->effects & COPY_DO_RESET) reset();
     if (row->effects & COPY_DO_RESUME) resume(job, agent, snapshot, arrived_at, claimed_at);

@@ -74,9 +74,15 @@ int run_target(const struct job *job, int agent, int listener);
 
 // claim.c
 int claim_listen(uint16_t port);
-/// Reads one datagram; true when it is a whole, well-formed one of `kind` for this token and epoch.
-bool claim_receive(int fd, const struct job *job, uint16_t kind, uint8_t *out, struct sockaddr_in *from);
-void claim_send(int fd, const struct job *job, uint16_t kind, uint64_t sequence, const uint64_t *times_us, const struct sockaddr_in *to);
+/// Reads one datagram of CLAIM_BYTES; true when it is well-formed, whoever's it is.
+bool claim_receive(int fd, uint8_t *datagram, struct sockaddr_in *from);
+uint16_t claim_kind(const uint8_t *datagram);
+/// True when token and epoch are those of this move.
+bool claim_is_of(const struct job *job, const uint8_t *datagram);
+void claim_make(uint8_t *datagram, const struct job *job, uint64_t sequence);
+/// Turns a claim into its answer and sends it.
+void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to);
+void claim_send(int fd, const uint8_t *datagram, const struct sockaddr_in *to);
 
 // The mailbox: one page found by its signature in the stream and overwritten by the target.
 struct mailbox { uint8_t signature[TOKEN_BYTES]; uint32_t on_target; uint32_t reserved; uint8_t entropy[64]; };

@@ -132,12 +132,18 @@ static int ghost_says(void) {
 static int listen_for(bool with_stream, int wait_ms) {
   struct pollfd p[3] = { { .fd = with_stream ? stream : -1, .events = POLLIN }, { .fd = ghost, .events = POLLIN }, { .fd = claims, .events = POLLIN } };
   if (poll(p, 3, wait_ms) <= 0) return WAIT;
-  if (p[2].revents && claim_receive(claims, job, CLAIM_KIND_CLAIM, claim_datagram, &claimant)) {
+  if (p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
+    if (!claim_is_of(job, claim_datagram)) return SOURCE_ON_STALE_CLAIM;
     if (drop_claims > 0) { drop_claims--; return WAIT; }
     return SOURCE_ON_CLAIM;
   }
   if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; }
   return p[0].revents ? target_says() : WAIT;
+}
+
+static void answer(uint16_t kind) {
+  if (kind == CLAIM_KIND_GRANT && drop_grants-- > 0) return;
+  claim_answer(claims, claim_datagram, kind, report.times_us, &claimant);
 }
 
 static int send_image(void) {
@@ -168,7 +174,8 @@ static int send_image(void) {
     index += count;
     report.wire_bytes += FRAME_HEADER_BYTES + length;
     int said = listen_for(true, 0);
-    if (said != WAIT) return said;
+    if (said == SOURCE_ON_STALE_CLAIM) answer(CLAIM_KIND_REFUSE);
+    else if (said != WAIT) return said;
     if (ghost >= 0 && now_us() - told > 250000) {
       uint64_t progress[2] = { index, report.pages };
       told = now_us();
@@ -190,13 +197,6 @@ static int send_go(void) {
   return WAIT;
 }
 
-static void answer(uint16_t kind) {
-  uint64_t sequence;
-  if (kind == CLAIM_KIND_GRANT && drop_grants-- > 0) return;
-  memcpy(&sequence, claim_datagram + CLAIM_AT_SEQUENCE, 8);
-  claim_send(claims, job, kind, sequence, report.times_us, &claimant);
-}
-
 static int grant(void) {
   if (!report.times_us[STEP_RESTORE]) report.times_us[STEP_RESTORE] = now_us() - go_at;
   answer(CLAIM_KIND_GRANT);
@@ -215,7 +215,7 @@ static int roll_back(void) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
     if (handed_over) plan_run(job->undo_handover, REASON_HANDOVER);
     plan_run(job->back, REASON_ARRIVE);
-    while (listen_for(false, 0) == SOURCE_ON_CLAIM) answer(CLAIM_KIND_REFUSE);
+    for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
     uint64_t began = now_us();
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_THAW, began);

@@ -1,5 +1,5 @@
 // A byte stream over a raw descriptor, for short handshakes on sockets the kernel is to own later.
-// The descriptor must be non-blocking. Reads exactly what is asked: no byte beyond is taken from the socket.
+// The descriptor must be non-blocking. One read or write at a time. Reads exactly what is asked: no byte beyond is taken from the socket.
 import { recv, send, waitFd } from '#linux/ffi.ts';
 import { FormatError, SystemError } from '#linux/system-error.ts';
 

@@ -196,8 +196,12 @@ export function unshare(flags: number): void {
   check(native.unshare(flags), 'unshare');
 }
 
+// libuv watches a descriptor for one waiter only.
+const waiting = new Set<number>();
+
 /**
  * Waits, without blocking the event loop, until `fd` is readable or writable (or has failed: the next call tells).
+ * One wait at a time for each descriptor.
  * @throws SystemError ETIMEDOUT naming `what` after `timeoutMs`; the signal's reason when aborted.
  */
 export function waitFd(
@@ -208,6 +212,9 @@ export function waitFd(
   const { timeoutMs, signal, what } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
+    if (waiting.has(fd))
+      return reject(new Error(`somebody already waits for file descriptor ${fd} (${what})`));
+    waiting.add(fd);
     const handle = koffi.node.poll(fd, { [wanted]: true }, () => finish(resolve));
     const timer = setTimeout(
       () => finish(() => reject(new SystemError(what, constants.errno.ETIMEDOUT))),
@@ -216,6 +223,7 @@ export function waitFd(
     const onAbort = () => finish(() => reject(signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
     function finish(settle: () => void): void {
+      waiting.delete(fd);
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       handle.stop();

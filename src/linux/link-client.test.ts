@@ -36,7 +36,7 @@ test('a bridge with port, addresses and routes is made, seen, changed and remove
   assert.equal(attached.mac, '52:54:00:00:00:0b');
   assert.equal(attached.mtu, 1400);
   assert.equal(attached.up, true);
-  assert.equal(attached.operationalState, 'lowerlayerdown');
+  assert.equal(attached.carrier, false);
   assert.equal(client.link('os0')?.mac, '52:54:00:00:00:0a', 'the bridge keeps its MAC');
 
   const v4 = {

@@ -47,7 +47,7 @@ function matchesPattern(modalias: string, pattern: string): boolean {
   const literal = pattern.search(/[*?[]/);
   if (literal < 0) return modalias === pattern;
   if (!modalias.startsWith(pattern.slice(0, literal))) return false; // most of some 20 000 patterns end here
-  const parts = pattern.match(/\[!?[^\]]+\]|[^]/g) ?? [];
+  const parts = pattern.match(/\[!?[^\]]+\]|./gs) ?? [];
   let at = 0;
   let part = 0;
   let star: { readonly part: number; readonly at: number } | undefined;
