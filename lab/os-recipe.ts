@@ -121,10 +121,10 @@ export function osFiles(rootDevice: string, consoleLoop: string): OsFile[] {
     {
       path: '/etc/systemd/system/lab-console.service',
       text:
-        '[Unit]\nDescription=Root command channel of the lab on the second serial port\nAfter=local-fs.target\n\n' +
-        // A copy of busybox in memory: the channel answers even while the disk does not.
-        '[Service]\nExecStartPre=/bin/mkdir -p /run/lab\nExecStartPre=/bin/cp /bin/busybox /opt/lab/console-loop.sh /run/lab/\n' +
-        'ExecStart=/run/lab/busybox sh /run/lab/console-loop.sh /run/lab /run/lab/busybox\n' +
+        '[Unit]\nDescription=Root command channel of the lab on the second serial port\nAfter=local-fs.target\nStartLimitIntervalSec=0\n\n' +
+        // A copy of busybox in memory (/run is noexec): the channel answers even while the disk does not.
+        '[Service]\nExecStartPre=/bin/cp /bin/busybox /opt/lab/console-loop.sh /dev/shm/\n' +
+        'ExecStart=/dev/shm/busybox sh /dev/shm/console-loop.sh /run/lab /dev/shm/busybox\n' +
         'Restart=always\nRestartSec=1\nKillMode=process\nOOMScoreAdjust=-900\nEnvironment=HOME=/root TERM=dumb\n\n' +
         '[Install]\nWantedBy=multi-user.target\n',
     },

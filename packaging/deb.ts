@@ -28,41 +28,47 @@ if [ "$1" = remove ]; then systemctl disable yadod.service || true; fi
 
 /** Builds the package around an agent image, once. Returns its path. */
 export function buildDeb(image: string): string {
-  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  return once(cachePath('agent', dirname(image).split('/').pop() ?? '', `yadokari_${version}_amd64.deb`), temporary => {
-    const folder = `${temporary}.stage`;
-    const put = (to: string, mode: number, write: (path: string) => void): void => {
-      const path = join(folder, to);
-      mkdirSync(dirname(path), { recursive: true });
-      write(path);
-      chmodSync(path, mode);
-    };
-    try {
-      for (const [from, to, mode] of files) put(to, mode, path => cpSync(join(projectRoot, 'packaging/files', from), path));
-      put('usr/lib/yadokari/agent.erofs', 0o644, path => cpSync(image, path));
-      put('usr/share/doc/yadokari/copyright', 0o644, path => cpSync(join(projectRoot, 'LICENSE'), path));
-      put('DEBIAN/postinst', 0o755, path => writeFileSync(path, postinst));
-      put('DEBIAN/prerm', 0o755, path => writeFileSync(path, prerm));
-      put('DEBIAN/control', 0o644, path =>
-        writeFileSync(
-          path,
-          [
-            'Package: yadokari',
-            `Version: ${version}`,
-            'Architecture: amd64',
-            'Maintainer: The Yadokari founders <founders@yadokari.invalid>',
-            'Depends: dmsetup, initramfs-tools, kmod, coreutils',
-            'Section: admin',
-            'Priority: optional',
-            'Description: moves this running Linux to another real computer',
-            ' The agent, the frozen helper and the stub under the root file system.',
-            '',
-          ].join('\n'),
-        ),
-      );
-      run(['dpkg-deb', '--root-owner-group', '-Zzstd', '-z1', '-b', folder, temporary]);
-    } finally {
-      run(['rm', '-rf', folder]);
-    }
-  });
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return once(
+    cachePath('agent', dirname(image).split('/').pop() ?? '', `yadokari_${version}_amd64.deb`),
+    temporary => {
+      const folder = `${temporary}.stage`;
+      const put = (to: string, mode: number, write: (path: string) => void): void => {
+        const path = join(folder, to);
+        mkdirSync(dirname(path), { recursive: true });
+        write(path);
+        chmodSync(path, mode);
+      };
+      try {
+        for (const [from, to, mode] of files)
+          put(to, mode, path => cpSync(join(projectRoot, 'packaging/files', from), path));
+        put('usr/lib/yadokari/agent.erofs', 0o644, path => cpSync(image, path));
+        put('usr/share/doc/yadokari/copyright', 0o644, path => cpSync(join(projectRoot, 'LICENSE'), path));
+        put('DEBIAN/postinst', 0o755, path => writeFileSync(path, postinst));
+        put('DEBIAN/prerm', 0o755, path => writeFileSync(path, prerm));
+        put('DEBIAN/control', 0o644, path =>
+          writeFileSync(
+            path,
+            [
+              'Package: yadokari',
+              `Version: ${version}`,
+              'Architecture: amd64',
+              'Maintainer: The Yadokari founders <founders@yadokari.invalid>',
+              'Depends: dmsetup, initramfs-tools, kmod, coreutils',
+              'Section: admin',
+              'Priority: optional',
+              'Description: moves this running Linux to another real computer',
+              ' The agent, the frozen helper and the stub under the root file system.',
+              '',
+            ].join('\n'),
+          ),
+        );
+        run(['dpkg-deb', '--root-owner-group', '-Zzstd', '-z1', '-b', folder, temporary]);
+      } finally {
+        run(['rm', '-rf', folder]);
+      }
+    },
+  );
 }

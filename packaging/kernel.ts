@@ -15,17 +15,23 @@ export interface Kernel {
 
 /** Downloads and unpacks the kernel package once. */
 export function debianKernel(): Kernel {
-  const wanted = /Depends: (linux-image-[0-9][^\s,]*)/.exec(run(['apt-cache', 'depends', 'linux-image-amd64']))?.[1];
+  const wanted = /Depends: (linux-image-[0-9][^\s,]*)/.exec(
+    run(['apt-cache', 'depends', 'linux-image-amd64']),
+  )?.[1];
   if (!wanted) throw new Error('apt knows no linux-image-amd64; run `apt-get update`');
   const release = wanted.replace('linux-image-', '');
-  const version = /Version: (.*)/.exec(run(['apt-cache', 'show', '--no-all-versions', wanted]))?.[1] ?? 'unknown';
-  const root = once(cachePath('kernel', `${release}_${version.replace(/[^0-9a-z.+~-]/gi, '_')}`), temporary => {
-    const packages = join(temporary, 'package');
-    mkdirSync(packages, { recursive: true });
-    run(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', wanted], { cwd: packages });
-    run(['dpkg-deb', '-x', join(packages, readdirSync(packages)[0] ?? ''), temporary]);
-    run(['rm', '-rf', packages]);
-    run(['/sbin/depmod', '-b', temporary, release]);
-  });
+  const version =
+    /Version: (.*)/.exec(run(['apt-cache', 'show', '--no-all-versions', wanted]))?.[1] ?? 'unknown';
+  const root = once(
+    cachePath('kernel', `${release}_${version.replace(/[^0-9a-z.+~-]/gi, '_')}`),
+    temporary => {
+      const packages = join(temporary, 'package');
+      mkdirSync(packages, { recursive: true });
+      run(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', wanted], { cwd: packages });
+      run(['dpkg-deb', '-x', join(packages, readdirSync(packages)[0] ?? ''), temporary]);
+      run(['rm', '-rf', packages]);
+      run(['/sbin/depmod', '-b', temporary, release]);
+    },
+  );
   return { release, root, vmlinuz: join(root, 'boot', `vmlinuz-${release}`) };
 }

@@ -31,5 +31,9 @@ export function buildStandbyImage(agent: string): StandbyImage {
     }
   });
   const size = (path: string): number => statSync(path).size;
-  return { kernel: kernel.vmlinuz, initrd, sizes: { kernel: size(kernel.vmlinuz), initramfs: size(small), 'agent image': size(agent) } };
+  return {
+    kernel: kernel.vmlinuz,
+    initrd,
+    sizes: { kernel: size(kernel.vmlinuz), initramfs: size(small), 'agent image': size(agent) },
+  };
 }

@@ -32,17 +32,27 @@ export function moduleFiles(modulesDep: string, names: readonly string[]): strin
 
 /** Packs a folder as a cpio archive (newc), with fixed times and owner. */
 export function packCpio(folder: string, out: string): void {
-  run(['sh', '-c', `cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --owner=0:0 --reproducible --quiet > "$2"`, 'sh', folder, out]);
+  run([
+    'sh',
+    '-c',
+    `cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --owner=0:0 --reproducible --quiet > "$2"`,
+    'sh',
+    folder,
+    out,
+  ]);
 }
 
 /** Builds the small initramfs once for this kernel. Returns its path. */
 export function buildStandbyInitrd(kernel: Kernel): string {
-  const recipe = ['standby/init', 'standby/modules.ts', 'packaging/files/enter', 'packaging/files/yado'].map(name => join(projectRoot, name));
+  const recipe = ['standby/init', 'standby/modules.ts', 'packaging/files/enter', 'packaging/files/yado'].map(
+    name => join(projectRoot, name),
+  );
   const key = hashOf([...recipe, '/bin/busybox'], kernel.root).slice(0, 16);
   return once(cachePath('standby', key, 'initrd.img'), temporary => {
     const folder = `${temporary}.stage`;
     try {
-      for (const name of ['bin', 'dev', 'proc', 'run', 'sys']) mkdirSync(join(folder, name), { recursive: true });
+      for (const name of ['bin', 'dev', 'proc', 'run', 'sys'])
+        mkdirSync(join(folder, name), { recursive: true });
       cpSync('/bin/busybox', join(folder, 'bin/busybox'));
       cpSync(join(projectRoot, 'standby/init'), join(folder, 'init'));
       cpSync(join(projectRoot, 'packaging/files/enter'), join(folder, 'bin/enter'));
@@ -53,11 +63,16 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       const from = join(kernel.root, 'lib/modules', kernel.release);
       const to = join(folder, 'lib/modules', kernel.release);
       const names = Object.values(standbyModules).flat();
-      for (const file of moduleFiles(readFileSync(join(from, 'modules.dep'), 'utf8'), [...names, 'crc32c_generic', 'libcrc32c'])) {
+      for (const file of moduleFiles(readFileSync(join(from, 'modules.dep'), 'utf8'), [
+        ...names,
+        'crc32c_generic',
+        'libcrc32c',
+      ])) {
         mkdirSync(dirname(join(to, file)), { recursive: true });
         cpSync(join(from, file), join(to, file));
       }
-      for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) cpSync(join(from, name), join(to, name));
+      for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
+        cpSync(join(from, name), join(to, name));
       writeFileSync(join(folder, 'lib/modules/wanted'), `${names.join('\n')}\n`);
       run(['/sbin/depmod', '-b', folder, kernel.release]);
       packCpio(folder, `${temporary}.cpio`);

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import * as v from 'valibot';
+import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { type Downtime, downtimeOf } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
@@ -19,7 +20,6 @@ import { StatusManager } from '#managers/status-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
-import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
@@ -27,7 +27,15 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
 import { reasonSentence } from './sentences.ts';
-import { type CheckedMove, checkMove, labelsFor, type MoveRequest, refuseUnfit, runJob, sourceTimeouts } from './source-move.ts';
+import {
+  type CheckedMove,
+  checkMove,
+  labelsFor,
+  type MoveRequest,
+  refuseUnfit,
+  runJob,
+  sourceTimeouts,
+} from './source-move.ts';
 import { version } from './version.ts';
 
 const statePath = '/run/yado/state.json';
@@ -64,7 +72,11 @@ export class Active {
       this.#history = saved.history;
     }
     this.#status = new StatusManager(probeDevices(() => this.#here.address));
-    this.#locations = new LocationManager(this.#status.devices.map(each => each.id), this.#here.name, this.#epoch);
+    this.#locations = new LocationManager(
+      this.#status.devices.map(each => each.id),
+      this.#here.name,
+      this.#epoch,
+    );
     if (saved) this.#locations.table = saved.locations;
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
@@ -104,7 +116,10 @@ export class Active {
   }
 
   async #openNetwork(): Promise<void> {
-    await waitUntil('the bridge os0', () => (readNetwork(this.#here.address) ? true : undefined), { timeoutMs: 60_000, everyMs: 200 });
+    await waitUntil('the bridge os0', () => (readNetwork(this.#here.address) ? true : undefined), {
+      timeoutMs: 60_000,
+      everyMs: 200,
+    });
     ensureMachineAddress(this.#here.address);
     await this.#control.listen(this.#here.address, controlPort);
     await this.#desk.open(claimPort);
@@ -133,7 +148,11 @@ export class Active {
 
   #capabilities() {
     const network = readNetwork(this.#here.address);
-    const card = network && { name: network.port.name, mac: network.portMac, address: `${this.#here.address}/24` };
+    const card = network && {
+      name: network.port.name,
+      mac: network.portMac,
+      address: `${this.#here.address}/24`,
+    };
     return gatherCapabilities(this.#here.name, 'active', this.#imageHash, card);
   }
 
@@ -160,7 +179,11 @@ export class Active {
   }
 
   async #migrate({ to, dryRun, acceptRisks }: MigrateRequest): Promise<{ status: number; body: object }> {
-    if (this.#move) throw yadoError('busy', { computer: this.#here.name, activity: `it is moving the OS to ${this.#move.request.target.name}` });
+    if (this.#move)
+      throw yadoError('busy', {
+        computer: this.#here.name,
+        activity: `it is moving the OS to ${this.#move.request.target.name}`,
+      });
     const target = this.#computer(to);
     if (target.name === this.#here.name) throw yadoError('sameComputer', { computer: to });
     const abort = new AbortController();
@@ -174,12 +197,21 @@ export class Active {
       signal: abort.signal,
     };
     const check = () =>
-      checkMove(request, this.#status, () => this.#capabilities(), { status: this.#table(), locations: this.#locations.table });
+      checkMove(request, this.#status, () => this.#capabilities(), {
+        status: this.#table(),
+        locations: this.#locations.table,
+      });
     if (dryRun) {
       const move = await check();
       const ways = move.prepared.ways.map(each => `${each.device}: ${each.way}, ${each.reason}`);
       const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
-      return { status: 200, body: { checks: move.checks.checks, plan: [...ways, ...move.load.map(name => `load the driver ${name}`), ...steps] } };
+      return {
+        status: 200,
+        body: {
+          checks: move.checks.checks,
+          plan: [...ways, ...move.load.map(name => `load the driver ${name}`), ...steps],
+        },
+      };
     }
     this.#move = { request, phase: 'preflight', startedAt: performance.now(), abort };
     const startedAt = new Date().toISOString();
@@ -208,12 +240,19 @@ export class Active {
       }
       if (report.outcome !== 'arrived') {
         const { here, target } = request;
-        throw reasonSentence(report, { source: here.name, target: target.name, labels: labelsFor(report.reason, move.prepared), claimSeconds: sourceTimeouts.claimMs / 1000 });
+        throw reasonSentence(report, {
+          source: here.name,
+          target: target.name,
+          labels: labelsFor(report.reason, move.prepared),
+          claimSeconds: sourceTimeouts.claimMs / 1000,
+        });
       }
       const downtime = await this.#arrive(request, move, report);
       this.#finish(request, startedAt, report, { outcome: 'moved', downtime });
     } catch (error) {
-      const told = request.signal.aborted ? yadoError('cancelled', { computer: request.target.name, source: request.here.name }) : asYadoError(error, request.here.name);
+      const told = request.signal.aborted
+        ? yadoError('cancelled', { computer: request.target.name, source: request.here.name })
+        : asYadoError(error, request.here.name);
       this.#finish(request, startedAt, report, { outcome: outcomeOf(told), error: told.toJSON() }, told);
     }
   }
@@ -238,11 +277,21 @@ export class Active {
     this.#phase('after');
     await this.#openNetwork();
     await writeFile(PCI_RESCAN_PATH, '1');
-    await this.#restoreDevices(source, epoch, this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'));
-    void askUntilAnswered(target, source, 'alive', { osId: this.#osId, epoch, computer: target.name, address: target.address }, () => true, AbortSignal.timeout(600_000)).catch(
-      () => log(`${source.name} does not hear that the OS is alive`),
+    await this.#restoreDevices(
+      source,
+      epoch,
+      this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'),
     );
-    const ms = (...steps: (keyof HelperReport['timesUs'])[]): number => steps.reduce((sum, step) => sum + report.timesUs[step], 0) / 1000;
+    void askUntilAnswered(
+      target,
+      source,
+      'alive',
+      { osId: this.#osId, epoch, computer: target.name, address: target.address },
+      () => true,
+      AbortSignal.timeout(600_000),
+    ).catch(() => log(`${source.name} does not hear that the OS is alive`));
+    const ms = (...steps: (keyof HelperReport['timesUs'])[]): number =>
+      steps.reduce((sum, step) => sum + report.timesUs[step], 0) / 1000;
     return downtimeOf({
       freeze: ms('freeze', 'leave'),
       image: ms('image', 'serve'),
@@ -257,17 +306,34 @@ export class Active {
   async #restoreDevices(_source: Computer, epoch: number, only?: readonly string[]): Promise<void> {
     for (const device of this.#status.devices) {
       if (only && !only.includes(device.id)) continue;
-      const at = this.#computer(this.#locations.table.find(each => each.device === device.id)?.computer ?? this.#here.name);
+      const at = this.#computer(
+        this.#locations.table.find(each => each.device === device.id)?.computer ?? this.#here.name,
+      );
       try {
-        await device.restore({ here: this.#here, at, osId: this.#osId, epoch, signal: AbortSignal.timeout(24 * 3600_000) });
+        await device.restore({
+          here: this.#here,
+          at,
+          osId: this.#osId,
+          epoch,
+          signal: AbortSignal.timeout(24 * 3600_000),
+        });
       } catch (error) {
         log(`${device.id}: ${asYadoError(error, this.#here.name).message}`);
       }
     }
   }
 
-  #finish(request: MoveRequest, startedAt: string, report: HelperReport | undefined, rest: Pick<HistoryEntry, 'outcome'> & Partial<HistoryEntry>, error?: YadoError): void {
-    const paused = report && report.outcome !== 'arrived' ? Object.values(report.timesUs).reduce((sum, us) => sum + us, 0) / 1000 : undefined;
+  #finish(
+    request: MoveRequest,
+    startedAt: string,
+    report: HelperReport | undefined,
+    rest: Pick<HistoryEntry, 'outcome'> & Partial<HistoryEntry>,
+    error?: YadoError,
+  ): void {
+    const paused =
+      report && report.outcome !== 'arrived'
+        ? Object.values(report.timesUs).reduce((sum, us) => sum + us, 0) / 1000
+        : undefined;
     const entry: HistoryEntry = {
       id: request.id,
       source: request.here.name,
@@ -282,7 +348,11 @@ export class Active {
     this.#history = withEntry(this.#history, entry);
     this.#move = undefined;
     this.#save();
-    log(error ? `${error.message} (${error.hint})` : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`);
+    log(
+      error
+        ? `${error.message} (${error.hint})`
+        : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`,
+    );
     this.#api.emit(error ? 'failed' : 'done', error ? errorEvent(error) : entry);
   }
 
@@ -295,12 +365,22 @@ export class Active {
   async #standby({ computer }: StandbyRequest): Promise<object> {
     const there = this.#computer(computer ?? this.#here.name);
     if (there.name === this.#here.name) throw yadoError('notGhost', { computer: there.name, role: 'active' });
-    await ask({ name: there.name, ip: there.address, port: controlPort, localIp: this.#here.address }, 'standby', {}, { timeoutMs: 5000 });
+    await ask(
+      { name: there.name, ip: there.address, port: controlPort, localIp: this.#here.address },
+      'standby',
+      {},
+      { timeoutMs: 5000 },
+    );
     return {};
   }
 
   #save(): void {
-    const state = { here: this.#here, epoch: this.#epoch, locations: [...this.#locations.table], history: [...this.#history] };
+    const state = {
+      here: this.#here,
+      epoch: this.#epoch,
+      locations: [...this.#locations.table],
+      history: [...this.#history],
+    };
     writeFileSync(statePath, JSON.stringify(state), { mode: 0o600 });
   }
 }

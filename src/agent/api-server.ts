@@ -2,8 +2,15 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
-import { apiPaths, defaultSocketPath, MigrateRequestSchema, type MigrateRequest, StandbyRequestSchema, type StandbyRequest } from '#core/api.ts';
-import { asYadoError, families, type YadoError, yadoError } from '#core/errors.ts';
+import {
+  apiPaths,
+  defaultSocketPath,
+  type MigrateRequest,
+  MigrateRequestSchema,
+  type StandbyRequest,
+  StandbyRequestSchema,
+} from '#core/api.ts';
+import { asYadoError, type families, type YadoError, yadoError } from '#core/errors.ts';
 
 type Answer = object | null | Promise<object | null>;
 
@@ -23,7 +30,13 @@ export interface ApiHandlers {
 
 const maxBodyBytes = 64 * 1024;
 const statusOf: Readonly<Record<keyof typeof families, number>> = {
-  usage: 400, unreachable: 502, refused: 409, failed: 500, busy: 409, cancelled: 409, internal: 500,
+  usage: 400,
+  unreachable: 502,
+  refused: 409,
+  failed: 500,
+  busy: 409,
+  cancelled: 409,
+  internal: 500,
 };
 
 export class ApiServer {
@@ -53,7 +66,9 @@ export class ApiServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const wanted = `${request.method} ${(request.url ?? '').split('?')[0]}`;
-      const name = (Object.keys(apiPaths) as (keyof typeof apiPaths)[]).find(each => apiPaths[each] === wanted);
+      const name = (Object.keys(apiPaths) as (keyof typeof apiPaths)[]).find(
+        each => apiPaths[each] === wanted,
+      );
       if (!name) throw yadoError('badRequest', { reason: `there is no ${wanted.slice(0, 80)}` });
       if (name === 'events') return this.#listen(response);
       const { status, body } = await this.#answer(name, request);
@@ -64,11 +79,21 @@ export class ApiServer {
     }
   }
 
-  async #answer(name: Exclude<keyof typeof apiPaths, 'events'>, request: IncomingMessage): Promise<{ status: number; body: unknown }> {
+  async #answer(
+    name: Exclude<keyof typeof apiPaths, 'events'>,
+    request: IncomingMessage,
+  ): Promise<{ status: number; body: unknown }> {
     const handler = this.#handlers[name];
-    if (!handler) throw yadoError('badRequest', { reason: `this computer has no OS; "${name}" is for the computer that has it` });
+    if (!handler)
+      throw yadoError('badRequest', {
+        reason: `this computer has no OS; "${name}" is for the computer that has it`,
+      });
     if (name === 'migrate') return this.#handlers.migrate!(await readBody(request, MigrateRequestSchema));
-    if (name === 'standby') return { status: 200, body: await this.#handlers.standby!(await readBody(request, StandbyRequestSchema)) };
+    if (name === 'standby')
+      return {
+        status: 200,
+        body: await this.#handlers.standby!(await readBody(request, StandbyRequestSchema)),
+      };
     return { status: 200, body: await (handler as () => Answer)() };
   }
 
@@ -91,16 +116,21 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-async function readBody<Schema extends v.GenericSchema>(request: IncomingMessage, schema: Schema): Promise<v.InferOutput<Schema>> {
+async function readBody<Schema extends v.GenericSchema>(
+  request: IncomingMessage,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request) {
     length += (chunk as Buffer).length;
-    if (length > maxBodyBytes) throw yadoError('badRequest', { reason: `a body of more than ${maxBodyBytes} bytes` });
+    if (length > maxBodyBytes)
+      throw yadoError('badRequest', { reason: `a body of more than ${maxBodyBytes} bytes` });
     chunks.push(chunk as Buffer);
   }
   const result = v.safeParse(schema, parseJson(Buffer.concat(chunks).toString('utf8')));
-  if (!result.success) throw yadoError('badRequest', { reason: v.summarize(result.issues).replaceAll('\n', ' ') });
+  if (!result.success)
+    throw yadoError('badRequest', { reason: v.summarize(result.issues).replaceAll('\n', ' ') });
   return result.output;
 }
 

@@ -4,8 +4,14 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { Capabilities, ComputerRole } from '#core/capabilities.ts';
 import { readCpuinfo, readHardwareCpuCount } from '#linux/cpuinfo.ts';
-import { e820Checksum, readFirmwareMap, readIomem, readPresentPages, systemRamPages } from '#linux/memory-map.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
+import {
+  e820Checksum,
+  readFirmwareMap,
+  readIomem,
+  readPresentPages,
+  systemRamPages,
+} from '#linux/memory-map.ts';
 import { listPciDevices, type PciDevice } from '#linux/pci.ts';
 import { probeSnapshot } from '#linux/power.ts';
 import { protocolVersion } from '#wire/control.ts';
@@ -17,7 +23,12 @@ export interface CardOfComputer {
   readonly address: string;
 }
 
-export function gatherCapabilities(name: string, role: ComputerRole, imageHash: string, card: CardOfComputer | undefined): Capabilities {
+export function gatherCapabilities(
+  name: string,
+  role: ComputerRole,
+  imageHash: string,
+  card: CardOfComputer | undefined,
+): Capabilities {
   const cpu = readCpuinfo();
   const memory = readMeminfo();
   const pci = listPciDevices();
@@ -46,7 +57,9 @@ export function gatherCapabilities(name: string, role: ComputerRole, imageHash: 
     e820Checksum: e820Checksum(readFirmwareMap()),
     physicalPageCount: readPresentPages(),
     pci: pci.map(describeFunction),
-    nic: card ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address } : null,
+    nic: card
+      ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
+      : null,
     snapshot: { available: reason === undefined, ...(reason !== undefined && { reason }) },
     devices: [...new Set(['input', ...(pci.some(each => each.class >>> 16 === 0x03) ? ['display'] : [])])],
   };
@@ -64,7 +77,12 @@ function describeFunction(each: PciDevice): Capabilities['pci'][number] {
   };
 }
 
-function snapshotReason({ exists, lockdown, disabledBy, pmTest }: ReturnType<typeof probeSnapshot>): string | undefined {
+function snapshotReason({
+  exists,
+  lockdown,
+  disabledBy,
+  pmTest,
+}: ReturnType<typeof probeSnapshot>): string | undefined {
   if (!exists) return 'the kernel has no hibernation';
   if (lockdown !== 'none') return `the kernel is locked down (${lockdown})`;
   if (disabledBy !== undefined) return `the kernel was started with ${disabledBy}`;
@@ -82,6 +100,7 @@ export async function agentImageHash(): Promise<string> {
   // struct erofs_super_block: blkszbits u8 at 12, blocks u32 at 36 (fs/erofs/erofs_fs.h)
   const bytes = superblock.readUInt32LE(36) * 2 ** superblock.readUInt8(12);
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream('/dev/pmem0', { end: bytes - 1, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream('/dev/pmem0', { end: bytes - 1, highWaterMark: 1 << 20 }))
+    hash.update(chunk as Buffer);
   return hash.digest('hex');
 }

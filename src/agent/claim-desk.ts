@@ -34,7 +34,11 @@ export class ClaimDesk {
 export function refuse(datagram: Buffer): Buffer | undefined {
   const { offsets, kinds, magic, bytes } = claim;
   if (datagram.length !== bytes || datagram.readUInt32LE(offsets.magic) !== magic) return undefined;
-  if (datagram.readUInt16LE(offsets.version) !== wireVersion || datagram.readUInt16LE(offsets.kind) !== kinds.claim) return undefined;
+  if (
+    datagram.readUInt16LE(offsets.version) !== wireVersion ||
+    datagram.readUInt16LE(offsets.kind) !== kinds.claim
+  )
+    return undefined;
   const answer = Buffer.from(datagram);
   answer.writeUInt16LE(kinds.refuse, offsets.kind);
   return answer;

@@ -5,9 +5,15 @@ import { parse } from 'smol-toml';
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
 
-const Name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/i, 'a name has letters, digits and dashes'));
+const Name = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/i, 'a name has letters, digits and dashes'),
+);
 const Ipv4 = v.pipe(v.string(), v.ipv4('an IPv4 address'));
-const Ipv4WithPrefix = v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, 'an IPv4 address with prefix length'));
+const Ipv4WithPrefix = v.pipe(
+  v.string(),
+  v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, 'an IPv4 address with prefix length'),
+);
 
 const ConfigSchema = v.strictObject({
   computer: v.strictObject({ name: Name, address: Ipv4WithPrefix }),
@@ -20,7 +26,8 @@ export const configPath = '/run/yado/config.toml';
 
 /** @throws YadoError `badConfig` naming the first thing that is wrong */
 export function readConfig(path = configPath): Config {
-  const fail = (reason: string) => yadoError('badConfig', { file: '/etc/yadokari/config.toml', computer: 'this computer', reason });
+  const fail = (reason: string) =>
+    yadoError('badConfig', { file: '/etc/yadokari/config.toml', computer: 'this computer', reason });
   let value: unknown;
   try {
     value = parse(readFileSync(path, 'utf8'));

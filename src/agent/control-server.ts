@@ -3,15 +3,26 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import {
-  checkRequest, type ControlAnswer, type ControlRequest, controlRequests, type ControlType, decodeRequest, encodeAnswer, encodeErrorAnswer,
-  MessageReader, protocolVersion,
+  type ControlAnswer,
+  type ControlRequest,
+  type ControlType,
+  checkRequest,
+  controlRequests,
+  decodeRequest,
+  encodeAnswer,
+  encodeErrorAnswer,
+  MessageReader,
+  protocolVersion,
 } from '#wire/control.ts';
 import { WireError } from '#wire/wire-error.ts';
 import { log } from './log.ts';
 
 /** `from` is the address of the asker. */
 export type ControlHandlers = {
-  readonly [T in ControlType]?: (request: ControlRequest<T>, from: string) => Promise<ControlAnswer<T>> | ControlAnswer<T>;
+  readonly [T in ControlType]?: (
+    request: ControlRequest<T>,
+    from: string,
+  ) => Promise<ControlAnswer<T>> | ControlAnswer<T>;
 };
 
 const idleTimeoutMs = 30_000;
@@ -70,12 +81,20 @@ export class ControlServer {
       const request = decodeRequest(message);
       id = request.id;
       if (request.version !== protocolVersion) {
-        throw yadoError('versionMismatch', { computer: socket.remoteAddress ?? 'the asker', theirs: request.version, ours: protocolVersion });
+        throw yadoError('versionMismatch', {
+          computer: socket.remoteAddress ?? 'the asker',
+          theirs: request.version,
+          ours: protocolVersion,
+        });
       }
-      if (!Object.hasOwn(controlRequests, request.type)) throw yadoError('badRequest', { reason: `no request ${request.type.slice(0, 40)}` });
+      if (!Object.hasOwn(controlRequests, request.type))
+        throw yadoError('badRequest', { reason: `no request ${request.type.slice(0, 40)}` });
       const type = request.type as ControlType;
       const handler = this.#handlers[type] as ((body: unknown, from: string) => unknown) | undefined;
-      if (!handler) throw yadoError('badRequest', { reason: `${this.#name()} does not answer "${type}" in its present role` });
+      if (!handler)
+        throw yadoError('badRequest', {
+          reason: `${this.#name()} does not answer "${type}" in its present role`,
+        });
       const answer = await handler(checkRequest(type, request.body), socket.remoteAddress ?? '');
       if (!socket.destroyed) socket.write(encodeAnswer(id, answer));
     } catch (error) {
@@ -84,7 +103,10 @@ export class ControlServer {
   }
 
   #refuse(socket: Socket, id: number, error: unknown): void {
-    const told = error instanceof WireError ? yadoError('badRequest', { reason: error.message }) : asYadoError(error, this.#name());
+    const told =
+      error instanceof WireError
+        ? yadoError('badRequest', { reason: error.message })
+        : asYadoError(error, this.#name());
     if (told.code === 'internal') log(`a request of ${socket.remoteAddress} failed: ${told.message}`);
     if (!socket.destroyed) socket.write(encodeErrorAnswer(id, told.toJSON()));
     if (error instanceof WireError) socket.end();

@@ -27,9 +27,14 @@ export async function runGhost(state: GhostState): Promise<void> {
   helper.on('data', (chunk: Buffer) => {
     for (const { type, payload } of reader.push(chunk)) {
       if (type === frameTypes.progress.number) {
-        show(computer.name, [`${osId} is going to ${target.name}`, '', bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8)))]);
+        show(computer.name, [
+          `${osId} is going to ${target.name}`,
+          '',
+          bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8))),
+        ]);
       }
-      if (type === frameTypes.granted.number) void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+      if (type === frameTypes.granted.number)
+        void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
     }
   });
   helper.on('error', error => log(`helper: ${error.message}`));
@@ -40,11 +45,20 @@ export async function runGhost(state: GhostState): Promise<void> {
     for (const { device, exportName, place } of state.behind) {
       const { partition, ...at } = place;
       const whole = partition === undefined ? at : { ...at, partition };
-      servers.set(device, await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000)));
+      servers.set(
+        device,
+        await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000)),
+      );
       log(`serving ${device} as ${exportName}`);
     }
     const devices = state.behind.map(each => each.device).join(', ') || 'nothing';
-    show(computer.name, [`${osId} is now at ${target.name}`, '', `serving   ${devices}`, '', 'leave this computer switched on while its devices are needed']);
+    show(computer.name, [
+      `${osId} is now at ${target.name}`,
+      '',
+      `serving   ${devices}`,
+      '',
+      'leave this computer switched on while its devices are needed',
+    ]);
   }
 
   const control = new ControlServer(() => computer.name, {
@@ -52,7 +66,8 @@ export async function runGhost(state: GhostState): Promise<void> {
     device: request => {
       const behind = state.behind.find(each => each.device === request.device);
       if (!behind) throw yadoError('unknownDevice', { device: request.device, computer: computer.name });
-      if (request.epoch !== epoch) throw yadoError('staleEpoch', { device: request.device, theirs: request.epoch, ours: epoch });
+      if (request.epoch !== epoch)
+        throw yadoError('staleEpoch', { device: request.device, theirs: request.epoch, ours: epoch });
       return { ready: servers.has(request.device), exportName: behind.exportName, port: nbdPort };
     },
     cancel: () => {
@@ -77,13 +92,33 @@ const keptWords = /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|
 
 function becomeStandby({ computer }: GhostState): void {
   using links = new LinkClient();
-  const card = links.links().find(each => each.kind === undefined && each.mac !== undefined && each.name !== 'lo');
-  const kept = readFileSync('/proc/cmdline', 'utf8').trim().split(' ').filter(word => keptWords.test(word));
-  const words = [...kept, `yado.name=${computer.name}`, `yado.address=${computer.address}/24`, `yado.nic=${card?.mac ?? ''}`, 'nr_cpus=1', 'quiet'];
+  const card = links
+    .links()
+    .find(each => each.kind === undefined && each.mac !== undefined && each.name !== 'lo');
+  const kept = readFileSync('/proc/cmdline', 'utf8')
+    .trim()
+    .split(' ')
+    .filter(word => keptWords.test(word));
+  const words = [
+    ...kept,
+    `yado.name=${computer.name}`,
+    `yado.address=${computer.address}/24`,
+    `yado.nic=${card?.mac ?? ''}`,
+    'nr_cpus=1',
+    'quiet',
+  ];
   try {
-    kexecLoad({ kernelPath: '/standby/vmlinuz', initrdPath: '/standby/initrd.img', cmdline: words.join(' ') });
+    kexecLoad({
+      kernelPath: '/standby/vmlinuz',
+      initrdPath: '/standby/initrd.img',
+      cmdline: words.join(' '),
+    });
   } catch (error) {
-    throw yadoError('kexecFailed', { computer: computer.name, reason: error instanceof Error ? error.message : String(error) }, error);
+    throw yadoError(
+      'kexecFailed',
+      { computer: computer.name, reason: error instanceof Error ? error.message : String(error) },
+      error,
+    );
   }
   setTimeout(() => {
     writeFileSync('/proc/sys/vm/drop_caches', '1');

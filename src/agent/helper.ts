@@ -1,8 +1,8 @@
 // Starts the frozen helper with one job and listens to it. The helper decides nothing that is not in its job.
 import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { frameTypes } from '#wire/frames.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
+import { frameTypes } from '#wire/frames.ts';
 import { decodeReport, type HelperReport } from '#wire/report.ts';
 
 export const helperPath = '/bin/frozen';
@@ -28,7 +28,9 @@ export function startHelper(
   streamFd: number,
   onProgress: (progress: HelperProgress) => void,
 ): RunningHelper {
-  const child = spawn(helperPath, [role, '3', '4'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd] });
+  const child = spawn(helperPath, [role, '3', '4'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
+  });
   const channel = child.stdio[3] as Duplex;
   const reader = new FrameReader(maxMessageBytes);
   const { promise, resolve, reject } = Promise.withResolvers<HelperReport>();
@@ -37,7 +39,11 @@ export function startHelper(
       for (const { type, arg, payload } of reader.push(chunk)) {
         if (type === frameTypes.result.number) resolve(decodeReport(arg, payload));
         if (type === frameTypes.progress.number && payload.length === 16) {
-          onProgress({ wireBytes: Number(arg), pagesDone: Number(payload.readBigUInt64LE(0)), pagesTotal: Number(payload.readBigUInt64LE(8)) });
+          onProgress({
+            wireBytes: Number(arg),
+            pagesDone: Number(payload.readBigUInt64LE(0)),
+            pagesTotal: Number(payload.readBigUInt64LE(8)),
+          });
         }
       }
     } catch (error) {
@@ -46,7 +52,9 @@ export function startHelper(
   });
   channel.on('error', reject);
   child.on('error', reject);
-  child.on('exit', (code, signal) => reject(new Error(`the frozen helper ended without a report (${signal ?? code})`)));
+  child.on('exit', (code, signal) =>
+    reject(new Error(`the frozen helper ended without a report (${signal ?? code})`)),
+  );
   channel.write(job);
   return { report: promise, cancel: () => void channel.write(encodeFrame(frameTypes.cancel.number, 0n)) };
 }

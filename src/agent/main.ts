@@ -6,13 +6,16 @@ import { readConfig } from './config.ts';
 import { GhostStateSchema } from './ghost-state.ts';
 import { log } from './log.ts';
 
-const { values } = parseArgs({ options: { role: { type: 'string' }, card: { type: 'string' }, state: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { role: { type: 'string' }, card: { type: 'string' }, state: { type: 'string' } },
+});
 
 // Each role loads only what it needs: a ghost starts while nothing else may be read from a disk, and in a hurry.
 const roles: Readonly<Record<string, () => Promise<void>>> = {
   active: async () => (await import('./active.ts')).runActive(readConfig()),
   standby: async () => (await import('./standby.ts')).runStandby(readConfig(), values.card ?? ''),
-  ghost: async () => (await import('./ghost.ts')).runGhost(v.parse(GhostStateSchema, JSON.parse(values.state ?? '{}'))),
+  ghost: async () =>
+    (await import('./ghost.ts')).runGhost(v.parse(GhostStateSchema, JSON.parse(values.state ?? '{}'))),
 };
 
 try {

@@ -7,7 +7,14 @@ let last = '';
 
 /** Shows `lines` under the computer's name. Nothing happens where there is no screen. */
 export function show(name: string, lines: readonly string[]): void {
-  const text = ['', `   Yadokari    ${name || hostname()}`, '   ' + '─'.repeat(60), '', ...lines.map(line => `   ${line}`), ''].join('\r\n');
+  const text = [
+    '',
+    `   Yadokari    ${name || hostname()}`,
+    `   ${'─'.repeat(60)}`,
+    '',
+    ...lines.map(line => `   ${line}`),
+    '',
+  ].join('\r\n');
   if (text === last || !existsSync(path)) return;
   last = text;
   try {

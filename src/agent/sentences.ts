@@ -18,32 +18,59 @@ type Sentence = (report: HelperReport, story: Story) => YadoError;
 
 const failed = (text: Sentence): Sentence => text;
 const step: Sentence = (report, { source, labels }) =>
-  yadoError('deviceLeaveFailed', { device: labels[report.operation] ?? 'device', computer: source, reason: errnoText(report) });
-const lost: Sentence = (_, { source, target }) => yadoError('linkLost', { computer: target, phase: 'sending', source });
+  yadoError('deviceLeaveFailed', {
+    device: labels[report.operation] ?? 'device',
+    computer: source,
+    reason: errnoText(report),
+  });
+const lost: Sentence = (_, { source, target }) =>
+  yadoError('linkLost', { computer: target, phase: 'sending', source });
 
 const sentences: Readonly<Record<ReasonName, Sentence>> = {
-  none: (report, { source }) => yadoError('internal', { computer: source, reason: report.text || 'the helper gave no reason' }),
-  freeze: (_, { source, culprit }) => yadoError('freezeFailed', { task: culprit ?? 'a program', computer: source }),
+  none: (report, { source }) =>
+    yadoError('internal', { computer: source, reason: report.text || 'the helper gave no reason' }),
+  freeze: (_, { source, culprit }) =>
+    yadoError('freezeFailed', { task: culprit ?? 'a program', computer: source }),
   leave: step,
   serve: step,
   handover: step,
-  image: (report, { source, culprit }) => yadoError('imageFailed', { computer: source, reason: [report.text || errnoText(report), culprit].filter(Boolean).join(', ') }),
+  image: (report, { source, culprit }) =>
+    yadoError('imageFailed', {
+      computer: source,
+      reason: [report.text || errnoText(report), culprit].filter(Boolean).join(', '),
+    }),
   linkLost: lost,
   stalled: lost,
   cancelled: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
   aborted: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
-  refusedByTarget: (report, { target }) => yadoError('targetRefused', { computer: target, reason: report.text }),
-  claimTimeout: (_, { source, target, claimSeconds }) => yadoError('claimTimeout', { computer: target, seconds: claimSeconds ?? 0, source }),
-  protocol: failed((report, { target }) => yadoError('badFrame', { computer: target, reason: report.text || errnoText(report) })),
-  frameOutsideRam: (report, { target }) => yadoError('frameOutsideRam', { computer: target, frame: /0x[0-9a-f]+/.exec(report.text)?.[0] ?? '' }),
-  noMemory: (_, { target }) => yadoError('targetRefused', { computer: target, reason: 'its memory ran out while it took in the image' }),
-  badImage: (report, { target }) => yadoError('restoreFailed', { computer: target, reason: report.text, source: 'the source' }),
-  restore: (report, { source, target }) => yadoError('restoreFailed', { computer: target, reason: report.text || errnoText(report), source }),
-  openSnapshot: (report, { source }) => yadoError('noSnapshotDevice', { computer: source, reason: errnoText(report) }),
-  readyTimeout: (_, { source, target }) => yadoError('phaseTimeout', { computer: target, seconds: 0, phase: 'getting ready', source }),
-  arrive: (report, { source }) => yadoError('deviceArriveFailed', { device: 'a device', computer: source, reason: errnoText(report) }),
+  refusedByTarget: (report, { target }) =>
+    yadoError('targetRefused', { computer: target, reason: report.text }),
+  claimTimeout: (_, { source, target, claimSeconds }) =>
+    yadoError('claimTimeout', { computer: target, seconds: claimSeconds ?? 0, source }),
+  protocol: failed((report, { target }) =>
+    yadoError('badFrame', { computer: target, reason: report.text || errnoText(report) }),
+  ),
+  frameOutsideRam: (report, { target }) =>
+    yadoError('frameOutsideRam', { computer: target, frame: /0x[0-9a-f]+/.exec(report.text)?.[0] ?? '' }),
+  noMemory: (_, { target }) =>
+    yadoError('targetRefused', { computer: target, reason: 'its memory ran out while it took in the image' }),
+  badImage: (report, { target }) =>
+    yadoError('restoreFailed', { computer: target, reason: report.text, source: 'the source' }),
+  restore: (report, { source, target }) =>
+    yadoError('restoreFailed', { computer: target, reason: report.text || errnoText(report), source }),
+  openSnapshot: (report, { source }) =>
+    yadoError('noSnapshotDevice', { computer: source, reason: errnoText(report) }),
+  readyTimeout: (_, { source, target }) =>
+    yadoError('phaseTimeout', { computer: target, seconds: 0, phase: 'getting ready', source }),
+  arrive: (report, { source }) =>
+    yadoError('deviceArriveFailed', { device: 'a device', computer: source, reason: errnoText(report) }),
   ghost: (report, { source }) => yadoError('internal', { computer: source, reason: errnoText(report) }),
-  adopt: (report, { target, labels }) => yadoError('deviceArriveFailed', { device: labels[report.operation] ?? 'network', computer: target, reason: errnoText(report) }),
+  adopt: (report, { target, labels }) =>
+    yadoError('deviceArriveFailed', {
+      device: labels[report.operation] ?? 'network',
+      computer: target,
+      reason: errnoText(report),
+    }),
 };
 
 /** The error that stands for a report that did not end in an arrival. */
@@ -53,5 +80,7 @@ export function reasonSentence(report: HelperReport, story: Story): YadoError {
 
 function errnoText({ error, text }: HelperReport): string {
   const known = getSystemErrorMap().get(-error);
-  return [known ? `${known[0]}: ${known[1]}` : error ? `errno ${error}` : '', text].filter(Boolean).join(', ');
+  return [known ? `${known[0]}: ${known[1]}` : error ? `errno ${error}` : '', text]
+    .filter(Boolean)
+    .join(', ');
 }

@@ -5,7 +5,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
-import { preflight, type PreflightResult, refusal } from '#core/preflight.ts';
+import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { connectTcp } from '#linux/tcp.ts';
@@ -20,7 +20,12 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 
 /** Milliseconds. Real hardware needs seconds; software emulation ten times that. */
-export const sourceTimeouts: HelperTimeouts = { stallMs: 8000, readyMs: 30_000, claimMs: 40_000, repeatMs: 100 };
+export const sourceTimeouts: HelperTimeouts = {
+  stallMs: 8000,
+  readyMs: 30_000,
+  claimMs: 40_000,
+  repeatMs: 100,
+};
 
 export interface MoveRequest {
   readonly id: string;
@@ -40,7 +45,12 @@ export interface CheckedMove {
   readonly load: readonly string[];
 }
 
-const peerOf = ({ here, target }: MoveRequest): Peer => ({ name: target.name, ip: target.address, port: controlPort, localIp: here.address });
+const peerOf = ({ here, target }: MoveRequest): Peer => ({
+  name: target.name,
+  ip: target.address,
+  port: controlPort,
+  localIp: here.address,
+});
 
 /** Phase 1: asks the target what it is, compares, decides ways and plans. Changes nothing. */
 export async function checkMove(
@@ -49,11 +59,23 @@ export async function checkMove(
   gather: () => Capabilities,
   tables: { status: DeviceStatusTable; locations: DeviceLocationTable },
 ): Promise<CheckedMove> {
-  const { capabilities: target } = await ask(peerOf(request), 'describe', {}, { timeoutMs: 8000, signal: request.signal });
+  const { capabilities: target } = await ask(
+    peerOf(request),
+    'describe',
+    {},
+    { timeoutMs: 8000, signal: request.signal },
+  );
   const source = gather();
   const { load, missing } = neededDrivers(target);
   const checks = preflight(source, target, { acceptRisks: request.acceptRisks, missingDrivers: missing });
-  const prepared = manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations);
+  const prepared = manager.prepare(
+    request.osId,
+    request.epoch,
+    source,
+    target,
+    tables.status,
+    tables.locations,
+  );
   return { source, target, checks, prepared, load };
 }
 
@@ -63,11 +85,17 @@ export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedM
   if (refused) throw refused;
   const lost = prepared.ways.find(each => each.way === 'lost');
   if (lost && lost.class === 'network') {
-    throw yadoError('preflightRefused', { source: request.here.name, target: request.target.name, reasons: lost.reason });
+    throw yadoError('preflightRefused', {
+      source: request.here.name,
+      target: request.target.name,
+      reasons: lost.reason,
+    });
   }
   const network = prepared.ways.find(each => each.class === 'network');
-  if (!network || network.way !== 'direct') {
-    const reasons = network ? `The network card of ${request.target.name} is of another kind or in another place.` : 'The OS has no bridge os0 with a card in it.';
+  if (network?.way !== 'direct') {
+    const reasons = network
+      ? `The network card of ${request.target.name} is of another kind or in another place.`
+      : 'The OS has no bridge os0 with a card in it.';
     throw yadoError('preflightRefused', { source: request.here.name, target: request.target.name, reasons });
   }
   if (!prepared.ways.some(each => each.class === 'disk')) {
@@ -80,7 +108,11 @@ export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedM
 }
 
 /** Phases 2 to 8 up to the thaw. Before `freezing` is called nothing has been stopped. */
-export async function runJob(request: MoveRequest, move: CheckedMove, freezing: () => Promise<void>): Promise<HelperReport> {
+export async function runJob(
+  request: MoveRequest,
+  move: CheckedMove,
+  freezing: () => Promise<void>,
+): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
   dropCaches();
@@ -116,7 +148,12 @@ export async function runJob(request: MoveRequest, move: CheckedMove, freezing: 
 
 /** Labels of the plan that a reason of the helper belongs to. */
 export function labelsFor(reason: HelperReport['reason'], { plans }: PreparedMove): string[] {
-  const plan = { leave: plans.leave, serve: plans.serve, handover: plans.handover, arrive: plans.back, adopt: plans.adopt }[reason as string];
+  const plan = {
+    leave: plans.leave,
+    serve: plans.serve,
+    handover: plans.handover,
+    arrive: plans.back,
+    adopt: plans.adopt,
+  }[reason as string];
   return plan?.map(each => each.label) ?? [];
 }
-

@@ -3,8 +3,8 @@ import { yadoError } from '#core/errors.ts';
 import { newRateMeter, rateOf, withSample } from '#core/progress.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
-import { encodeTargetJob } from '#wire/job.ts';
 import { bulkPort, type ControlRequest, controlPort } from '#wire/control.ts';
+import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
@@ -28,16 +28,41 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   let helper: RunningHelper | undefined;
 
   const capabilities = () =>
-    gatherCapabilities(name, 'standby', imageHash, card?.mac ? { name: card.name, mac: card.mac, address } : undefined);
+    gatherCapabilities(
+      name,
+      'standby',
+      imageHash,
+      card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
+    );
   const idle = (remark = '') =>
-    show(name, ['waiting for an OS', '', `address   ${address}`, `card      ${cardName || 'none'} ${card?.mac ?? ''}`, '', 'on the computer that has the OS, type:', `    yado migrate ${name}`, '', remark]);
+    show(name, [
+      'waiting for an OS',
+      '',
+      `address   ${address}`,
+      `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
+      '',
+      'on the computer that has the OS, type:',
+      `    yado migrate ${name}`,
+      '',
+      remark,
+    ]);
 
-  async function prepare({ osId, epoch, token, imageBytes, source }: ControlRequest<'prepare'>): Promise<{ port: number }> {
+  async function prepare({
+    osId,
+    epoch,
+    token,
+    imageBytes,
+    source,
+  }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
     dropCaches();
     const mine = capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {
-      throw yadoError('notEnoughMemoryTarget', { computer: name, free: mebi(mine.memory.freeBytes), needed: mebi(imageBytes) });
+      throw yadoError('notEnoughMemoryTarget', {
+        computer: name,
+        free: mebi(mine.memory.freeBytes),
+        needed: mebi(imageBytes),
+      });
     }
     setFreezeTimeout(3000);
     const faults = armedFaults();
@@ -58,7 +83,12 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       opened();
       meter = withSample(meter, performance.now(), progress.wireBytes);
       const rate = (rateOf(meter) / 1e6).toFixed(0);
-      show(name, [`receiving the OS ${osId} from ${source}`, '', bar(progress.pagesDone, progress.pagesTotal), `${(progress.wireBytes / 1e6).toFixed(0)} MB   ${rate} MB/s`]);
+      show(name, [
+        `receiving the OS ${osId} from ${source}`,
+        '',
+        bar(progress.pagesDone, progress.pagesTotal),
+        `${(progress.wireBytes / 1e6).toFixed(0)} MB   ${rate} MB/s`,
+      ]);
     });
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
@@ -71,7 +101,12 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       log(sentence);
       idle(`last: ${sentence}`);
     });
-    await Promise.race([open, ended.then(sentence => Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence })))]);
+    await Promise.race([
+      open,
+      ended.then(sentence =>
+        Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence })),
+      ),
+    ]);
     return { port: bulkPort };
   }
 
@@ -89,7 +124,13 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({
-    status: () => ({ computer: { name, address: ip }, role: 'standby', migration: null, protocol: 1, version }),
+    status: () => ({
+      computer: { name, address: ip },
+      role: 'standby',
+      migration: null,
+      protocol: 1,
+      version,
+    }),
     cancel,
     computers: () => [{ name, address: ip }],
   });

@@ -17,7 +17,7 @@ export function parseIp(text: string): Uint8Array {
   const [head = '', tail] = plain.split('::');
   const left = words(head);
   const right = tail === undefined ? [] : words(tail);
-  const all = [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right];
+  const all = [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right];
   return Uint8Array.from(all.flatMap(word => [word >> 8, word & 0xff]));
 }
 

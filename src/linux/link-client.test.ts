@@ -9,8 +9,6 @@ import { LinkClient } from '#linux/link-client.ts';
 import { NetlinkSocket } from '#linux/netlink-socket.ts';
 
 const skip = process.getuid?.() !== 0 ? 'needs root' : false;
-const ip = (...args: string[]): unknown =>
-  JSON.parse(execFileSync('ip', ['-j', ...args], { encoding: 'utf8' }) || '[]');
 
 test('a bridge with port, addresses and routes is made, seen, changed and removed', { skip }, () => {
   unshare(C.CLONE_NEWNET);
@@ -81,10 +79,10 @@ test('a bridge with port, addresses and routes is made, seen, changed and remove
   const route = client.routes().find(each => each.family === 4 && each.prefixLength === 0);
   assert.equal(route?.gateway, '10.9.0.1');
   assert.equal(route.metric, 50);
-  assert.deepEqual(ip('-4', 'route'), [
-    { dst: 'default', gateway: '10.9.0.1', dev: 'os0', protocol: 'static', metric: 50, flags: ['linkdown'] },
-    { dst: '10.9.0.0/24', dev: 'os0', protocol: 'static', scope: 'link', flags: ['linkdown'] },
-  ]);
+  assert.match(
+    execFileSync('ip', ['-4', 'route'], { encoding: 'utf8' }),
+    /^default via 10\.9\.0\.1 dev os0 proto static metric 50.*\n10\.9\.0\.0\/24 dev os0 proto static scope link/,
+  );
   // What was dumped can be put back as it is: that is how addresses and routes move between interfaces.
   client.deleteRoute(route);
   assert.equal(

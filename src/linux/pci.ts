@@ -38,7 +38,7 @@ export function listPciDevices(root = REAL_ROOT): PciDevice[] {
   const graphics = namesByPciAddress(root, 'graphics');
   const directory = join(root, 'sys/bus/pci/devices');
   const devices: PciDevice[] = [];
-  for (const address of listNames(directory).filter(isPciAddress)) {
+  for (const address of listNames(directory).filter(isPciAddress).sort()) {
     const id = (file: string) => readNumber(directory, address, file) ?? 0;
     const driver = linkName(root, 'sys/bus/pci/devices', address, 'driver');
     devices.push({

@@ -1,8 +1,15 @@
 // One request to the agent of another computer, over a connection of its own. Errors name that computer.
 import { connect } from 'node:net';
-import { isErrorCode, yadoError, YadoError } from '#core/errors.ts';
+import { isErrorCode, YadoError, yadoError } from '#core/errors.ts';
 import {
-  checkAnswer, type ControlAnswer, type ControlRequest, type ControlType, decodeAnswer, encodeRequest, MessageReader, protocolVersion,
+  type ControlAnswer,
+  type ControlRequest,
+  type ControlType,
+  checkAnswer,
+  decodeAnswer,
+  encodeRequest,
+  MessageReader,
+  protocolVersion,
 } from '#wire/control.ts';
 import { WireError } from '#wire/wire-error.ts';
 
@@ -23,8 +30,13 @@ export function ask<T extends ControlType>(
 ): Promise<ControlAnswer<T>> {
   const { promise, resolve, reject } = Promise.withResolvers<ControlAnswer<T>>();
   const reader = new MessageReader();
-  const unreachable = (cause?: unknown) => yadoError('unreachable', { computer: peer.name, address: `${peer.ip}:${peer.port}` }, cause);
-  const socket = connect({ host: peer.ip, port: peer.port, ...(peer.localIp !== undefined && { localAddress: peer.localIp }) });
+  const unreachable = (cause?: unknown) =>
+    yadoError('unreachable', { computer: peer.name, address: `${peer.ip}:${peer.port}` }, cause);
+  const socket = connect({
+    host: peer.ip,
+    port: peer.port,
+    ...(peer.localIp !== undefined && { localAddress: peer.localIp }),
+  });
   const timer = setTimeout(() => reject(unreachable()), timeoutMs);
   const abort = (): void => reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
@@ -35,7 +47,11 @@ export function ask<T extends ControlType>(
     try {
       for (const message of reader.push(chunk)) resolve(read(peer, type, message));
     } catch (error) {
-      reject(error instanceof WireError ? yadoError('badFrame', { computer: peer.name, reason: error.message }, error) : error);
+      reject(
+        error instanceof WireError
+          ? yadoError('badFrame', { computer: peer.name, reason: error.message }, error)
+          : error,
+      );
     }
   });
   return promise.finally(() => {
@@ -48,11 +64,17 @@ export function ask<T extends ControlType>(
 function read<T extends ControlType>(peer: Peer, type: T, message: Buffer): ControlAnswer<T> {
   const answer = decodeAnswer(message);
   if (answer.version !== protocolVersion) {
-    throw yadoError('versionMismatch', { computer: peer.name, theirs: answer.version, ours: protocolVersion });
+    throw yadoError('versionMismatch', {
+      computer: peer.name,
+      theirs: answer.version,
+      ours: protocolVersion,
+    });
   }
   if (answer.error) {
     const { code, message, hint } = answer.error;
-    throw isErrorCode(code) ? new YadoError(code, message, hint) : yadoError('targetRefused', { computer: peer.name, reason: message });
+    throw isErrorCode(code)
+      ? new YadoError(code, message, hint)
+      : yadoError('targetRefused', { computer: peer.name, reason: message });
   }
   return checkAnswer(type, answer.body);
 }

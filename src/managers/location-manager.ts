@@ -16,7 +16,12 @@ export class LocationManager {
 
   /** After the OS arrived: replaceable devices are here now, the others where the ways say. */
   arrived(here: string, epoch: number, ways: readonly WayDecision[]): void {
-    this.table = afterArrival(this.table, here, epoch, ways.filter(each => each.computer === here).map(each => each.device));
+    this.table = afterArrival(
+      this.table,
+      here,
+      epoch,
+      ways.filter(each => each.computer === here).map(each => each.device),
+    );
   }
 }
 
@@ -32,7 +37,12 @@ export async function askUntilAnswered<T extends ControlType>(
   for (;;) {
     signal.throwIfAborted();
     try {
-      const answer = await ask({ ip: there.address, port: controlPort, localIp: here.address, name: there.name }, type, request, { timeoutMs: 3000, signal });
+      const answer = await ask(
+        { ip: there.address, port: controlPort, localIp: here.address, name: there.name },
+        type,
+        request,
+        { timeoutMs: 3000, signal },
+      );
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;

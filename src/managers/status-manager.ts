@@ -25,18 +25,31 @@ export class StatusManager {
   }
 
   /** The table as it is now. `computers` finds the address of the computer a device is at. */
-  table(here: Computer, locations: DeviceLocationTable, computer: (name: string) => Computer): DeviceStatusTable {
+  table(
+    here: Computer,
+    locations: DeviceLocationTable,
+    computer: (name: string) => Computer,
+  ): DeviceStatusTable {
     return this.devices.map(each => each.describe(here, computer(locate(locations, each.id).computer)));
   }
 
   /** Ways and plans of a move; reads the devices as they are now, changes nothing. */
-  prepare(osId: string, epoch: number, source: Capabilities, target: Capabilities, table: DeviceStatusTable, locations: DeviceLocationTable): PreparedMove {
+  prepare(
+    osId: string,
+    epoch: number,
+    source: Capabilities,
+    target: Capabilities,
+    table: DeviceStatusTable,
+    locations: DeviceLocationTable,
+  ): PreparedMove {
     const ways = table.map(row => decideWay(this.#moving(row.device, table, locations), source, target));
     const removed = functionsToRemove(source.pci, target.pci).map(each => each.address);
     const move: Move = { osId, epoch, source, target, ways, removed };
     const parts = this.devices.map(each => each.plans(move));
     const all = (name: keyof SourcePlans): Plan => parts.flatMap(part => part[name] ?? []);
-    const removal = removed.map(address => writeFileStep(`take away the PCI device ${address}`, pciRemovePath(address), '1'));
+    const removal = removed.map(address =>
+      writeFileStep(`take away the PCI device ${address}`, pciRemovePath(address), '1'),
+    );
     const rescan = writeFileStep('look for PCI devices', PCI_RESCAN_PATH, '1');
     // The card of the stream leaves the bridge last: what fails before needs no network to be told.
     const network = parts.at(-1)?.leave ?? [];

@@ -18,7 +18,8 @@ export async function waitUntil<T>(
     signal?.throwIfAborted();
     const value = await probe();
     if (value !== undefined) return value;
-    if (performance.now() >= end) throw new Error(`${what} did not appear within ${Math.round(timeoutMs / 1000)} s`);
+    if (performance.now() >= end)
+      throw new Error(`${what} did not appear within ${Math.round(timeoutMs / 1000)} s`);
     await sleep(everyMs, undefined, signal ? { signal } : {});
   }
 }

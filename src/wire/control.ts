@@ -15,25 +15,41 @@ export const maxControlBytes = 1 << 20;
 
 const Text = v.pipe(v.string(), v.maxLength(1000));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Token = v.pipe(v.instance(Uint8Array), v.check(bytes => bytes.length === 32, '32 bytes'));
+const Token = v.pipe(
+  v.instance(Uint8Array),
+  v.check(bytes => bytes.length === 32, '32 bytes'),
+);
 
 /** Requests by type: what is asked and what is answered. */
 export const controlRequests = {
   describe: { request: v.strictObject({}), answer: v.strictObject({ capabilities: CapabilitiesSchema }) },
   prepare: {
-    request: v.strictObject({ osId: Text, epoch: Count, token: Token, imageBytes: Count, source: Text, sourceAddress: Text }),
+    request: v.strictObject({
+      osId: Text,
+      epoch: Count,
+      token: Token,
+      imageBytes: Count,
+      source: Text,
+      sourceAddress: Text,
+    }),
     answer: v.strictObject({ port: Count }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
   /** The OS runs at the asker now: what was kept for a way back may go. */
-  alive: { request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }), answer: v.strictObject({}) },
+  alive: {
+    request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }),
+    answer: v.strictObject({}),
+  },
   /** Where a device of the OS is served, once the ghost has it ready. */
   device: {
     request: v.strictObject({ device: Text, epoch: Count }),
     answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
   },
   standby: { request: v.strictObject({}), answer: v.strictObject({}) },
-  status: { request: v.strictObject({}), answer: v.strictObject({ name: Text, role: v.picklist(['active', 'standby', 'ghost']) }) },
+  status: {
+    request: v.strictObject({}),
+    answer: v.strictObject({ name: Text, role: v.picklist(['active', 'standby', 'ghost']) }),
+  },
 } as const;
 export type ControlType = keyof typeof controlRequests;
 export type ControlRequest<T extends ControlType> = v.InferOutput<(typeof controlRequests)[T]['request']>;
@@ -61,7 +77,12 @@ export function encodeErrorAnswer(id: number, error: AnswerError): Buffer {
 }
 
 /** A request with its body not yet checked; `checkRequest` does that once the type is known to be served. */
-export function decodeRequest(bytes: Uint8Array): { version: number; id: number; type: string; body: unknown } {
+export function decodeRequest(bytes: Uint8Array): {
+  version: number;
+  id: number;
+  type: string;
+  body: unknown;
+} {
   const { version, id, type, body } = parse(RequestEnvelope, bytes);
   return { version, id, type, body };
 }
@@ -72,7 +93,12 @@ export function checkRequest<T extends ControlType>(type: T, body: unknown): Con
   return result.output as ControlRequest<T>;
 }
 
-export function decodeAnswer(bytes: Uint8Array): { version: number; id: number; body?: unknown; error?: AnswerError | undefined } {
+export function decodeAnswer(bytes: Uint8Array): {
+  version: number;
+  id: number;
+  body?: unknown;
+  error?: AnswerError | undefined;
+} {
   return parse(AnswerEnvelope, bytes);
 }
 

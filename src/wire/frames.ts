@@ -19,7 +19,11 @@ export const tokenBytes = 32;
 export const frameTypes = {
   // source helper → target helper
   begin: { number: 1, arg: 'epoch', payload: 'token[32]' },
-  pages: { number: 2, arg: 'index of the first stream page', payload: 'count, bitmap, data of the set pages' },
+  pages: {
+    number: 2,
+    arg: 'index of the first stream page',
+    payload: 'count, bitmap, data of the set pages',
+  },
   end: { number: 3, arg: 'number of stream pages', payload: '' },
   go: { number: 4, arg: 'epoch', payload: '' },
   abort: { number: 5, arg: '', payload: 'text' },
@@ -103,7 +107,18 @@ export const reasons = {
 
 /** Steps the helper times, in the order of a migration. Microseconds of CLOCK_MONOTONIC. */
 export const timedSteps = [
-  'freeze', 'leave', 'image', 'serve', 'send', 'ready', 'handover', 'restore', 'arrive', 'claim', 'adopt', 'thaw',
+  'freeze',
+  'leave',
+  'image',
+  'serve',
+  'send',
+  'ready',
+  'handover',
+  'restore',
+  'arrive',
+  'claim',
+  'adopt',
+  'thaw',
 ] as const;
 export type TimedStep = (typeof timedSteps)[number];
 

@@ -1,35 +1,61 @@
 // Renders native/frozen/wire.h: every number the helper shares with TypeScript, and the rows of the migration
 // table that the helper runs. The C side has no second definition of any of them.
-import { copyRows, sourceRows, sourceRunner, targetRows, targetRunner } from '#core/migration-table.ts';
+
 import type { Row } from '#core/migration-table.ts';
+import { copyRows, sourceRows, sourceRunner, targetRows, targetRunner } from '#core/migration-table.ts';
 import {
-  claim, frameHeaderBytes, frameMagic, frameTypes, jobFields, maxJobBytes, maxPayloadBytes, maxTextBytes, outcomes,
-  pagesPerFrame, pagesPrologueBytes, planFlagMayFail, planOps, reasons, timedSteps, tokenBytes, wireVersion,
+  claim,
+  frameHeaderBytes,
+  frameMagic,
+  frameTypes,
+  jobFields,
+  maxJobBytes,
+  maxPayloadBytes,
+  maxTextBytes,
+  outcomes,
+  pagesPerFrame,
+  pagesPrologueBytes,
+  planFlagMayFail,
+  planOps,
+  reasons,
+  timedSteps,
+  tokenBytes,
+  wireVersion,
 } from '#wire/frames.ts';
 
 const upper = (name: string): string => name.replace(/([A-Z])/g, '_$1').toUpperCase();
-const define = (name: string, value: number): string => `#define ${name} ${value > 0xffff ? `0x${value.toString(16)}` : value}`;
+const define = (name: string, value: number): string =>
+  `#define ${name} ${value > 0xffff ? `0x${value.toString(16)}` : value}`;
 const defines = (prefix: string, entries: readonly (readonly [string, number])[]): string[] =>
   entries.map(([name, value]) => define(`${prefix}_${upper(name)}`, value));
 const numbers = (table: Record<string, { number: number }>): [string, number][] =>
   Object.entries(table).map(([name, row]) => [name, row.number]);
 
-function transitions(role: string, rows: readonly Row<string, string, string>[], helperStates: readonly string[]): string[] {
+function transitions(
+  role: string,
+  rows: readonly Row<string, string, string>[],
+  helperStates: readonly string[],
+): string[] {
   const helper = new Set(helperStates);
   const mine = rows.filter(row => row.from.some(state => helper.has(state)));
   const unique = (values: string[]): string[] => [...new Set(values)];
-  const states = unique(['none', ...mine.flatMap(row => [...row.from.filter(s => helper.has(s)), ...(row.to === 'same' ? [] : [row.to])])]);
+  const states = unique([
+    'none',
+    ...mine.flatMap(row => [...row.from.filter(s => helper.has(s)), ...(row.to === 'same' ? [] : [row.to])]),
+  ]);
   const events = unique(mine.flatMap(row => [...row.on]));
   const effects = unique(mine.flatMap(row => [...row.effects]));
   const P = role.toUpperCase();
   const cells = mine.flatMap(row =>
-    row.from.filter(s => helper.has(s)).flatMap(from =>
-      row.on.map(on => {
-        const to = row.to === 'same' ? from : row.to;
-        const mask = row.effects.map(effect => `${P}_DO_${upper(effect)}`).join(' | ') || '0';
-        return `  [${P}_${upper(from)}][${P}_ON_${upper(on)}] = { ${P}_${upper(to)}, ${mask} },`;
-      }),
-    ),
+    row.from
+      .filter(s => helper.has(s))
+      .flatMap(from =>
+        row.on.map(on => {
+          const to = row.to === 'same' ? from : row.to;
+          const mask = row.effects.map(effect => `${P}_DO_${upper(effect)}`).join(' | ') || '0';
+          return `  [${P}_${upper(from)}][${P}_ON_${upper(on)}] = { ${P}_${upper(to)}, ${mask} },`;
+        }),
+      ),
   );
   return [
     `enum { ${states.map(s => `${P}_${upper(s)}`).join(', ')}, ${P}_STATES };`,
@@ -44,7 +70,8 @@ function transitions(role: string, rows: readonly Row<string, string, string>[],
 
 /** The whole header as text; `scripts/generate.ts` writes it and checks that it is not stale. */
 export function helperHeader(): string {
-  const helperOf = (runner: Record<string, string>): string[] => Object.keys(runner).filter(state => runner[state] === 'helper');
+  const helperOf = (runner: Record<string, string>): string[] =>
+    Object.keys(runner).filter(state => runner[state] === 'helper');
   return [
     '// Generated from src/wire/frames.ts and src/core/migration-table.ts by `npm run generate`. Do not edit.',
     '#pragma once',

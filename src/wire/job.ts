@@ -1,6 +1,7 @@
 // A job for the frozen helper as tagged fields. Pure.
-import { frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
+
 import { encodeFrame } from '#wire/frame.ts';
+import { frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
 import { encodePlan, type Plan } from '#wire/plan.ts';
 
 /** Milliseconds. `stall`: no byte moves; `ready`: until B is ready (or begins); `claim`: until the copy claims. */
@@ -68,7 +69,10 @@ export function encodeSourceJob(job: SourceJob): Buffer {
 export function encodeTargetJob(job: TargetJob): Buffer {
   return frame(frameTypes.jobTarget.number, [
     ...common(job),
-    field(jobFields.ramRanges, Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)]))),
+    field(
+      jobFields.ramRanges,
+      Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)])),
+    ),
     field(jobFields.e820Checksum, u32(job.e820Checksum)),
     field(jobFields.physicalPages, u64(job.physicalPages)),
   ]);
@@ -112,6 +116,7 @@ function u64(value: number): Buffer {
 
 function ipv4(address: string): Buffer {
   const parts = address.split('.').map(Number);
-  if (parts.length !== 4 || parts.some(part => !(part >= 0 && part < 256))) throw new RangeError(`no IPv4 address: ${address}`);
+  if (parts.length !== 4 || parts.some(part => !(part >= 0 && part < 256)))
+    throw new RangeError(`no IPv4 address: ${address}`);
   return Buffer.from(parts);
 }

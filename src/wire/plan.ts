@@ -20,7 +20,13 @@ export function writeFileStep(label: string, path: string, data: string, options
 }
 
 /** ioctl on a device file that is opened for it; the kernel sees a copy of `buffer`. */
-export function ioctlStep(label: string, path: string, request: number, buffer: Uint8Array, options?: StepOptions): PlanStep {
+export function ioctlStep(
+  label: string,
+  path: string,
+  request: number,
+  buffer: Uint8Array,
+  options?: StepOptions,
+): PlanStep {
   const head = Buffer.alloc(8);
   head.writeBigUInt64LE(BigInt(request));
   return step(label, 'ioctl', Buffer.concat([head, Buffer.from(`${path}\0`), buffer]), options);
@@ -31,14 +37,24 @@ export function netlinkStep(label: string, message: Uint8Array, options?: StepOp
   return step(label, 'netlink', Buffer.concat([Buffer.alloc(4), message]), options);
 }
 
-export function waitPathStep(label: string, path: string, timeoutMs: number, options?: StepOptions): PlanStep {
+export function waitPathStep(
+  label: string,
+  path: string,
+  timeoutMs: number,
+  options?: StepOptions,
+): PlanStep {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(timeoutMs);
   return step(label, 'waitPath', Buffer.concat([head, Buffer.from(`${path}\0`)]), options);
 }
 
 /** Sends one Ethernet frame (at least 14, at most 1514 bytes) out of an interface. */
-export function sendPacketStep(label: string, interfaceIndex: number, frame: Uint8Array, options?: StepOptions): PlanStep {
+export function sendPacketStep(
+  label: string,
+  interfaceIndex: number,
+  frame: Uint8Array,
+  options?: StepOptions,
+): PlanStep {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(interfaceIndex);
   return step(label, 'sendPacket', Buffer.concat([head, frame]), options);

@@ -1,5 +1,12 @@
 // What a helper says at the end of a job: struct report of native/frozen/frozen.h. Pure.
-import { maxTextBytes, outcomes, type ReasonName, reasons, type TimedStep, timedSteps } from '#wire/frames.ts';
+import {
+  maxTextBytes,
+  outcomes,
+  type ReasonName,
+  reasons,
+  type TimedStep,
+  timedSteps,
+} from '#wire/frames.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export type OutcomeName = keyof typeof outcomes;
@@ -32,7 +39,10 @@ export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
     reason: nameOf(reasons, payload.readUInt32LE(0)),
     error: payload.readUInt32LE(4),
     operation: payload.readInt32LE(8),
-    timesUs: Object.fromEntries(timedSteps.map((step, index) => [step, u64(timesAt + 8 * index)])) as Record<TimedStep, number>,
+    timesUs: Object.fromEntries(timedSteps.map((step, index) => [step, u64(timesAt + 8 * index)])) as Record<
+      TimedStep,
+      number
+    >,
     pages: u64(countsAt),
     zeroPages: u64(countsAt + 8),
     wireBytes: u64(countsAt + 16),

@@ -9,7 +9,8 @@ import { diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
 
 /** The export of a disk in an epoch. */
-export const exportNameOf = (device: string, osId: string, epoch: number): string => `${osId}-${device}-${epoch}`;
+export const exportNameOf = (device: string, osId: string, epoch: number): string =>
+  `${osId}-${device}-${epoch}`;
 
 /** The disk under the root file system, or undefined when the root lies on no stub. */
 export function rootDisk(): Device | undefined {
@@ -57,15 +58,29 @@ class RootDisk implements Device {
   }
 
   async restore(arrival: Arrival): Promise<void> {
-    const beneath = arrival.here.name === arrival.at.name ? await attachHere(this.#place, arrival.signal) : await this.#attachRemote(arrival);
+    const beneath =
+      arrival.here.name === arrival.at.name
+        ? await attachHere(this.#place, arrival.signal)
+        : await this.#attachRemote(arrival);
     putBeneath(beneath, this.#sizeBytes);
     detachFormer(beneath);
   }
 
   async #attachRemote({ here, at, osId, epoch, signal }: Arrival) {
     const exportName = exportNameOf(this.id, osId, epoch);
-    const served = await askUntilAnswered(here, at, 'device', { device: this.id, epoch }, answer => answer.ready, signal);
-    if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
-    return attachThere({ ip: at.address, port: served.port, exportName, localIp: here.address, sizeBytes: this.#sizeBytes }, signal);
+    const served = await askUntilAnswered(
+      here,
+      at,
+      'device',
+      { device: this.id, epoch },
+      answer => answer.ready,
+      signal,
+    );
+    if (served.exportName !== exportName)
+      throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
+    return attachThere(
+      { ip: at.address, port: served.port, exportName, localIp: here.address, sizeBytes: this.#sizeBytes },
+      signal,
+    );
   }
 }

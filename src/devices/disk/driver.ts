@@ -2,8 +2,8 @@
 // another computer (the kernel's NBD client on a socket whose handshake is done here).
 import { readFileSync } from 'node:fs';
 import { yadoError } from '#core/errors.ts';
-import { streamOf } from '#linux/byte-stream.ts';
 import { type BlockPlace, describeName, findBlockDevice } from '#linux/block.ts';
+import { streamOf } from '#linux/byte-stream.ts';
 import { NbdClient } from '#linux/nbd.ts';
 import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
@@ -22,7 +22,11 @@ export interface AttachedDisk {
 
 /** The disk at `place` on this computer; waits for a probe that is still under way. */
 export async function attachHere(place: BlockPlace, signal: AbortSignal): Promise<AttachedDisk> {
-  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), { timeoutMs: 20_000, everyMs: 20, signal });
+  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), {
+    timeoutMs: 20_000,
+    everyMs: 20,
+    signal,
+  });
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */
@@ -40,9 +44,15 @@ let attached: { index: number; socket: OwnedFd } | undefined;
 export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
   const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
   try {
-    const { sizeBytes, transmissionFlags } = await nbdHandshake(streamOf(socket.fd, 5000, 'NBD handshake', signal), disk.exportName);
+    const { sizeBytes, transmissionFlags } = await nbdHandshake(
+      streamOf(socket.fd, 5000, 'NBD handshake', signal),
+      disk.exportName,
+    );
     if (sizeBytes !== disk.sizeBytes) {
-      throw yadoError('diskUnreachable', { device: `${disk.exportName} (of another size)`, computer: disk.ip });
+      throw yadoError('diskUnreachable', {
+        device: `${disk.exportName} (of another size)`,
+        computer: disk.ip,
+      });
     }
     using nbd = new NbdClient();
     const index = nbd.connect({
@@ -83,5 +93,7 @@ export function detachFormer(current: { major: number; minor: number }): void {
 }
 
 function isNbd(device: { major: number; minor: number }, index: number): boolean {
-  return readFileSync(`/sys/class/block/nbd${index}/dev`, 'utf8').trim() === `${device.major}:${device.minor}`;
+  return (
+    readFileSync(`/sys/class/block/nbd${index}/dev`, 'utf8').trim() === `${device.major}:${device.minor}`
+  );
 }

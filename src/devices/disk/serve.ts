@@ -2,9 +2,8 @@
 // epoch, so that a client of an older epoch finds nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { type BlockPlace, nodePath } from '#linux/block.ts';
+import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { attachHere } from './driver.ts';
-import { findBlockDevice } from '#linux/block.ts';
 
 /** Starts a server for the disk at `place`. It ends with this process. */
 export async function serveDisk(

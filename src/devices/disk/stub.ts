@@ -1,6 +1,6 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
-import { blockDeviceAt, type BlockDevice, type BlockPlace, bottomDevices } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, blockDeviceAt, bottomDevices } from '#linux/block.ts';
 import { encodeSuspend, linearTarget } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
@@ -25,7 +25,11 @@ export function suspendStep(name = rootStub): PlanStep {
 }
 
 /** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
-export function putBeneath(device: { major: number; minor: number }, sizeBytes: number, name = rootStub): void {
+export function putBeneath(
+  device: { major: number; minor: number },
+  sizeBytes: number,
+  name = rootStub,
+): void {
   using dm = new DmControl();
   dm.loadTable(name, [linearTarget(`${device.major}:${device.minor}`, sizeBytes / 512)]);
   dm.resume(name);

@@ -21,7 +21,8 @@ export class DisplayDevice implements Device {
   describe(): DeviceStatusRow {
     const card = findCard();
     const actualType = cardName(card);
-    const framebuffer = listFramebuffers().find(each => each.pciAddress === card?.address) ?? listFramebuffers()[0];
+    const framebuffer =
+      listFramebuffers().find(each => each.pciAddress === card?.address) ?? listFramebuffers()[0];
     return {
       device: this.id,
       class: 'display',
@@ -29,8 +30,20 @@ export class DisplayDevice implements Device {
       actualType,
       way: !card ? 'lost' : actualType === this.#osType ? 'direct' : 'converted',
       items: [
-        { item: 'video mode', state: framebuffer ? `${framebuffer.width}x${framebuffer.height}, ${colours(framebuffer.bitsPerPixel)}` : 'text' },
-        { item: 'console', state: listVtConsoles().filter(each => each.bound).map(each => each.name).join(', ') || 'none' },
+        {
+          item: 'video mode',
+          state: framebuffer
+            ? `${framebuffer.width}x${framebuffer.height}, ${colours(framebuffer.bitsPerPixel)}`
+            : 'text',
+        },
+        {
+          item: 'console',
+          state:
+            listVtConsoles()
+              .filter(each => each.bound)
+              .map(each => each.name)
+              .join(', ') || 'none',
+        },
       ],
     };
   }
@@ -44,7 +57,11 @@ export class DisplayDevice implements Device {
     if (address === undefined || !move.removed.includes(address)) return {};
     // Only a console that hangs on the card must let go of it; the dummy console takes over.
     const consoles = listVtConsoles().filter(each => each.bound && each.name.includes('frame buffer'));
-    return { leave: consoles.map(each => writeFileStep('take the console off the card', vtconsoleBindPath(each.index), '0')) };
+    return {
+      leave: consoles.map(each =>
+        writeFileStep('take the console off the card', vtconsoleBindPath(each.index), '0'),
+      ),
+    };
   }
 
   leaveBehind(): undefined {
@@ -55,9 +72,14 @@ export class DisplayDevice implements Device {
     const card = findCard();
     if (!card) return;
     if (card.driver === undefined) return; // the OS has no driver; `yado devices` says so
-    await waitUntil(`a screen on ${cardName(card)}`, () => listDrmCards().find(each => each.pciAddress === card.address), { timeoutMs: 10_000, everyMs: 20, signal });
+    await waitUntil(
+      `a screen on ${cardName(card)}`,
+      () => listDrmCards().find(each => each.pciAddress === card.address),
+      { timeoutMs: 10_000, everyMs: 20, signal },
+    );
     for (const each of listVtConsoles()) {
-      if (!each.bound && each.name.includes('frame buffer')) writeFileSync(vtconsoleBindPath(each.index), '1');
+      if (!each.bound && each.name.includes('frame buffer'))
+        writeFileSync(vtconsoleBindPath(each.index), '1');
     }
   }
 }

@@ -7,7 +7,9 @@ const broadcast = Buffer.alloc(6, 0xff);
 /** Announces that `ip` is at `mac`; an Ethernet frame. */
 export function announcement(ip: string, mac: string): Buffer {
   const address = Buffer.from(parseIp(ip));
-  return address.length === 4 ? gratuitousArp(address, parseMac(mac)) : neighbourAdvertisement(address, parseMac(mac));
+  return address.length === 4
+    ? gratuitousArp(address, parseMac(mac))
+    : neighbourAdvertisement(address, parseMac(mac));
 }
 
 function gratuitousArp(ip: Buffer, mac: Uint8Array): Buffer {

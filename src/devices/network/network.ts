@@ -4,7 +4,15 @@
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { listPciDevices } from '#linux/pci.ts';
-import { type Address, encodeAddressAdd, encodeAddressDelete, encodeLinkChange, encodeRouteAdd, type Link, type Route } from '#linux/rtnetlink.ts';
+import {
+  type Address,
+  encodeAddressAdd,
+  encodeAddressDelete,
+  encodeLinkChange,
+  encodeRouteAdd,
+  type Link,
+  type Route,
+} from '#linux/rtnetlink.ts';
 import { netlinkStep, type Plan, type PlanStep, sendPacketStep, writeFileStep } from '#wire/plan.ts';
 import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
 import { announcement } from './announce.ts';
@@ -29,11 +37,13 @@ export function readNetwork(machineAddress: string): NetworkState | undefined {
   const links = client.links();
   const bridge = links.find(link => link.name === bridgeName);
   const port = bridge && links.find(link => link.master === bridge.index);
-  if (!bridge || !port || !port.mac) return undefined;
+  if (!bridge || !port?.mac) return undefined;
   const addresses = client
     .addresses()
     .filter(each => each.index === bridge.index && each.scope !== scopeLink && each.ip !== machineAddress);
-  const routes = client.routes().filter(each => each.index === bridge.index && each.gateway !== undefined && each.table === 254);
+  const routes = client
+    .routes()
+    .filter(each => each.index === bridge.index && each.gateway !== undefined && each.table === 254);
   return { bridge, port, portMac: port.mac, addresses, routes };
 }
 
@@ -76,8 +86,16 @@ export class NetworkDevice implements Device {
       items: state
         ? [
             { item: 'MAC', state: state.bridge.mac ?? 'none' },
-            { item: 'addresses', state: state.addresses.map(each => `${each.ip}/${each.prefixLength}`).join(' ') || 'none' },
-            { item: 'routes', state: state.routes.map(each => `${each.destination ?? 'default'} via ${each.gateway}`).join(', ') || 'none' },
+            {
+              item: 'addresses',
+              state: state.addresses.map(each => `${each.ip}/${each.prefixLength}`).join(' ') || 'none',
+            },
+            {
+              item: 'routes',
+              state:
+                state.routes.map(each => `${each.destination ?? 'default'} via ${each.gateway}`).join(', ') ||
+                'none',
+            },
           ]
         : [],
     };
@@ -100,7 +118,11 @@ export class NetworkDevice implements Device {
       undoHandover: undoHandover(state, mine),
       arrive: [
         netlinkStep(`switch on ${state.port.name}`, encodeLinkChange(state.port.index, { up: true })),
-        writeFileStep('answer for own addresses only', `/proc/sys/net/ipv4/conf/${state.port.name}/arp_ignore`, '1'),
+        writeFileStep(
+          'answer for own addresses only',
+          `/proc/sys/net/ipv4/conf/${state.port.name}/arp_ignore`,
+          '1',
+        ),
         netlinkStep('take the machine address', encodeAddressAdd(machineAddressOn(state.port.index, theirs))),
       ],
       adopt: adopt(state, mine, theirs),
@@ -133,7 +155,11 @@ function detach({ port }: NetworkState): PlanStep {
 }
 
 function attach({ port, bridge }: NetworkState): PlanStep {
-  return netlinkStep(`put ${port.name} into the bridge`, encodeLinkChange(port.index, { master: bridge.index, up: true }), { mayFail: true });
+  return netlinkStep(
+    `put ${port.name} into the bridge`,
+    encodeLinkChange(port.index, { master: bridge.index, up: true }),
+    { mayFail: true },
+  );
 }
 
 function announce(state: NetworkState, ip: string, mac: string): PlanStep {
@@ -146,7 +172,9 @@ function handover(state: NetworkState, mine: string): Plan {
   return [
     ...addresses.map(each => netlinkStep(`put down ${each.ip}`, encodeAddressDelete(each))),
     netlinkStep('take the MAC of the card', encodeLinkChange(bridge.index, { mac: portMac })),
-    ...subnetRoutes(state, mine).map(route => netlinkStep('keep a way to the other computer', encodeRouteAdd(route), { mayFail: true })),
+    ...subnetRoutes(state, mine).map(route =>
+      netlinkStep('keep a way to the other computer', encodeRouteAdd(route), { mayFail: true }),
+    ),
     announce(state, mine, portMac),
   ];
 }
@@ -166,10 +194,23 @@ function adopt(state: NetworkState, mine: string, theirs: string): Plan {
   const { bridge, port, addresses } = state;
   const mac = bridge.mac ?? state.portMac;
   return [
-    netlinkStep('give the machine address to the bridge', encodeAddressDelete(machineAddressOn(port.index, theirs)), { mayFail: true }),
-    netlinkStep(`put ${port.name} into the bridge`, encodeLinkChange(port.index, { master: bridge.index, up: true })),
-    netlinkStep('put down the old machine address', encodeAddressDelete(machineAddressOn(bridge.index, mine)), { mayFail: true }),
-    netlinkStep('take the new machine address', encodeAddressAdd(machineAddressOn(bridge.index, theirs)), { mayFail: true }),
+    netlinkStep(
+      'give the machine address to the bridge',
+      encodeAddressDelete(machineAddressOn(port.index, theirs)),
+      { mayFail: true },
+    ),
+    netlinkStep(
+      `put ${port.name} into the bridge`,
+      encodeLinkChange(port.index, { master: bridge.index, up: true }),
+    ),
+    netlinkStep(
+      'put down the old machine address',
+      encodeAddressDelete(machineAddressOn(bridge.index, mine)),
+      { mayFail: true },
+    ),
+    netlinkStep('take the new machine address', encodeAddressAdd(machineAddressOn(bridge.index, theirs)), {
+      mayFail: true,
+    }),
     ...[theirs, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
   ];
 }

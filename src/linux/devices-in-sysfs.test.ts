@@ -1,0 +1,172 @@
+// PCI, block and display lists, and the snapshot probe, from a directory that looks like /sys of a lab computer.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bottomDevices, describeName, findBlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
+import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.ts';
+import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
+import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
+import { listPciDevices } from '#linux/pci.ts';
+import { probeSnapshot, setFreezeTimeout } from '#linux/power.ts';
+
+const PCI = 'sys/devices/pci0000:00';
+
+function pci(address: string, vendor: string, device: string, pciClass: string, driver?: string): Tree {
+  const at = `${PCI}/${address}`;
+  return {
+    [`${at}/vendor`]: `${vendor}\n`,
+    [`${at}/device`]: `${device}\n`,
+    [`${at}/class`]: `${pciClass}\n`,
+    [`${at}/subsystem_vendor`]: '0x1af4\n',
+    [`${at}/subsystem_device`]: '0x1100\n',
+    [`${at}/modalias`]: `pci:${vendor}:${device}\n`,
+    [`sys/bus/pci/devices/${address}`]: { link: at },
+    ...(driver !== undefined && { [`${at}/driver`]: { link: `sys/bus/pci/drivers/${driver}` } }),
+  };
+}
+
+function disk(name: string, path: string, number: string, sectors: number, extra: Tree = {}): Tree {
+  return {
+    [`${path}/dev`]: `${number}\n`,
+    [`${path}/size`]: `${sectors}\n`,
+    [`${path}/ro`]: '0\n',
+    [`sys/class/block/${name}`]: { link: path },
+    [`sys/dev/block/${number}`]: { link: path },
+    ...Object.fromEntries(Object.entries(extra).map(([file, content]) => [`${path}/${file}`, content])),
+  };
+}
+
+const VDA = `${PCI}/0000:00:06.0/virtio2/block/vda`;
+const AHCI = `${PCI}/0000:00:1f.2`;
+const TREE: Tree = {
+  ...pci('0000:00:02.0', '0x1234', '0x1111', '0x030000', 'bochs-drm'),
+  ...pci('0000:00:05.0', '0x1af4', '0x1000', '0x020000', 'virtio-pci'),
+  ...pci('0000:00:06.0', '0x1af4', '0x1001', '0x010000', 'virtio-pci'),
+  ...pci('0000:00:1f.2', '0x8086', '0x2922', '0x010601'),
+  [`${PCI}/0000:00:05.0/virtio1/net/eth0/address`]: '52:54:00:00:00:0a\n',
+  'sys/class/net/eth0': { link: `${PCI}/0000:00:05.0/virtio1/net/eth0` },
+  ...disk('vda', VDA, '254:0', 2097152, { 'queue/logical_block_size': '512\n' }),
+  ...disk('vda1', `${VDA}/vda1`, '254:1', 1048576, { partition: '1\n' }),
+  ...disk('vda10', `${VDA}/vda10`, '254:10', 1024, { partition: '10\n' }),
+  ...disk('sda', `${AHCI}/ata1/host0/target0:0:0/0:0:0:0/block/sda`, '8:0', 4096),
+  ...disk('sdb', `${AHCI}/ata2/host1/target1:0:0/1:0:0:0/block/sdb`, '8:16', 8192),
+  ...disk('dm-0', 'sys/devices/virtual/block/dm-0', '253:0', 1048576, {
+    'dm/name': 'root\n',
+    'slaves/vda1': { link: `${VDA}/vda1` },
+  }),
+  ...disk('nbd0', 'sys/devices/virtual/block/nbd0', '43:0', 0),
+  [`${PCI}/0000:00:02.0/graphics/fb0/name`]: 'bochs-drmdrmfb\n',
+  [`${PCI}/0000:00:02.0/graphics/fb0/virtual_size`]: '1280,800\n',
+  [`${PCI}/0000:00:02.0/graphics/fb0/bits_per_pixel`]: '32\n',
+  'sys/class/graphics/fb0': { link: `${PCI}/0000:00:02.0/graphics/fb0` },
+  [`${PCI}/0000:00:02.0/drm/card0/device`]: { link: `${PCI}/0000:00:02.0` },
+  [`${PCI}/0000:00:02.0/drm/card0/card0-Virtual-1/status`]: 'connected\n',
+  [`${PCI}/0000:00:02.0/drm/card0/card0-Virtual-1/enabled`]: 'enabled\n',
+  [`${PCI}/0000:00:02.0/drm/card0/card0-Virtual-1/modes`]: '1280x800\n1024x768\n1024x768\n',
+  'sys/class/drm/card0': { link: `${PCI}/0000:00:02.0/drm/card0` },
+  'sys/class/drm/card0-Virtual-1': { link: `${PCI}/0000:00:02.0/drm/card0/card0-Virtual-1` },
+  'sys/class/drm/version': 'drm 1.1.0 20060810\n',
+  'sys/class/vtconsole/vtcon0/name': '(S) dummy device\n',
+  'sys/class/vtconsole/vtcon0/bind': '0\n',
+  'sys/class/vtconsole/vtcon1/name': '(M) frame buffer device\n',
+  'sys/class/vtconsole/vtcon1/bind': '1\n',
+  'sys/bus/pci/drivers/bochs-drm/x': '',
+  'sys/bus/pci/drivers/virtio-pci/x': '',
+  'sys/kernel/kexec_loaded': '0\n',
+  'sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
+  'sys/power/pm_test': '[none] core processors platform devices freezer\n',
+  'sys/power/pm_freeze_timeout': '20000\n',
+  'proc/cmdline': 'quiet hibernate=no\n',
+};
+
+test('PCI devices tell what hangs on them', () => {
+  using tree = new FixtureTree(TREE);
+  const devices = listPciDevices(tree.root);
+  assert.deepEqual(
+    devices.map(device => [
+      device.address,
+      device.driver,
+      device.netNames,
+      device.blockNames,
+      device.drmCards,
+      device.framebuffers,
+    ]),
+    [
+      ['0000:00:02.0', 'bochs-drm', [], [], ['card0'], ['fb0']],
+      ['0000:00:05.0', 'virtio-pci', ['eth0'], [], [], []],
+      ['0000:00:06.0', 'virtio-pci', [], ['vda'], [], []],
+      ['0000:00:1f.2', undefined, [], ['sda', 'sdb'], [], []],
+    ],
+  );
+  assert.deepEqual([devices[0]?.vendor, devices[0]?.device, devices[0]?.class], [0x1234, 0x1111, 0x030000]);
+  assert.deepEqual(listPciDevices('/nonexistent'), []);
+});
+
+test('a disk is found again by its place, whatever it is called', () => {
+  using tree = new FixtureTree(TREE);
+  const partition = describeName('vda1', tree.root);
+  assert.deepEqual(partition.place, { pciAddress: '0000:00:06.0', unit: 0, partition: 1 });
+  assert.equal(partition.sizeBytes, 512 * 1048576);
+  assert.equal(partition.disk, 'vda');
+  assert.equal(
+    findBlockDevice({ pciAddress: '0000:00:06.0', unit: 0, partition: 10 }, tree.root)?.name,
+    'vda10',
+  );
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 1 }, tree.root)?.name, 'sdb');
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 2 }, tree.root), undefined);
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:06.0', unit: 0, partition: 3 }, tree.root), undefined);
+  const root = describeName('dm-0', tree.root);
+  assert.equal(root.dmName, 'root');
+  assert.equal(root.place, undefined);
+  assert.deepEqual(
+    bottomDevices('dm-0', tree.root).map(device => device.name),
+    ['vda1'],
+  );
+  assert.ok(
+    !listBlockDevices(tree.root).some(device => device.name === 'nbd0'),
+    'unattached devices are left out',
+  );
+  assert.throws(() => describeName('vdz', tree.root), /does not exist/);
+  assert.equal(nodePath('cciss!c0d0'), '/dev/cciss/c0d0');
+});
+
+test('displays', () => {
+  using tree = new FixtureTree(TREE);
+  assert.deepEqual(listFramebuffers(tree.root), [
+    {
+      index: 0,
+      name: 'bochs-drmdrmfb',
+      width: 1280,
+      height: 800,
+      bitsPerPixel: 32,
+      pciAddress: '0000:00:02.0',
+    },
+  ]);
+  assert.deepEqual(
+    listVtConsoles(tree.root).map(console => console.bound),
+    [false, true],
+  );
+  assert.deepEqual(listDrmCards(tree.root), [
+    {
+      index: 0,
+      driver: 'bochs-drm',
+      vendor: 0x1234,
+      device: 0x1111,
+      pciAddress: '0000:00:02.0',
+      connectors: [{ name: 'Virtual-1', connected: true, enabled: true, modes: ['1280x800', '1024x768'] }],
+    },
+  ]);
+});
+
+test('what forbids the snapshot device is named', () => {
+  using tree = new FixtureTree(TREE);
+  assert.deepEqual(probeSnapshot(tree.root), {
+    exists: false,
+    lockdown: 'integrity',
+    disabledBy: 'hibernate=no',
+    pmTest: 'none',
+  });
+  assert.equal(isKexecAllowed(tree.root), true);
+  assert.equal(isKexecLoaded(tree.root), false);
+  setFreezeTimeout(3000, tree.root);
+  assert.throws(() => setFreezeTimeout(3000, '/nonexistent'), { code: 'ENOENT' });
+});

@@ -1,0 +1,94 @@
+// Physical memory maps: page-exact, and only true System RAM.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import fc from 'fast-check';
+import { FixtureTree } from '#linux/fixture-tree.ts';
+import {
+  e820Checksum,
+  parseIomem,
+  parsePresentPages,
+  readFirmwareMap,
+  systemRamPages,
+} from '#linux/memory-map.ts';
+import { FormatError } from '#linux/system-error.ts';
+
+const IOMEM = `00000000-00000fff : Reserved
+00001000-0009fbff : System RAM
+0009fc00-0009ffff : Reserved
+000a0000-000bffff : PCI Bus 0000:00
+00100001-0fffffff : System RAM
+  01000000-02209987 : Kernel code
+  03000000-0327c0ff : System RAM
+10000000-1bffffff : Persistent Memory (legacy)
+1c000000-1fffdfff : System RAM
+20000000-2fffffff : System RAM (kmem)
+fec00000-fec003ff : IOAPIC 0
+100000000-13fffffff : System RAM
+`;
+
+test('only whole pages of System RAM count', () => {
+  assert.deepEqual(systemRamPages(parseIomem(IOMEM)), [
+    { startPfn: 1, endPfn: 0x9f }, // the page at 9f000 is cut by a reserved region
+    { startPfn: 0x101, endPfn: 0x10000 }, // starts one byte into page 0x100
+    { startPfn: 0x1c000, endPfn: 0x1fffe },
+    { startPfn: 0x100000, endPfn: 0x140000 },
+  ]);
+});
+
+test('hidden addresses and nonsense are errors, not an empty memory', () => {
+  assert.throws(
+    () => parseIomem('00000000-00000000 : Reserved\n00000000-00000000 : System RAM\n'),
+    /needs root/,
+  );
+  assert.throws(() => parseIomem('hello\n'), FormatError);
+  fc.assert(
+    fc.property(fc.string(), text => {
+      try {
+        systemRamPages(parseIomem(text));
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+      }
+    }),
+  );
+});
+
+test('present pages are summed over zones', () => {
+  const zoneinfo = `Node 0, zone      DMA
+  pages free     2807
+        spanned  4095
+        present  3998
+        managed  3840
+Node 0, zone    DMA32
+        present  520160
+`;
+  assert.equal(parsePresentPages(zoneinfo), 3998 + 520160);
+  assert.throws(() => parsePresentPages(''), FormatError);
+});
+
+test('the checksum covers count and packed entries, in numeric order of the entries', () => {
+  const entry = (i: number, start: string, end: string, type: string) => ({
+    [`sys/firmware/memmap/${i}/start`]: `${start}\n`,
+    [`sys/firmware/memmap/${i}/end`]: `${end}\n`,
+    [`sys/firmware/memmap/${i}/type`]: `${type}\n`,
+  });
+  const filler = Object.assign(
+    {},
+    ...Array.from({ length: 9 }, (_, i) => entry(i + 1, '0x0', '0xfff', 'Reserved')),
+  );
+  using tree = new FixtureTree({
+    ...entry(0, '0x0', '0x9fbff', 'System RAM'),
+    ...filler,
+    ...entry(10, '0xfeffc000', '0xfeffffff', 'ACPI Tables'),
+  });
+  const map = readFirmwareMap(tree.root);
+  assert.deepEqual(map.at(-1), { start: 0xfeffc000n, end: 0xfeffffffn, type: 'ACPI Tables' });
+  const bytes = [
+    '0b000000', // 11 entries
+    '0000000000000000' + '00fc090000000000' + '01000000',
+    '0000000000000000001000000000000002000000'.repeat(9),
+    '00c0fffe00000000' + '0040000000000000' + '03000000',
+  ].join('');
+  assert.equal(e820Checksum(map), crc32(Buffer.from(bytes, 'hex')));
+  assert.throws(() => e820Checksum([{ start: 0n, end: 1n, type: 'Unknown E820 type' }]), /unknown type/);
+});

@@ -1,0 +1,35 @@
+// Which module a device needs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { modulesFor, parseBuiltinModinfo, parseModulesAlias } from '#linux/modules.ts';
+
+const table = [
+  ...parseModulesAlias(`# Aliases extracted from modules themselves.
+alias pci:v00001013d000000B8sv00001AF4sd00001100bc*sc*i* cirrus
+alias pci:v00001234d00001111sv*sd*bc*sc*i* bochs-drm
+alias pci:v*d*sv*sd*bc01sc06i01* ahci
+alias acpi*:PNP050[01]:* serial8250
+alias fs-erofs erofs
+`),
+  ...parseBuiltinModinfo('pcieport.alias=pci:v*d*sv*sd*bc06sc04i00*\0pcieport.license=GPL\0'),
+];
+const names = (modalias: string) => modulesFor(modalias, table).map(alias => alias.module);
+
+test('modaliases are matched like modprobe does', () => {
+  assert.deepEqual(names('pci:v00001013d000000B8sv00001AF4sd00001100bc03sc00i00'), ['cirrus']);
+  assert.deepEqual(names('pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00'), ['bochs_drm']);
+  assert.deepEqual(names('pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01'), ['ahci']);
+  assert.deepEqual(names('acpi:PNP0501:'), ['serial8250']);
+  assert.deepEqual(names('acpi:PNP0502:'), []);
+  assert.deepEqual(names('fs-erofs'), ['erofs']);
+  assert.deepEqual(names('pci:v0000FFFFd00001111sv00001AF4sd00001100bc03sc00i00'), []);
+  const [builtin] = modulesFor('pci:v00001B36d0000000Csv0sd0bc06sc04i00', table);
+  assert.equal(builtin?.builtin, true);
+});
+
+test('a hostile modalias costs no time', () => {
+  const started = performance.now();
+  const hostile = parseModulesAlias(`alias pci:v${'*d'.repeat(20)}x evil\n`);
+  modulesFor(`pci:v${'d'.repeat(20_000)}`, [...table, ...hostile]);
+  assert.ok(performance.now() - started < 2000);
+});
