@@ -2,12 +2,12 @@
 // Owns its QEMU process and its files in `dir`; the process dies with ours whatever happens.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ComputerSpec, osCommandLine, type Role, standbyCommandLine } from './computer-spec.ts';
 import { Channel, type CommandBook, type ExecResult } from './console.ts';
+import { getFile, putFile } from './guest-files.ts';
 import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
@@ -119,7 +119,6 @@ export class Computer {
       await copySparse(os.disk, this.diskFile);
     }
     this.#tap ??= await network.plug(this.name);
-    for (const socket of ['tty', 'qmp']) rmSync(this.#file(socket), { force: true });
     const extra = this.#around.kernelParameters?.[role] ?? [];
     const commandLine = role === 'os' ? osCommandLine(os.root, extra) : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
@@ -150,6 +149,7 @@ export class Computer {
     try {
       const monitor = await Promise.race([Monitor.open(this.#file('qmp')), died]);
       const channel = await Promise.race([Channel.open(this.name, this.#file('tty'), book), died]);
+      monitor.onEvent = name => name === 'RESET' && channel.forget();
       this.#power = { process, monitor, channel, role, logStart };
     } catch (error) {
       await endChild(process);
@@ -167,6 +167,7 @@ export class Computer {
     power?.channel.close();
     power?.monitor.close();
     if (power) await endChild(power.process);
+    for (const socket of ['tty', 'qmp']) rmSync(this.#file(socket), { force: true });
   }
 
   /** Cuts the power: nothing inside has time to do anything. */
@@ -174,13 +175,17 @@ export class Computer {
     await this.#clear();
   }
 
-  /** Waits until the root command channel answers. */
+  /** Waits until the root command channel answers; for the OS also until it has started its services and network. */
   async ready(timeoutMs = 240_000): Promise<void> {
     await this.#live().channel.ready(scaled(timeoutMs));
+    if (this.role !== 'os') return;
+    const settled =
+      'systemctl is-system-running --wait; /lib/systemd/systemd-networkd-wait-online -i os0:routable --timeout=60';
+    await this.exec(settled, { timeoutMs });
   }
 
   /** Runs a shell command as root in whatever runs on this computer. `timeoutMs` is scaled. */
-  exec(command: string, options: { timeoutMs?: number } = {}): Promise<ExecResult> {
+  async exec(command: string, options: { timeoutMs?: number } = {}): Promise<ExecResult> {
     return this.#around.book.exec(this.#live().channel, command, scaled(options.timeoutMs ?? 60_000));
   }
 
@@ -194,21 +199,14 @@ export class Computer {
     return output;
   }
 
-  /** Writes a file inside. Whole or not at all. For files up to some MB. */
-  async put(contents: Uint8Array, path: string, mode = 0o644): Promise<void> {
-    const part = `/run/lab/put-${randomBytes(4).toString('hex')}`;
-    const base64 = Buffer.from(contents).toString('base64');
-    for (let at = 0; at === 0 || at < base64.length; at += 32768) {
-      await this.shell(`printf %s '${base64.slice(at, at + 32768)}' | base64 -d >>${part}`);
-    }
-    await this.shell(`chmod ${mode.toString(8)} ${part} && mv ${part} '${path.replaceAll("'", "'\\''")}'`);
+  /** Writes a file inside, whole or not at all (see guest-files.ts). */
+  put(contents: Uint8Array, path: string, mode = 0o644): Promise<void> {
+    return putFile(this, this.#around.network, contents, path, mode);
   }
 
   /** Reads a file inside. */
-  async get(path: string): Promise<Buffer> {
-    const { code, bytes } = await this.exec(`cat '${path.replaceAll("'", "'\\''")}'`, { timeoutMs: 120_000 });
-    if (code !== 0) throw new LabError(`on ${this.name}: ${bytes.toString().trim()}`);
-    return bytes;
+  get(path: string): Promise<Buffer> {
+    return getFile(this, path);
   }
 
   /** Saves what is on the screen as PNG. */

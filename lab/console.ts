@@ -77,6 +77,11 @@ export class Channel {
     if (!this.closed) this.#socket.write(text, 'latin1');
   }
 
+  /** The computer was reset: whatever answered here is gone. */
+  forget(): void {
+    this.boot = undefined;
+  }
+
   /** Turns a plain shell at the port into the loop. */
   async bootstrap(): Promise<void> {
     if (this.#bootstrapping) return;

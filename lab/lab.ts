@@ -31,6 +31,8 @@ export interface LabOptions {
   readonly boot?: boolean;
   /** Keep the computers running when the start fails, to look inside. */
   readonly keepRunning?: boolean;
+  /** The directory is there already and stays: a supervisor's, which listens in it. */
+  readonly keepFiles?: boolean;
   readonly say?: (text: string) => void;
 }
 
@@ -129,7 +131,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const os = await osImage({ deb, include: options.include ?? [], config, say });
 
   const dir = stateDir(id);
-  rmSync(dir, { recursive: true, force: true });
+  if (!options.keepFiles) rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   const network = await LabNetwork.create();
   const book = new CommandBook();
@@ -153,7 +155,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     );
   } catch (error) {
     if (options.keepRunning) throw new LabStartError(lab, error);
-    await lab.down();
+    await lab.down({ keepFiles: options.keepFiles === true });
     throw error;
   }
   return lab;

@@ -13,7 +13,7 @@ const bridge = 'lab0';
 const setUp = [
   'set -e',
   'ip link set lo up',
-  `ip link add ${bridge} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
+  `ip link add ${bridge} address 52:54:00:00:01:fe type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
   `ip address add ${thirdAddress}/24 dev ${bridge}`,
   `ip link set ${bridge} up`,
   // The third machine's connections try again at once after a gap instead of backing off for seconds.

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -83,7 +84,8 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
     say('making the disk image');
     await diskLayer({ rootfs, into, files, workload, deb });
   });
-  prune(cacheDir(), 'image-', 4, path => statSync(path).ctimeMs);
+  utimesSync(dir, new Date(), new Date()); // in use: the last to go
+  prune(cacheDir(), 'image-', 6, path => statSync(path).ctimeMs);
   return { disk: join(dir, 'disk.raw'), kernel: join(dir, 'vmlinuz'), initrd: join(dir, 'initrd.img'), root };
 }
 

@@ -37,6 +37,8 @@ export class Monitor {
   readonly #waiting: Waiting[] = [];
   /** Names of the events seen, oldest first (RESET, SHUTDOWN, …). */
   readonly events: string[] = [];
+  /** Told of each event as it comes. */
+  onEvent: (name: string) => void = () => {};
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -44,7 +46,9 @@ export class Monitor {
     socket.on('close', () => {
       for (const each of this.#waiting.splice(0)) each.reject(new LabError('the computer is off'));
     });
-    createInterface({ input: socket }).on('line', line => this.#take(JSON.parse(line) as Reply));
+    const lines = createInterface({ input: socket });
+    lines.on('line', line => this.#take(JSON.parse(line) as Reply));
+    lines.on('error', () => {}); // the socket's own handlers above deal with it
   }
 
   /** Opens the monitor at `path` and leaves its negotiation mode. */
@@ -55,8 +59,10 @@ export class Monitor {
   }
 
   #take(reply: Reply): void {
-    if (reply.event !== undefined) this.events.push(reply.event);
-    else if (reply.error) this.#waiting.shift()?.reject(new LabError(`QEMU: ${reply.error.desc}`));
+    if (reply.event !== undefined) {
+      this.events.push(reply.event);
+      this.onEvent(reply.event);
+    } else if (reply.error) this.#waiting.shift()?.reject(new LabError(`QEMU: ${reply.error.desc}`));
     else if ('return' in reply) this.#waiting.shift()?.resolve(reply.return);
   }
 

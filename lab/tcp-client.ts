@@ -68,7 +68,9 @@ function main(host: string, port: number): void {
     }, 500);
   };
   socket.once('connect', () => process.stderr.write('ready\n'));
-  createInterface({ input: socket }).on('line', line => seen.take(line, performance.now()));
+  const lines = createInterface({ input: socket });
+  lines.on('line', line => seen.take(line, performance.now()));
+  lines.on('error', () => {}); // the socket's own handler below says it
   socket.on('error', error => {
     seen.faults.push(`connection lost: ${error.message}`);
     process.stderr.write(`${error.message}\n`);

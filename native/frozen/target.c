@@ -137,7 +137,7 @@ static int wait_begin(int listener) {
     if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (stream < 0) continue;
-    if (!recv_all(stream, head, sizeof head, 2000) && get_frame(head, &frame, TOKEN_BYTES) && frame.type == FRAME_BEGIN &&
+    if (!recv_all(stream, head, sizeof head, 15000) && get_frame(head, &frame, TOKEN_BYTES) && frame.type == FRAME_BEGIN &&
         frame.length == TOKEN_BYTES && frame.arg == job->epoch && !recv_all(stream, token, TOKEN_BYTES, 2000)) {
       for (unsigned i = 0; i < TOKEN_BYTES; i++) different |= token[i] ^ job->token[i];
       if (!different) return TARGET_ON_BEGIN;

@@ -209,7 +209,7 @@ export class Active {
         status: 200,
         body: {
           checks: move.checks.checks,
-          plan: [...ways, ...move.load.map(name => `load the driver ${name}`), ...steps],
+          plan: [...ways, ...move.load.map(alias => `load the driver for ${alias}`), ...steps],
         },
       };
     }
@@ -231,13 +231,16 @@ export class Active {
       let frozen = false;
       try {
         report = await runJob(request, move, async () => {
+          const closing = performance.now();
           await this.#closeNetwork();
+          log(`closed in ${performance.now() - closing}`);
           frozen = true;
           this.#phase('freeze');
         });
       } finally {
         if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
       }
+      log(`helper: ${JSON.stringify(report)}`);
       if (report.outcome !== 'arrived') {
         const { here, target } = request;
         throw reasonSentence(report, {

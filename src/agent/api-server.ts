@@ -1,6 +1,6 @@
 // The local API: HTTP over a unix socket, JSON, live events as server-sent events. Only root can open the socket.
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import {
   apiPaths,
@@ -42,6 +42,7 @@ const statusOf: Readonly<Record<keyof typeof families, number>> = {
 export class ApiServer {
   readonly #handlers: ApiHandlers;
   readonly #listeners = new Set<ServerResponse>();
+  #server: Server | undefined;
 
   constructor(handlers: ApiHandlers) {
     this.#handlers = handlers;
@@ -56,6 +57,16 @@ export class ApiServer {
     server.listen(path, resolve);
     await promise;
     chmodSync(path, 0o600);
+    this.#server = server;
+  }
+
+  /** Hangs up on everyone and stops listening. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (!server) return;
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
   }
 
   /** Sends an event to everyone who listens. */

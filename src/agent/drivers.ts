@@ -9,7 +9,7 @@ import { modulesFor, readLoadedModules, readModuleAliases } from '#linux/modules
 const osRoot = '/proc/1/root';
 
 export interface NeededDrivers {
-  /** Names to load, not yet loaded. */
+  /** Modaliases of devices whose modules are not yet loaded. */
   readonly load: readonly string[];
   /** Functions of the target that no module of the OS fits. */
   readonly missing: readonly { readonly address: string; readonly modalias: string }[];
@@ -24,13 +24,21 @@ export function neededDrivers(target: Capabilities): NeededDrivers {
   for (const each of target.pci.filter(one => classOfPci(one.class) !== undefined)) {
     const found = modulesFor(each.modalias, aliases);
     if (found.length === 0) missing.push({ address: each.address, modalias: each.modalias });
-    for (const { module, builtin } of found) if (!builtin && !loaded.has(module)) load.add(module);
+    if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(each.modalias);
   }
   return { load: [...load], missing };
 }
 
-/** Loads modules by name with what they depend on. */
-export async function loadDrivers(names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
-  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/sbin/modprobe', '--all', '--', ...names]);
+/** Loads what fits these modaliases, but for what the OS's administrator has blacklisted. */
+export async function loadDrivers(modaliases: readonly string[]): Promise<void> {
+  if (modaliases.length === 0) return;
+  await promisify(execFile)('/bin/busybox', [
+    'chroot',
+    osRoot,
+    '/sbin/modprobe',
+    '--all',
+    '--use-blacklist',
+    '--',
+    ...modaliases,
+  ]);
 }

@@ -19,7 +19,7 @@ type Sentence = (report: HelperReport, story: Story) => YadoError;
 const failed = (text: Sentence): Sentence => text;
 const step: Sentence = (report, { source, labels }) =>
   yadoError('deviceLeaveFailed', {
-    device: labels[report.operation] ?? 'device',
+    step: labels[report.operation] ?? 'put a device aside',
     computer: source,
     reason: errnoText(report),
   });
@@ -44,30 +44,37 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
   cancelled: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
   aborted: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
   refusedByTarget: (report, { target }) =>
-    yadoError('targetRefused', { computer: target, reason: report.text }),
+    yadoError('targetRefused', { computer: target, reason: errnoText(report) }),
   claimTimeout: (_, { source, target, claimSeconds }) =>
     yadoError('claimTimeout', { computer: target, seconds: claimSeconds ?? 0, source }),
   protocol: failed((report, { target }) =>
-    yadoError('badFrame', { computer: target, reason: report.text || errnoText(report) }),
+    yadoError('badFrame', { computer: target, reason: errnoText(report) }),
   ),
   frameOutsideRam: (report, { target }) =>
-    yadoError('frameOutsideRam', { computer: target, frame: /0x[0-9a-f]+/.exec(report.text)?.[0] ?? '' }),
+    yadoError('frameOutsideRam', {
+      computer: target,
+      frame: /0x[0-9a-f]+/.exec(report.text)?.[0] ?? '(unknown)',
+    }),
   noMemory: (_, { target }) =>
     yadoError('targetRefused', { computer: target, reason: 'its memory ran out while it took in the image' }),
-  badImage: (report, { target }) =>
-    yadoError('restoreFailed', { computer: target, reason: report.text, source: 'the source' }),
+  badImage: (report, { source, target }) =>
+    yadoError('restoreFailed', { computer: target, reason: errnoText(report), source }),
   restore: (report, { source, target }) =>
-    yadoError('restoreFailed', { computer: target, reason: report.text || errnoText(report), source }),
+    yadoError('restoreFailed', { computer: target, reason: errnoText(report), source }),
   openSnapshot: (report, { source }) =>
     yadoError('noSnapshotDevice', { computer: source, reason: errnoText(report) }),
   readyTimeout: (_, { source, target }) =>
     yadoError('phaseTimeout', { computer: target, seconds: 0, phase: 'getting ready', source }),
   arrive: (report, { source }) =>
-    yadoError('deviceArriveFailed', { device: 'a device', computer: source, reason: errnoText(report) }),
+    yadoError('deviceArriveFailed', {
+      step: 'bring a device up again',
+      computer: source,
+      reason: errnoText(report),
+    }),
   ghost: (report, { source }) => yadoError('internal', { computer: source, reason: errnoText(report) }),
   adopt: (report, { target, labels }) =>
     yadoError('deviceArriveFailed', {
-      device: labels[report.operation] ?? 'network',
+      step: labels[report.operation] ?? 'bring the network up',
       computer: target,
       reason: errnoText(report),
     }),
@@ -79,8 +86,8 @@ export function reasonSentence(report: HelperReport, story: Story): YadoError {
 }
 
 function errnoText({ error, text }: HelperReport): string {
+  if (text) return text;
   const known = getSystemErrorMap().get(-error);
-  return [known ? `${known[0]}: ${known[1]}` : error ? `errno ${error}` : '', text]
-    .filter(Boolean)
-    .join(', ');
+  if (known) return `${known[0]}: ${known[1]}`;
+  return error ? `errno ${error}` : 'no reason was given';
 }

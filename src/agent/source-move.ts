@@ -127,7 +127,6 @@ export async function runJob(
     { osId, epoch, token, imageBytes, source: here.name, sourceAddress: here.address },
     { timeoutMs: 15_000, signal },
   );
-  using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   const ghost: GhostState = { computer: here, osId, epoch, target, behind: [...move.prepared.behind] };
   const job = encodeSourceJob({
     epoch,
@@ -143,6 +142,8 @@ export async function runJob(
   });
   signal.throwIfAborted();
   await freezing();
+  // Connected last: from here on the target waits for the first frame.
+  using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   return await startHelper('source', job, stream.fd, () => {}).report;
 }
 

@@ -180,12 +180,12 @@ export const errorTable = {
   },
   deviceLeaveFailed: {
     family: 'failed',
-    what: 'The {device} of {computer} could not be put aside: {reason}.',
+    what: '{computer} could not {step}: {reason}; the OS goes on at {computer}.',
     hint: 'yado devices',
   },
   deviceArriveFailed: {
     family: 'failed',
-    what: 'The {device} could not be brought up on {computer}: {reason}.',
+    what: '{computer} could not {step}: {reason}.',
     hint: 'yado devices',
   },
   kexecFailed: {

@@ -1,6 +1,6 @@
 // Reading and writing the small text files of /proc and /sys. `root` is '/' on the real computer; tests give
 // a directory with the same tree. Nothing here interprets the text.
-import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { closeSync, constants as fileConstants, openSync, readdirSync, readFileSync, realpathSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { SystemError } from '#linux/system-error.ts';
@@ -65,7 +65,13 @@ export function linkName(root: string, ...path: readonly string[]): string | und
 /** Writes a value to an existing file in one write(2). May block as long as the kernel works (rescan, remove). */
 export function writeText(value: string, ...path: readonly string[]): void {
   try {
-    writeFileSync(join(...path), value, { flag: 'r+' });
+    // Not for reading too: the kernel gives some of these files to writers only, even to root.
+    const fd = openSync(join(...path), fileConstants.O_WRONLY);
+    try {
+      writeSync(fd, value);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     throw asSystemError(`write "${value}" to`, join(...path), error);
   }

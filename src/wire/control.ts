@@ -118,7 +118,10 @@ export class MessageReader {
     const messages: Buffer[] = [];
     while (this.#pending.length >= 4) {
       const length = this.#pending.readUInt32LE(0);
-      if (length > maxControlBytes) throw new WireError('frameTooLarge', `${length} bytes`);
+      if (length > maxControlBytes) {
+        this.#pending = Buffer.alloc(0); // whoever goes on sending must not go on filling memory
+        throw new WireError('frameTooLarge', `${length} bytes`);
+      }
       if (this.#pending.length < 4 + length) break;
       messages.push(this.#pending.subarray(4, 4 + length));
       this.#pending = this.#pending.subarray(4 + length);

@@ -46,8 +46,13 @@ export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
     pages: u64(countsAt),
     zeroPages: u64(countsAt + 8),
     wireBytes: u64(countsAt + 16),
-    text: text.subarray(0, Math.max(0, text.indexOf(0))).toString('utf8'),
+    text: printable(text.subarray(0, Math.max(0, text.indexOf(0))).toString('utf8')),
   };
+}
+
+/** The text may come from the other computer: it must not steer the terminal it is shown on. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ').trim();
 }
 
 function nameOf<Name extends string>(table: Readonly<Record<Name, number>>, number: number): Name {

@@ -1,0 +1,69 @@
+// The story once, told as it happens: two computers, a Debian at work on A, the move to B, what a user would notice.
+// `npm run demo`. Leaves screenshots and downtime.json in lab/out. Uses the lab as a test does.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Lab, startLab } from './lab.ts';
+import { errorText, LabError } from './lab-error.ts';
+import { os } from './os-recipe.ts';
+import { repositoryDir } from './paths.ts';
+import { checkWorkload, startWorkload, tickerPort } from './workload.ts';
+
+const out = join(repositoryDir, 'lab', 'out');
+
+function tell(text: string): void {
+  console.log(`\n» ${text}`);
+}
+
+/** Shows what a command prints inside. */
+async function show(lab: Lab, computer: string, command: string, timeoutMs = 60_000): Promise<string> {
+  const output = await lab.computer(computer).shell(command, { timeoutMs });
+  console.log(`  ${computer}# ${command}\n${output.trimEnd().replace(/^/gm, '  ')}`);
+  return output;
+}
+
+/** Tells the story. @throws LabError when any part of it does not hold. */
+export async function demo(): Promise<void> {
+  mkdirSync(out, { recursive: true });
+  tell('Two computers are switched on: A with a Debian on its disk, B with nothing but the standby image.');
+  await using lab = await startLab({ say: text => console.log(`  ${text}`) });
+  try {
+    tell('Debian works on A: it writes, computes, checks its memory and talks to a third machine.');
+    const a = lab.computer('a');
+    const b = lab.computer('b');
+    await startWorkload(a);
+    await using connection = await lab.third.watchConnection(os.address, tickerPort);
+    await using probe = await lab.third.probe(os.address, tickerPort);
+    const boot = await show(lab, 'a', 'cat /proc/sys/kernel/random/boot_id');
+    await show(lab, 'a', 'yado devices; yado where');
+    await a.screenshot(join(out, 'a-before.png'));
+    tell('It moves to B, running: yado migrate b');
+    await show(lab, 'a', 'yado migrate b', 300_000);
+    tell('It is on B now. The same system, its disk still at A:');
+    const after = await show(lab, 'b', 'cat /proc/sys/kernel/random/boot_id');
+    await show(lab, 'b', 'yado devices; yado where; yado history');
+    await b.screenshot(join(out, 'b-after.png'));
+    await a.screenshot(join(out, 'a-after.png'));
+    const work = await checkWorkload(b);
+    const seen = { downtime: await probe.stop(), connection: await connection.stop(), work };
+    writeFileSync(join(out, 'downtime.json'), `${JSON.stringify(seen, null, 2)}\n`);
+    console.log(`  ${work.records} records written, ${work.memoryErrors + work.cpuErrors} errors`);
+    console.log(`  the TCP connection ${seen.connection.whole ? 'went on, nothing lost' : 'BROKE'}`);
+    console.log(`  downtime seen by the third machine: ${seen.downtime.downtimeMs} ms`);
+    if (boot !== after || !seen.connection.whole || work.memoryErrors + work.cpuErrors > 0) {
+      throw new LabError('the story does not hold', `look into ${out}`);
+    }
+    tell(`Screenshots and figures are in ${out}.`);
+  } catch (error) {
+    await lab.evidence(out);
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  demo().catch((error: unknown) => {
+    console.error(`demo: ${errorText(error)}`);
+    if (error instanceof LabError && error.hint !== '') console.error(`  try: ${error.hint}`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,104 @@
+// Unit tests of the lab's pure parts: apt sources, dependencies, command lines, keys, gaps and continuity.
+// No emulated computer is started here.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { debianLines, debianStanzas } from './apt-sources.ts';
+import { osCommandLine, standbyCommandLine } from './computer-spec.ts';
+import { keysOfCharacter, keysOfChord } from './keys.ts';
+import { dependencyNames } from './os-image.ts';
+import { configToml } from './os-recipe.ts';
+import { Gaps } from './probe.ts';
+import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
+import { scenarioNamed } from './scenarios.ts';
+import { Continuity } from './tcp-client.ts';
+
+test('only the release’s own suites are taken from apt’s sources', () => {
+  const text =
+    'Types: deb\n# comment\nURIs: http://mirror.example\nSuites: bookworm bookworm-updates\nComponents: main\n\n' +
+    'Types: deb\nURIs: http://vendor.example\nSuites: nodistro\n\nTypes: deb\nSuites: bookworm-security\nEnabled: no\n';
+  assert.deepEqual(debianStanzas(text, 'bookworm'), [
+    'Types: deb\nURIs: http://mirror.example\nSuites: bookworm bookworm-updates\nComponents: main',
+  ]);
+  const lines =
+    'deb [signed-by=/k] http://mirror.example bookworm main\ndeb http://vendor.example x-bookworm main\n# deb http://m bookworm main';
+  assert.deepEqual(debianLines(lines, 'bookworm'), [
+    'deb [signed-by=/k] http://mirror.example bookworm main',
+  ]);
+});
+
+test('names of a package’s dependencies', () => {
+  assert.deepEqual(dependencyNames('systemd (>= 250), dmsetup | other, libc6:any\n'), [
+    'systemd',
+    'dmsetup',
+    'libc6',
+  ]);
+  assert.deepEqual(dependencyNames(''), []);
+});
+
+test('scenario "paper": equal cards are equally placed, B has no disk and no printer', () => {
+  const [a, b] = scenarioNamed('paper').computers;
+  const files = {
+    kernel: 'k',
+    initrd: 'i',
+    disk: 'd,1',
+    serialLog: 'l',
+    consoleSocket: 't',
+    monitorSocket: 'q',
+    printerFile: 'p',
+  };
+  const argumentsOf = (spec: typeof a): string => qemuArguments(spec!, files, 'x', 'tap-x', false).join(' ');
+  assert.match(
+    argumentsOf(a),
+    /virtio-net-pci,netdev=net,mac=52:54:00:00:01:01,addr=5,romfile= -device VGA,addr=2/,
+  );
+  assert.match(argumentsOf(a), /file=d,,1,format=raw/);
+  assert.match(argumentsOf(b), /cirrus-vga,addr=2$/);
+  assert.throws(() => scenarioNamed('toString'), /no scenario/);
+});
+
+test('command lines', () => {
+  const b = scenarioNamed('paper').computers[1]!;
+  assert.match(
+    osCommandLine('/dev/mapper/yado-root'),
+    /root=\/dev\/mapper\/yado-root yado.root=\/dev\/vda rw$/,
+  );
+  assert.doesNotMatch(osCommandLine('/dev/vda'), /yado\./);
+  assert.match(standbyCommandLine(b), /yado.name=b yado.address=10.77.0.2\/24 yado.nic=52:54:00:00:01:02/);
+  assert.match(
+    configToml({ name: 'a', address: '10.77.0.1', prefixLength: 24 }, [{ name: 'b', address: '10.77.0.2' }]),
+    /^\[computer\]\nname = "a"\naddress = "10.77.0.1\/24"\n\n\[os\]\nid = "crab"\n\n\[\[computers\]\]\nname = "b"/,
+  );
+});
+
+test('hardware acceleration only where the processor says so', () => {
+  assert.equal(hasHardwareAcceleration('flags\t\t: fpu vme svm_lock\n'), false);
+  assert.equal(hasHardwareAcceleration('flags\t\t: fpu vmx sse\n'), true);
+});
+
+test('keys', () => {
+  assert.deepEqual(keysOfChord('Ctrl-Alt-F1'), ['ctrl', 'alt', 'f1']);
+  assert.deepEqual(keysOfChord('enter'), ['ret']);
+  assert.deepEqual(['A', '~', '\n'].map(keysOfCharacter), [
+    ['shift', 'a'],
+    ['shift', 'grave_accent'],
+    ['ret'],
+  ]);
+  assert.throws(() => keysOfCharacter('ヤ'), /no key types/);
+});
+
+test('the longest gap includes one that has not ended', () => {
+  const gaps = new Gaps(0);
+  for (const at of [10, 20, 500, 510]) gaps.answer(at);
+  assert.deepEqual([gaps.report(600).longestGapMs, gaps.report(2000).longestGapMs], [480, 1400]);
+});
+
+test('a lost or repeated line breaks continuity', () => {
+  const seen = new Continuity(0);
+  seen.next();
+  for (const line of ['T 1', 'E C 1', 'T 2']) seen.take(line, 1);
+  assert.equal(seen.report().whole, true);
+  seen.take('T 4', 2);
+  seen.take('E C 1', 3);
+  assert.deepEqual([seen.report().whole, seen.faults.length], [false, 2]);
+});

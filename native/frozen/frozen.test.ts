@@ -1,0 +1,306 @@
+// The parsers and the plan interpreter of the frozen helper, under ASan and UBSan, on what TypeScript encodes, on that
+// with bytes changed, and on garbage.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { encodeLinkChange } from '#linux/rtnetlink.ts';
+import { claim, frameHeaderBytes, reasons } from '#wire/frames.ts';
+import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
+import {
+  encodePlan,
+  ioctlStep,
+  netlinkStep,
+  type Plan,
+  sendPacketStep,
+  waitPathStep,
+  writeFileStep,
+} from '#wire/plan.ts';
+import { compileHarness, sanitizerEnv, temporaryFolder } from './test/compile.ts';
+import { imagePages, mailboxSignature, patternPage, streamOf } from './test/image.ts';
+
+const folder = temporaryFolder();
+const harness = compileHarness(folder);
+
+type Kind = 'J' | 'P' | 'R' | 'C' | 'T';
+
+/** Runs records through one process. @returns its answers, a list of numbers each */
+function answers(
+  records: readonly (readonly [Kind, Uint8Array])[],
+  command: readonly string[] = [],
+): number[][] {
+  const input = records.flatMap(([kind, bytes]) => {
+    const head = Buffer.alloc(5, kind);
+    head.writeUInt32LE(bytes.length, 1);
+    return [head, bytes];
+  });
+  const [program = '', ...rest] = [...command, harness];
+  const env = { ...process.env, ...sanitizerEnv };
+  const { status, stdout, stderr } = spawnSync(program, rest, {
+    input: Buffer.concat(input),
+    encoding: 'utf8',
+    env,
+    maxBuffer: 1 << 26,
+  });
+  assert.equal(status, 0, stderr);
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, records.length);
+  return lines.map(line => line.split(' ').map(Number));
+}
+
+const mac = Buffer.alloc(64, 0xff);
+const everyStep: Plan = [
+  writeFileStep('write', '/sys/x', '1'),
+  ioctlStep('hold', '/dev/y', 0xc138fd06, Buffer.alloc(312)),
+  netlinkStep('link', encodeLinkChange(2, { up: true, master: 0 })),
+  waitPathStep('wait', '/sys/z', 10),
+  sendPacketStep('say', 2, mac, { mayFail: true }),
+];
+const common = {
+  epoch: 7,
+  token: new Uint8Array(32).fill(0x5a),
+  timeouts: { stallMs: 1, readyMs: 2, claimMs: 3, repeatMs: 4 },
+};
+const sourceJob: SourceJob = {
+  ...common,
+  faults: ['copy-silent', 'drop-claims=3'],
+  claimAddress: '10.77.0.1',
+  claimPort: 7401,
+  copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
+  copyAddress: '10.77.0.2',
+  ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
+  plans: {
+    leave: everyStep,
+    serve: everyStep,
+    back: [],
+    handover: everyStep,
+    undoHandover: [],
+    arrive: everyStep,
+    adopt: everyStep,
+  },
+};
+const payload = (job: Buffer): Buffer => job.subarray(frameHeaderBytes);
+const source = payload(encodeSourceJob(sourceJob));
+const target = payload(
+  encodeTargetJob({
+    ...common,
+    faults: [],
+    ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
+    e820Checksum: 0xdeadbeef,
+    physicalPages: 1 << 20,
+  }),
+);
+
+/** A record in which the length field before `needle` is right but the bytes are others. */
+function replaced(bytes: Buffer, needle: Buffer, other: Buffer): Buffer {
+  const at = bytes.indexOf(needle);
+  assert.ok(at >= 0 && needle.length === other.length);
+  const copy = Buffer.from(bytes);
+  copy.set(other, at);
+  return copy;
+}
+
+test('the helper takes the jobs that TypeScript makes', () => {
+  assert.deepEqual(
+    answers([
+      ['J', source],
+      ['J', target],
+    ]),
+    [
+      [1, 3], // the armed fault point and its value
+      [1, -1],
+    ],
+  );
+});
+
+test('jobs that are not whole or not right are refused', () => {
+  const tooLong = payload(encodeSourceJob({ ...sourceJob, copyInterface: 'a234567890123456' }));
+  const zeroTime = payload(encodeSourceJob({ ...sourceJob, timeouts: { ...common.timeouts, repeatMs: 0 } }));
+  const port = payload(encodeSourceJob({ ...sourceJob, claimPort: 65_536 }));
+  const noPlan = replaced(source, Buffer.from('/sys/x\0'), Buffer.from('/sys/xx')); // a path without an end
+  const odd = Buffer.concat([target.subarray(0, target.length - 1)]);
+  const unknown = Buffer.concat([target, Buffer.from([99, 0, 0, 0, 0, 0, 0, 0])]);
+  const records = [tooLong, zeroTime, port, noPlan, odd, unknown, Buffer.alloc(0), target.subarray(0, 7)];
+  for (const [index, [ok]] of answers(records.map(bytes => ['J', bytes] as const)).entries())
+    assert.equal(ok, 0, `record ${index}`);
+});
+
+test('plan layouts: each of these is refused, and nothing of it is run', () => {
+  const file = join(folder, 'untouched');
+  writeFileSync(file, 'before');
+  const good = writeFileStep('write', file, 'after').bytes;
+  const operation = (kind: number, bytes: Uint8Array, length = bytes.length): Buffer => {
+    const head = Buffer.alloc(8);
+    head.writeUInt16LE(kind, 0);
+    head.writeUInt32LE(length, 4);
+    return Buffer.concat([head, bytes]);
+  };
+  const nul = Buffer.from('/x\0');
+  const netlink = Buffer.concat([Buffer.alloc(4), encodeLinkChange(1, { up: true })]);
+  const wrongLength = Buffer.from(netlink);
+  wrongLength.writeUInt32LE(netlink.length, 4);
+  const bad = [
+    operation(0, nul),
+    operation(99, nul),
+    operation(1, Buffer.from('/no end')),
+    operation(1, Buffer.from('\0empty path')),
+    operation(1, nul, nul.length + 1), // longer than the plan
+    operation(1, nul, 0xffffffff),
+    operation(2, Buffer.alloc(8)), // no path
+    operation(2, Buffer.concat([Buffer.alloc(8), nul, Buffer.alloc(65_537)])), // more than its buffer holds
+    operation(3, Buffer.alloc(8)),
+    operation(3, wrongLength),
+    operation(4, Buffer.alloc(4)),
+    operation(5, Buffer.alloc(4 + 13)),
+    operation(5, Buffer.alloc(4 + 1515)),
+    Buffer.alloc(7),
+  ];
+  const results = answers(bad.map(bytes => ['R', Buffer.concat([good, bytes])] as const));
+  for (const [index, [ok]] of results.entries()) assert.equal(ok, 0, `plan ${index}`);
+  assert.equal(readFileSync(file, 'utf8'), 'before');
+  assert.equal(answers([['P', encodePlan(everyStep)]])[0]?.[0], 1);
+});
+
+test('a plan runs in order, stops at the first failure and says which', () => {
+  const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+  for (const file of [first, second]) writeFileSync(file, '--');
+  const missing = join(folder, 'missing', 'file');
+  const plan = (mayFail: boolean): Buffer =>
+    encodePlan([
+      writeFileStep('a', first, '11'),
+      waitPathStep('b', first, 1000),
+      writeFileStep('c', missing, 'x', { mayFail }),
+      waitPathStep('d', missing, 1, { mayFail }),
+      ioctlStep('e', '/dev/null', 0x5401, Buffer.alloc(64), { mayFail }), // TCGETS: ENOTTY
+      writeFileStep('f', second, '22'),
+    ]);
+  const ENOENT = 2;
+  assert.deepEqual(answers([['R', plan(false)]]), [[1, -1, ENOENT, 2]]);
+  assert.deepEqual(
+    [first, second].map(file => readFileSync(file, 'utf8')),
+    ['11', '--'],
+  );
+  assert.deepEqual(answers([['R', plan(true)]]), [[1, 0, 0, -1]]);
+  assert.equal(readFileSync(second, 'utf8'), '22');
+  const ETIMEDOUT = 110;
+  const ENOTTY = 25;
+  assert.deepEqual(answers([['R', encodePlan([waitPathStep('w', missing, 20)])]]), [[1, -1, ETIMEDOUT, 0]]);
+  assert.deepEqual(answers([['R', encodePlan([ioctlStep('i', '/dev/null', 0x5401, Buffer.alloc(64))])]]), [
+    [1, -1, ENOTTY, 0],
+  ]);
+});
+
+test('netlink and packets, in a network of their own', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, () => {
+  const lo = 1;
+  const up = encodePlan([
+    netlinkStep('switch on lo', encodeLinkChange(lo, { up: true })),
+    sendPacketStep('say', lo, Buffer.alloc(60, 0xff)),
+    netlinkStep('no such link', encodeLinkChange(999, { up: true }), { mayFail: true }),
+    netlinkStep('no such link', encodeLinkChange(999, { up: true })),
+  ]);
+  const down = encodePlan([
+    netlinkStep('switch off lo', encodeLinkChange(lo, { up: false })),
+    sendPacketStep('say', lo, Buffer.alloc(60, 0xff)), // ENETDOWN: the step before has taken place
+  ]);
+  const ENODEV = 19;
+  const ENETDOWN = 100;
+  assert.deepEqual(
+    answers(
+      [
+        ['R', up],
+        ['R', down],
+      ],
+      ['unshare', '--net'],
+    ),
+    [
+      [1, -1, ENODEV, 3],
+      [1, -1, ENETDOWN, 1],
+    ],
+  );
+});
+
+test('claim datagrams: only whole ones of this version', () => {
+  const good = Buffer.alloc(claim.bytes);
+  good.writeUInt32LE(claim.magic, claim.offsets.magic);
+  good.writeUInt16LE(1, claim.offsets.version);
+  const otherMagic = Buffer.from(good).fill(0, 0, 1);
+  const otherVersion = Buffer.from(good).fill(9, 4, 5);
+  const records = [
+    good,
+    otherMagic,
+    otherVersion,
+    good.subarray(0, claim.bytes - 1),
+    Buffer.concat([good, Buffer.alloc(1)]),
+    Buffer.alloc(0),
+    Buffer.alloc(60_000),
+  ];
+  assert.deepEqual(answers(records.map(bytes => ['C', bytes] as const)).flat(), [1, 0, 0, 0, 0, 0, 0]);
+});
+
+/** Bytes of `base` with a few changed, cut off, or repeated. */
+const mutations = (base: Buffer): fc.Arbitrary<Buffer> =>
+  fc
+    .record({
+      changes: fc.array(fc.tuple(fc.nat(base.length - 1), fc.nat(255)), { maxLength: 6 }),
+      words: fc.array(fc.tuple(fc.nat(base.length - 1), fc.constantFrom(0, 1, 0x7fffffff, 0xffffffff)), {
+        maxLength: 2,
+      }),
+      end: fc.option(fc.nat(base.length), { freq: 4 }),
+      doubled: fc.boolean(),
+    })
+    .map(({ changes, words, end, doubled }) => {
+      const bytes = Buffer.from(base);
+      for (const [at, value] of changes) bytes[at] = value;
+      for (const [at, value] of words) if (at + 4 <= bytes.length) bytes.writeUInt32LE(value, at);
+      const cut = bytes.subarray(0, end ?? bytes.length);
+      return doubled ? Buffer.concat([cut, base]) : cut;
+    });
+
+test('changed and random bytes: never a finding of ASan or UBSan', () => {
+  const plan = encodePlan(everyStep);
+  const record: fc.Arbitrary<readonly [Kind, Uint8Array]> = fc.oneof(
+    mutations(source).map(bytes => ['J', bytes] as const),
+    mutations(target).map(bytes => ['J', bytes] as const),
+    mutations(plan).map(bytes => ['P', bytes] as const),
+    fc.uint8Array({ maxLength: 200 }).map(bytes => ['J', bytes] as const),
+    fc.uint8Array({ maxLength: 200 }).map(bytes => ['P', bytes] as const),
+    fc.uint8Array({ maxLength: 300 }).map(bytes => ['C', bytes] as const),
+  );
+  const until = performance.now() + 4000;
+  let count = 0;
+  for (; performance.now() < until; count += 500) answers(fc.sample(record, 500));
+  assert.ok(count > 0);
+});
+
+test('changed and random streams: never a finding, and never whole when it is not', () => {
+  const token = Buffer.alloc(32, 0x5a);
+  const mailbox = Buffer.concat([mailboxSignature(token), Buffer.alloc(4096 - 32)]);
+  const pages = imagePages(
+    [0x10, 0x1f, 0x100, 0x1ff],
+    [patternPage(1), mailbox, Buffer.alloc(4096), patternPage(2)],
+  );
+  const stream = Buffer.concat(streamOf(pages, 3));
+  const [whole] = answers([['T', stream]]);
+  const [complete, reason, written, announced] = whole ?? [];
+  assert.deepEqual([reason, written, announced], [reasons.none, 6 * 4096, 6]);
+  const beginnings = stream.subarray(0, 4096 + 200);
+  const record = fc.oneof(
+    mutations(stream).map(bytes => ['T', bytes] as const),
+    mutations(beginnings).map(
+      bytes => ['T', Buffer.concat([bytes, stream.subarray(beginnings.length)])] as const,
+    ),
+    fc.uint8Array({ maxLength: 300 }).map(bytes => ['T', bytes] as const),
+  );
+  const until = performance.now() + 4000;
+  while (performance.now() < until) {
+    for (const [event, why, bytes, count] of answers(fc.sample(record, 200))) {
+      if (event === complete) assert.equal(bytes, (count ?? 0) * 4096);
+      else assert.notEqual(why, reasons.none); // whoever is refused is told why
+    }
+  }
+});

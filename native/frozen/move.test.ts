@@ -1,0 +1,245 @@
+// Whole moves: the helper as A and as B on two fake kernels, over loopback. The copy on B is a child of A's helper that
+// wakes up when B's kernel has restored the image. What holds: one owner, and the right one.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mock, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectTcp } from '#linux/tcp.ts';
+import { pageBytes } from '#wire/frames.ts';
+import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
+import { writeFileStep } from '#wire/plan.ts';
+import { ClaimDesk } from '../../src/agent/claim-desk.ts';
+import { listenTcp } from '../../src/agent/listen.ts';
+import { compileFakeFrozen, temporaryFolder } from './test/compile.ts';
+import {
+  type FakeHelper,
+  type FakeSettings,
+  logOf,
+  startFake,
+  waitForLog,
+  writeImage,
+} from './test/helpers.ts';
+import { imagePages, patternPage } from './test/image.ts';
+import { freePort, freeUdpPort } from './test/ports.ts';
+
+const root = temporaryFolder();
+const program = compileFakeFrozen(root);
+const ip = '127.0.0.1';
+const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' }; // the copy binds its socket to an interface
+const plans = ['leave', 'serve', 'back', 'handover', 'undoHandover', 'arrive', 'adopt'] as const;
+
+const pfns = Array.from({ length: 700 }, (_, index) => 0x100 + index);
+const empty = Buffer.alloc(pageBytes);
+const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(index) : empty));
+const pages = imagePages(pfns, data);
+const mailboxAt = 1 + 2 + 77;
+
+interface World extends AsyncDisposable {
+  readonly folder: string;
+  readonly a: FakeHelper;
+  readonly b: FakeHelper;
+  readonly claimPort: number;
+  /** Names of the plans that have been run. */
+  readonly ran: () => string[];
+  readonly ghost: () => number | undefined;
+}
+
+interface Changes {
+  readonly aFaults?: readonly string[];
+  readonly claimMs?: number;
+  readonly aSettings?: Partial<FakeSettings>;
+  readonly bSettings?: Partial<FakeSettings>;
+  readonly ramEnd?: number;
+  readonly failing?: (typeof plans)[number];
+}
+
+/** B waits, A begins. */
+async function move(changes: Changes = {}): Promise<World> {
+  const folder = mkdtempSync(join(root, 'move-'));
+  writeImage(folder, pages);
+  const ghostFile = join(folder, 'ghost-pid');
+  const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
+  for (const path of Object.values(marks)) writeFileSync(path, '');
+  const planOf = (name: (typeof plans)[number]) => [
+    writeFileStep(name, changes.failing === name ? '/nowhere/at/all' : (marks[name] ?? ''), 'ran'),
+  ];
+  const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
+  const timeouts = { stallMs: 2000, readyMs: 3000, claimMs: changes.claimMs ?? 5000, repeatMs: 20 };
+  const port = await freePort();
+  const claimPort = await freeUdpPort();
+  const listener = listenTcp(ip, port);
+  const b = startFake('B', {
+    program,
+    folder,
+    streamFd: listener.fd,
+    job: encodeTargetJob({
+      ...common,
+      timeouts,
+      faults: [],
+      ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
+      e820Checksum: 1,
+      physicalPages: 2,
+    }),
+    ...changes.bSettings,
+  });
+  listener[Symbol.dispose]();
+  await b.told;
+  const stream = await connectTcp({ ip, port }, 2000);
+  const job: SourceJob = {
+    ...common,
+    timeouts,
+    faults: changes.aFaults ?? [],
+    claimAddress: ip,
+    claimPort,
+    copyInterface: 'lo',
+    copyAddress: ip,
+    ghostArgv: ['/bin/sh', '-c', `echo $$ > ${ghostFile}; sleep 20 & wait`],
+    plans: {
+      leave: planOf('leave'),
+      serve: planOf('serve'),
+      back: planOf('back'),
+      handover: planOf('handover'),
+      undoHandover: planOf('undoHandover'),
+      arrive: planOf('arrive'),
+      adopt: planOf('adopt'),
+    },
+  };
+  const settings = { program, folder, streamFd: stream.fd, job: encodeSourceJob(job), mailboxAt };
+  const a = startFake('A', { ...settings, ...changes.aSettings });
+  stream[Symbol.dispose]();
+  /** The process, or with -1 the group of it, that a file names and that still lives. */
+  const alive = (file: string, sign: 1 | -1): number | undefined => {
+    try {
+      const pid = sign * Number(readFileSync(file, 'utf8'));
+      process.kill(pid, 0);
+      return pid;
+    } catch {
+      return undefined;
+    }
+  };
+  const ghost = () => alive(ghostFile, -1);
+  const ran = (): string[] => plans.filter(name => readFileSync(marks[name] ?? '', 'utf8') === 'ran');
+  return {
+    folder,
+    a,
+    b,
+    claimPort,
+    ran,
+    ghost,
+    async [Symbol.asyncDispose]() {
+      await a[Symbol.asyncDispose]();
+      await b[Symbol.asyncDispose]();
+      for (const left of [ghost(), alive(join(folder, 'copy-pid'), 1)])
+        if (left !== undefined) process.kill(left, 'SIGKILL');
+    },
+  };
+}
+
+const runsAt = (log: readonly string[]): string[] => [
+  ...(log.includes('A freeze') && !log.includes('A unfreeze') ? [] : ['A']),
+  ...(log.includes('copy unfreeze') ? ['B'] : []),
+];
+
+test('a move: the OS runs at B, and only there', needsRoot, async () => {
+  await using world = await move();
+  const report = await world.a.report;
+  await waitForLog(world.folder, 'copy unfreeze');
+  assert.deepEqual([report.outcome, report.reason], ['arrived', 'none']);
+  assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
+  assert.deepEqual(logOf(world.folder), [
+    'A freeze',
+    'A create',
+    'B freeze',
+    'B restore',
+    'copy wakes',
+    'copy clock right',
+    'copy reseed',
+    'copy free', // without it the thaw would do nothing
+    'copy unfreeze',
+  ]);
+  assert.deepEqual(world.ran(), ['leave', 'serve', 'handover', 'arrive', 'adopt']);
+  assert.ok(world.ghost() !== undefined); // it serves what was left at A
+  for (const step of ['freeze', 'image', 'send', 'ready', 'restore', 'arrive', 'thaw'] as const)
+    assert.ok(report.timesUs[step] >= 0 && report.timesUs[step] < 5_000_000, step);
+  assert.ok(report.timesUs.send > 0);
+  const restored = readFileSync(join(world.folder, 'restored'));
+  for (const [index, page] of pages.entries()) {
+    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
+    assert.deepEqual(restored.subarray(index * pageBytes, (index + 1) * pageBytes), page, `page ${index}`);
+  }
+});
+
+test('claims and grants that are lost three times change nothing', needsRoot, async () => {
+  await using world = await move({ aFaults: ['drop-claims=3', 'drop-grants=3'] });
+  assert.equal((await world.a.report).outcome, 'arrived');
+  await waitForLog(world.folder, 'copy unfreeze');
+  assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
+});
+
+const returns: [what: string, changes: Changes, reason: string, frozenB: boolean][] = [
+  ['B has no RAM where the OS has pages', { ramEnd: 0x180 }, 'frameOutsideRam', false],
+  ["B's memory runs out", { bSettings: { failWrite: 300 } }, 'noMemory', false],
+  ["B's kernel refuses the image", { bSettings: { restoreFails: true } }, 'restore', true],
+  ['the copy never claims', { aFaults: ['copy-silent'], claimMs: 400 }, 'claimTimeout', true],
+  ['a device cannot leave', { failing: 'leave' }, 'leave', false],
+  ['a device cannot come back to be served', { failing: 'serve' }, 'serve', false],
+  ['the addresses cannot be put down', { failing: 'handover' }, 'handover', true],
+];
+for (const [what, changes, reason, frozenB] of returns) {
+  test(`${what}: the OS goes on at A`, needsRoot, async () => {
+    await using world = await move(changes);
+    const report = await world.a.report;
+    assert.deepEqual([report.outcome, report.reason], ['returned', reason]);
+    const log = logOf(world.folder);
+    assert.deepEqual(runsAt(log), ['A']);
+    assert.ok(log.indexOf('A free') < log.indexOf('A unfreeze'));
+    assert.ok(world.ran().includes('back'));
+    assert.equal(world.ghost(), undefined); // gone before the thaw
+    assert.equal(
+      world.ran().includes('undoHandover'),
+      reason === 'restore' || reason === 'claimTimeout' || reason === 'handover',
+    );
+    assert.equal(log.includes('B freeze'), frozenB);
+    if (changes.failing) assert.equal(report.operation, 0);
+  });
+}
+
+test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
+  for (const [act, reasons] of [
+    [(b: FakeHelper) => b.cancel(), ['cancelled']],
+    [(b: FakeHelper) => b.kill(), ['linkLost']],
+  ] as const) {
+    // Wherever A and B stand just then.
+    await using world = await move({ aFaults: ['copy-silent'], claimMs: 300 });
+    act(world.b);
+    const report = await world.a.report;
+    assert.equal(report.outcome, 'returned');
+    assert.ok([...reasons, 'claimTimeout'].includes(report.reason), report.reason); // B may have been faster
+    assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
+  }
+});
+
+test('a copy that claims after A took the OS back is refused and resets', needsRoot, async () => {
+  mock.method(console, 'log', () => {});
+  await using world = await move({ aFaults: ['copy-delay=900'], claimMs: 300 });
+  const report = await world.a.report;
+  assert.deepEqual([report.outcome, report.reason], ['returned', 'claimTimeout']);
+  await world.a.ended;
+  const desk = new ClaimDesk();
+  await desk.open(world.claimPort);
+  await waitForLog(world.folder, 'copy reset');
+  await desk.close();
+  assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
+});
+
+test('a copy that nobody answers asks on and does not run', needsRoot, async () => {
+  await using world = await move({ aFaults: ['copy-delay=300'], claimMs: 5000 });
+  await waitForLog(world.folder, 'copy wakes');
+  world.a.kill(); // A is dead before it could grant
+  await sleep(1500);
+  const log = logOf(world.folder);
+  assert.deepEqual(runsAt(log), []);
+  assert.ok(!log.includes('copy reset'));
+});

@@ -1,0 +1,311 @@
+// B's side on a fake kernel: what it writes for a good stream, and what it says to a bad one. Under ASan and UBSan.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
+import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
+import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
+import { listenTcp } from '../../src/agent/listen.ts';
+import { compileFakeFrozen, temporaryFolder } from './test/compile.ts';
+import { type FakeSettings, logOf, startFake } from './test/helpers.ts';
+import { imagePages, mailboxSignature, pagesFrame, patternPage, streamOf } from './test/image.ts';
+import { freePort } from './test/ports.ts';
+
+const root = temporaryFolder();
+const program = compileFakeFrozen(root);
+const token = new Uint8Array(32).fill(0x31);
+const job: TargetJob = {
+  epoch: 7,
+  token,
+  timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
+  faults: [],
+  ramRanges: [
+    { startPfn: 0x10, endPfn: 0x20 },
+    { startPfn: 0x100, endPfn: 0x1000 },
+  ],
+  e820Checksum: 0xdeadbeef,
+  physicalPages: 0x1_2345_6789,
+};
+const empty = Buffer.alloc(pageBytes);
+const mailboxPage = Buffer.concat([mailboxSignature(token), Buffer.alloc(pageBytes - 32)]);
+const begin = encodeFrame(frameTypes.begin.number, 7n, token);
+const go = encodeFrame(frameTypes.go.number, 7n);
+const end = (count: number): Buffer => encodeFrame(frameTypes.end.number, BigInt(count));
+
+/** An image of a few pages: a pattern, the mailbox, an empty one, a pattern. */
+const frames = [0x10, 0x1f, 0x100, 0xfff];
+const pages = imagePages(frames, [patternPage(1), mailboxPage, empty, patternPage(2)]);
+const good = streamOf(pages);
+
+/** However it was closed: a reset is as good as an end. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise(resolve => socket.once('close', () => resolve()));
+
+/** A helper that waits, a connection to it, and what comes back on it. */
+async function target(more: Partial<FakeSettings> = {}, changes: Partial<TargetJob> = {}) {
+  const folder = mkdtempSync(join(root, 'run-'));
+  const port = await freePort();
+  const listener = listenTcp('127.0.0.1', port);
+  const helper = startFake('B', {
+    program,
+    folder,
+    job: encodeTargetJob({ ...job, ...changes }),
+    streamFd: listener.fd,
+    ...more,
+  });
+  listener[Symbol.dispose]();
+  await helper.told;
+  const open = (): { socket: Socket; next: () => Promise<Frame | undefined> } => {
+    const socket = connect(port, '127.0.0.1');
+    const reader = new FrameReader(4096);
+    const got: Frame[] = [];
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => {
+      got.push(...reader.push(chunk));
+      socket.emit('frame');
+    });
+    const next = async (): Promise<Frame | undefined> => {
+      const over = closed(socket);
+      while (got.length === 0 && !socket.destroyed)
+        await Promise.race([new Promise(resolve => socket.once('frame', resolve)), over]);
+      return got.shift();
+    };
+    return { socket, next };
+  };
+  return { folder, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
+}
+
+test('a good image is written byte for byte, patched, and restored on GO', async () => {
+  await using b = await target();
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...streamOf(pages, 3)]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+  assert.deepEqual(logOf(b.folder), ['B freeze']); // frozen before it says READY, restored only on GO
+  socket.write(go);
+  assert.equal(await b.helper.ended, 0);
+  assert.deepEqual(logOf(b.folder), ['B freeze', 'B restore']);
+  const written = readFileSync(join(b.folder, 'restored'));
+  const mailbox = Buffer.from(written.subarray(3 * pageBytes, 4 * pageBytes));
+  const expected = Buffer.concat(pages);
+  expected.writeBigUInt64LE(0xdeadbeefn, 32); // B's e820 checksum in place of A's
+  expected.writeBigUInt64LE(0x1_2345_6789n, 400); // B's number of pages
+  expected.set(mailbox, 3 * pageBytes);
+  assert.deepEqual(written, expected);
+  assert.deepEqual(mailbox.subarray(0, 32), mailboxSignature(token));
+  assert.equal(mailbox.readUInt32LE(32), 1); // "you are on B"
+  assert.ok(mailbox.subarray(40, 104).some(byte => byte !== 0)); // randomness of B's own
+  assert.ok(mailbox.subarray(104).every(byte => byte === 0)); // the rest of the page is the OS's
+});
+
+test('an image with more page frames than one list page holds, in frames of 256 pages', async () => {
+  await using b = await target();
+  const many = Array.from({ length: 1100 }, (_, index) => 0x100 + index);
+  const data = many.map((_, index) => (index === 600 ? mailboxPage : index % 3 ? patternPage(index) : empty));
+  const image = imagePages(many, data);
+  assert.equal(image.length, 1 + 3 + 1100);
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...streamOf(image), go]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+  assert.equal(await b.helper.ended, 0);
+  const written = readFileSync(join(b.folder, 'restored'));
+  const untouched = [1, 2, 3, 4, 5, 6, 605, 1103];
+  assert.equal(written.length, image.length * pageBytes);
+  for (const index of untouched)
+    assert.deepEqual(
+      written.subarray(index * pageBytes, (index + 1) * pageBytes),
+      image[index],
+      `page ${index}`,
+    );
+});
+
+const malformed = (offset: number, value: number): Buffer => {
+  const frame = pagesFrame(0, pages);
+  frame.writeUInt32LE(value, offset);
+  return frame;
+};
+const headerWith = (offset: number, value: bigint): Buffer => {
+  const header = Buffer.from(pages[0] ?? empty);
+  header.writeBigUInt64LE(value, offset);
+  return pagesFrame(0, [header, ...pages.slice(1)]);
+};
+const withFrames = (list: readonly number[]): Buffer =>
+  Buffer.concat(streamOf(imagePages(list, pages.slice(2))));
+const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
+  [
+    'a page frame outside of RAM',
+    withFrames([0x10, 0x20, 0x100, 0x101]),
+    'frameOutsideRam',
+    /0x20 is not RAM/,
+  ],
+  ['the first frame behind RAM', withFrames([0x10, 0x1f, 0x100, 0x1000]), 'frameOutsideRam', /0x1000 is not/],
+  ['page frame 0', withFrames([0, 0x10, 0x11, 0x12]), 'frameOutsideRam', /0x0 is not RAM/],
+  ['page frames that go back', withFrames([0x10, 0x12, 0x11, 0x13]), 'badImage', /not ascending/],
+  ['a page frame twice', withFrames([0x10, 0x11, 0x11, 0x12]), 'badImage', /not ascending/],
+  ['more pages than announced', Buffer.concat([pagesFrame(0, [...pages, empty])]), 'badImage', /more pages/],
+  ['END too early', Buffer.concat([pagesFrame(0, pages.slice(0, 4)), end(4)]), 'badImage', /not whole/],
+  ['END with another number', Buffer.concat([pagesFrame(0, pages), end(7)]), 'badImage', /not whole/],
+  ['END and nothing else', end(0), 'badImage', /not whole/],
+  [
+    'no mailbox page',
+    Buffer.concat(streamOf(imagePages(frames, [patternPage(1), patternPage(3), empty, patternPage(2)]))),
+    'badImage',
+    /mailbox/,
+  ],
+  [
+    'two mailbox pages',
+    Buffer.concat(streamOf(imagePages(frames, [mailboxPage, mailboxPage, empty, patternPage(2)]))),
+    'badImage',
+    /mailbox/,
+  ],
+  ['an empty header', pagesFrame(0, [empty, ...pages.slice(1)]), 'badImage', /empty header/],
+  ['a header without pages', headerWith(416, 0n), 'badImage', /contradicts/],
+  ['a header of more data than pages', headerWith(416, 5000n), 'badImage', /contradicts/],
+  ['a header of 2^60 pages', headerWith(424, 2n ** 60n), 'badImage', /contradicts/],
+  ['a count of 0', malformed(16, 0), 'protocol', /pages frame/],
+  ['a count of 257', malformed(16, 257), 'protocol', /pages frame/],
+  ['a page index that is not next', malformed(8, 1), 'protocol', /pages frame/],
+  ['a bitmap that does not fit the length', malformed(24, 0xffffffff), 'protocol', /wrong length/],
+  ['a frame over the limit', malformed(4, maxPayloadBytes + 1), 'protocol', /frame header/],
+  ['another magic', malformed(0, 0), 'protocol', /frame header/],
+  ['a frame that has no place here', go, 'protocol', /unexpected/],
+  ['an unknown frame', encodeFrame(200, 0n, Buffer.alloc(100)), 'protocol', /unexpected/],
+  ['garbage', Buffer.alloc(10_000, 'garbage'), 'protocol', /frame header/],
+];
+
+for (const [what, bytes, reason, text] of bad) {
+  test(`refused by name: ${what}`, async () => {
+    await using b = await target();
+    const { socket, next } = b.open();
+    socket.write(Buffer.concat([begin, bytes]));
+    const answer = await next();
+    assert.equal(answer?.type, frameTypes.failed.number);
+    assert.equal(Number(answer.arg), reasons[reason]);
+    assert.match(answer.payload.toString(), text);
+    socket.end();
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
+    assert.match(report.text, text);
+    assert.deepEqual(logOf(b.folder), []); // it was never frozen, nothing was restored
+  });
+}
+
+test('a stream that breaks off, one that stands still, and ABORT', async () => {
+  const cases: [bytes: Buffer, hangUp: boolean, reason: ReasonName][] = [
+    [Buffer.concat(good).subarray(0, 9000), true, 'linkLost'],
+    [Buffer.concat(good).subarray(0, 16), true, 'linkLost'],
+    [pagesFrame(0, pages.slice(0, 3)), true, 'linkLost'],
+    [pagesFrame(0, pages.slice(0, 3)), false, 'stalled'],
+    [encodeFrame(frameTypes.abort.number, 0n), false, 'aborted'],
+    [
+      Buffer.concat([pagesFrame(0, pages.slice(0, 3)), encodeFrame(frameTypes.abort.number, 0n)]),
+      false,
+      'aborted',
+    ],
+  ];
+  for (const [bytes, hangUp, reason] of cases) {
+    await using b = await target();
+    const { socket } = b.open();
+    socket.write(Buffer.concat([begin, bytes]));
+    if (hangUp) socket.end();
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
+    assert.deepEqual(logOf(b.folder), []);
+    socket.destroy();
+  }
+});
+
+test('after READY: everything but GO of this epoch thaws B again', async () => {
+  const cases: [bytes: Buffer | undefined, reason: ReasonName][] = [
+    [encodeFrame(frameTypes.abort.number, 0n), 'aborted'],
+    [encodeFrame(frameTypes.go.number, 6n), 'protocol'],
+    [end(6), 'protocol'],
+    [undefined, 'linkLost'],
+  ];
+  for (const [bytes, reason] of cases) {
+    await using b = await target();
+    const { socket, next } = b.open();
+    socket.write(Buffer.concat([begin, ...good]));
+    assert.equal((await next())?.type, frameTypes.ready.number);
+    if (bytes) socket.write(bytes);
+    else socket.destroy();
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
+    assert.deepEqual(logOf(b.folder), ['B freeze', 'B unfreeze']);
+    socket.destroy();
+  }
+});
+
+test('cancelled by its agent, before and while it receives', async () => {
+  for (const bytes of [undefined, Buffer.concat([begin, pagesFrame(0, pages.slice(0, 3))])]) {
+    await using b = await target();
+    const { socket, next } = b.open();
+    if (bytes) socket.write(bytes);
+    b.helper.cancel();
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', 'cancelled']);
+    if (bytes) {
+      const answer = await next();
+      if (answer) assert.equal(answer.type, frameTypes.cancel.number);
+    }
+    socket.destroy();
+  }
+});
+
+test('a stranger does not take the place of the source', async () => {
+  await using b = await target();
+  const strangers = [
+    Buffer.concat([encodeFrame(frameTypes.begin.number, 7n, new Uint8Array(32)), ...good]),
+    encodeFrame(frameTypes.begin.number, 6n, token),
+    encodeFrame(frameTypes.begin.number, 7n, token.subarray(0, 31)),
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+  ];
+  for (const bytes of strangers) {
+    const { socket } = b.open();
+    socket.write(bytes);
+    await closed(socket);
+  }
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...good]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+});
+
+test('out of memory, a kernel that refuses the image, nobody who begins', async () => {
+  {
+    await using b = await target({ failWrite: 4 });
+    const { socket, next } = b.open();
+    socket.write(Buffer.concat([begin, ...good]));
+    assert.equal(Number((await next())?.arg), reasons.noMemory);
+    socket.end();
+    assert.equal((await b.helper.report).reason, 'noMemory');
+  }
+  {
+    await using b = await target({ restoreFails: true });
+    const { socket, next } = b.open();
+    socket.write(Buffer.concat([begin, ...good, go]));
+    assert.equal((await next())?.type, frameTypes.ready.number);
+    assert.equal(Number((await next())?.arg), reasons.restore);
+    socket.end();
+    assert.equal((await b.helper.report).reason, 'restore');
+    assert.deepEqual(logOf(b.folder), ['B freeze', 'B restore fails', 'B unfreeze']);
+  }
+  await using b = await target({}, { timeouts: { ...job.timeouts, readyMs: 300 } });
+  assert.equal((await b.helper.report).reason, 'stalled');
+});
+
+test('a job that is none', async () => {
+  const folder = mkdtempSync(join(root, 'run-'));
+  const listener = listenTcp('127.0.0.1', await freePort());
+  for (const bytes of [
+    Buffer.alloc(100, 'x'),
+    encodeFrame(frameTypes.jobTarget.number, 0n, Buffer.alloc(50, 1)),
+    encodeFrame(frameTypes.jobSource.number, 0n),
+  ]) {
+    await using helper = startFake('B', { program, folder, job: bytes, streamFd: listener.fd });
+    const report = await helper.report;
+    assert.deepEqual([report.outcome, report.text], ['badJob', 'the job is malformed']);
+  }
+  listener[Symbol.dispose]();
+});

@@ -1,0 +1,51 @@
+// Compiles the test programs of the frozen helper with ASan and UBSan into a temporary folder that goes with the test.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+
+const sources = join(import.meta.dirname, '..');
+const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror'];
+const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
+/** Calls of the helper that must never reach the kernel of the machine that runs the tests. */
+const wrapped = ['open', 'ioctl', 'write', 'mailbox_signature', 'clock_settime', 'mlockall', 'reboot'];
+
+/** For the environment of a compiled program: the first finding ends it, exit code 86. */
+export const sanitizerEnv = {
+  ASAN_OPTIONS: 'detect_leaks=0:exitcode=86:abort_on_error=0',
+  UBSAN_OPTIONS: 'print_stacktrace=1:exitcode=86',
+};
+export const sanitizerExitCode = 86;
+
+/** A folder that is removed after the tests of the calling file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'yado-frozen-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function compile(out: string, files: readonly string[], more: readonly string[] = []): string {
+  const paths = files.map(file => join(sources, file));
+  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths], { stdio: 'inherit' });
+  return out;
+}
+
+/** The parsers, fed from stdin. @returns its path */
+export function compileHarness(folder: string): string {
+  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c'];
+  return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
+}
+
+/** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
+export function compileFakeFrozen(folder: string): string {
+  const names = ['main', 'io', 'job', 'plan', 'claim', 'source', 'copy', 'target'];
+  const files = ['test/fake-kernel.c', ...names.map(name => `${name}.c`)];
+  const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
+  const out = compile(join(folder, 'frozen'), files, wrap);
+  const calls = execFileSync('nm', ['-u', out], { encoding: 'utf8' });
+  const loose = /\b(open|open64|reboot|clock_settime|mlockall|settimeofday)(@|$)/m.exec(calls);
+  if (loose) throw new Error(`the fake kernel lets ${loose[1]} through`);
+  return out;
+}

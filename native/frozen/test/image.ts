@@ -1,0 +1,57 @@
+// A small image as /dev/snapshot gives it, and the stream a source makes of it. Layout: kernel/power/power.h struct
+// swsusp_info (one header page), pages of page frame numbers, data pages.
+
+import { encodeFrame } from '#wire/frame.ts';
+import { frameTypes, pageBytes, pagesPerFrame, pagesPrologueBytes } from '#wire/frames.ts';
+
+const endOfFrames = 2n ** 64n - 1n; // what the kernel puts behind the last page frame number
+
+/** The signature of the mailbox page, as native/frozen/claim.c makes it of the token. */
+export function mailboxSignature(token: Uint8Array): Buffer {
+  return Buffer.from(token.map((byte, index) => byte ^ ((0xa5 + index) & 0xff)));
+}
+
+/** A data page with a pattern of its own. */
+export function patternPage(number: number): Buffer {
+  return Buffer.alloc(pageBytes, `page ${number} `);
+}
+
+/** Header, list of page frames and data, page by page. */
+export function imagePages(pfns: readonly number[], data: readonly Buffer[]): Buffer[] {
+  const metaCount = Math.ceil(pfns.length / 512);
+  const header = Buffer.alloc(pageBytes, 0x48);
+  header.writeBigUInt64LE(0xaaaan, 32); // A's e820 checksum
+  header.writeBigUInt64LE(0xbbbbn, 400); // A's number of physical pages
+  header.writeBigUInt64LE(BigInt(pfns.length), 416);
+  header.writeBigUInt64LE(BigInt(1 + metaCount + pfns.length), 424);
+  const meta = Buffer.alloc(metaCount * pageBytes);
+  for (let at = 0; at < metaCount * 512; at++) {
+    const pfn = pfns[at];
+    meta.writeBigUInt64LE(pfn === undefined ? endOfFrames : BigInt(pfn), 8 * at);
+  }
+  const metaPages = Array.from({ length: metaCount }, (_, index) =>
+    meta.subarray(index * pageBytes, (index + 1) * pageBytes),
+  );
+  return [header, ...metaPages, ...data];
+}
+
+/** One `pages` frame; an empty page is left out of it, only its bit says that it is there. */
+export function pagesFrame(first: number, pages: readonly Buffer[]): Buffer {
+  const prologue = Buffer.alloc(pagesPrologueBytes);
+  prologue.writeUInt32LE(pages.length, 0);
+  const carried = pages.filter((page, index) => {
+    const empty = page.every(byte => byte === 0);
+    if (!empty)
+      prologue.writeUInt8(prologue.readUInt8(8 + (index >> 3)) | (1 << (index & 7)), 8 + (index >> 3));
+    return !empty;
+  });
+  return encodeFrame(frameTypes.pages.number, BigInt(first), Buffer.concat([prologue, ...carried]));
+}
+
+/** All frames of an image between BEGIN and GO. */
+export function streamOf(pages: readonly Buffer[], perFrame = pagesPerFrame): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < pages.length; at += perFrame)
+    frames.push(pagesFrame(at, pages.slice(at, at + perFrame)));
+  return [...frames, encodeFrame(frameTypes.end.number, BigInt(pages.length))];
+}

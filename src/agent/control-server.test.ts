@@ -1,0 +1,220 @@
+// The control server against strangers: whatever comes in, it answers with a sentence and a hint or hangs up, and goes
+// on serving others. Loopback only.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { after, before, mock, test } from 'node:test';
+import { encode } from 'cborg';
+import fc from 'fast-check';
+import { YadoError, yadoError } from '#core/errors.ts';
+import { ask } from '#managers/control-client.ts';
+import {
+  controlRequests,
+  decodeAnswer,
+  encodeRequest,
+  MessageReader,
+  maxControlBytes,
+  protocolVersion,
+} from '#wire/control.ts';
+import { ControlServer } from './control-server.ts';
+
+const host = '127.0.0.1';
+let port = 0;
+let slow = Promise.withResolvers<Record<string, never>>();
+const server = new ControlServer(() => 'beta', {
+  status: () => ({ name: 'beta', role: 'standby' }),
+  device: ({ device }) => {
+    if (device === 'broken') throw new TypeError('cannot read this');
+    if (device !== 'disk0') throw yadoError('unknownDevice', { device, computer: 'beta' });
+    return { ready: true, exportName: 'os-disk0-1', port: 10_809 };
+  },
+  cancel: () => slow.promise,
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, host);
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+before(async () => {
+  mock.method(console, 'log', () => {});
+  port = await freePort();
+  await server.listen(host, port);
+});
+after(() => server.close());
+
+const peer = () => ({ name: 'beta', ip: host, port });
+const status = () => ask(peer(), 'status', {}, { timeoutMs: 5000 });
+
+/** Opens a connection that does not mind being hung up on. */
+function open(): Socket {
+  const socket = connect({ host, port });
+  socket.on('error', () => {});
+  return socket;
+}
+
+/** However it was closed: a reset is as good as an end. */
+const closed = (socket: Socket): Promise<void> =>
+  socket.closed ? Promise.resolve() : new Promise(resolve => socket.once('close', () => resolve()));
+
+/** Sends bytes and gives everything that comes back until the server hangs up or, with `answers`, that many came. */
+async function say(bytes: Uint8Array, answers = Number.POSITIVE_INFINITY) {
+  const socket = open();
+  const reader = new MessageReader();
+  const got: ReturnType<typeof decodeAnswer>[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.on('data', (chunk: Buffer) => {
+    for (const message of reader.push(chunk)) got.push(decodeAnswer(message));
+    if (got.length >= answers) resolve();
+  });
+  socket.on('close', () => resolve());
+  socket.write(bytes);
+  const signal = AbortSignal.timeout(5000);
+  signal.addEventListener('abort', () => socket.destroy());
+  await promise;
+  assert.ok(!signal.aborted, 'the server neither answered nor hung up');
+  socket.destroy();
+  return got;
+}
+
+const framed = (bytes: Uint8Array): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes]);
+};
+
+test('a request is answered', async () => {
+  assert.deepEqual(await status(), { name: 'beta', role: 'standby' });
+});
+
+test('several requests on one connection are each answered under their id', async () => {
+  const bytes = Buffer.concat([7, 8, 9].map(id => encodeRequest(id, 'status', {})));
+  assert.deepEqual((await say(bytes, 3)).map(each => each.id).toSorted(), [7, 8, 9]);
+});
+
+test('errors cross the wire with code, sentence and hint', async () => {
+  await assert.rejects(ask(peer(), 'device', { device: 'x', epoch: 1 }, { timeoutMs: 5000 }), {
+    code: 'unknownDevice',
+    message: 'There is no device x on beta.',
+    hint: 'yado devices',
+  });
+  await assert.rejects(ask(peer(), 'device', { device: 'broken', epoch: 1 }, { timeoutMs: 5000 }), {
+    code: 'internal',
+  });
+  await assert.rejects(ask(peer(), 'standby', {}, { timeoutMs: 5000 }), {
+    code: 'badRequest',
+    message: /role/,
+  });
+});
+
+test('bad input is answered with a sentence and a hint', async () => {
+  const good = { version: protocolVersion, id: 5, type: 'status', body: {} };
+  const cases: [what: string, bytes: Buffer, code: string][] = [
+    ['garbage', framed(Buffer.from('GET / HTTP/1.1\r\n')), 'badRequest'],
+    [
+      'HTTP, whose first bytes are a length beyond all limits',
+      Buffer.from('GET / HTTP/1.1\r\n'),
+      'badRequest',
+    ],
+    ['an empty message', framed(Buffer.alloc(0)), 'badRequest'],
+    ['too long', framed(Buffer.alloc(maxControlBytes + 1)), 'badRequest'],
+    ['another version', framed(encode({ ...good, version: 99 })), 'versionMismatch'],
+    ['an unknown type', framed(encode({ ...good, type: 'explode' })), 'badRequest'],
+    ['a name that every object has', framed(encode({ ...good, type: 'constructor' })), 'badRequest'],
+    ['an unknown field', framed(encode({ ...good, body: { more: 1 } })), 'badRequest'],
+    ['a body that is missing', framed(encode({ ...good, type: 'device' })), 'badRequest'],
+    ['a long list of nothing', framed(Buffer.alloc(50_000, 0x81)), 'badRequest'],
+  ];
+  for (const [what, bytes, code] of cases) {
+    const [answer] = await say(bytes, 1);
+    assert.equal(answer?.error?.code, code, what);
+    assert.ok(answer.error.hint.length > 3, what);
+    assert.match(answer.error.message, /\.$/, what);
+  }
+  assert.deepEqual(await status(), { name: 'beta', role: 'standby' });
+});
+
+test('a message that breaks off changes nothing', async () => {
+  const whole = encodeRequest(1, 'status', {});
+  for (let length = 0; length < whole.length; length++) {
+    const socket = open();
+    socket.end(whole.subarray(0, length));
+    socket.resume();
+    await closed(socket);
+  }
+  assert.equal((await status()).role, 'standby');
+});
+
+test('an answer that has no one to go to any more', async () => {
+  slow = Promise.withResolvers();
+  const socket = open();
+  socket.write(encodeRequest(1, 'cancel', {}));
+  await status(); // by now the request has been read
+  socket.destroy();
+  await closed(socket);
+  slow.resolve({});
+  assert.equal((await status()).role, 'standby');
+});
+
+test('10 000 random messages: it goes on, and every answer is one', async () => {
+  const types = fc.oneof(fc.string(), fc.constantFrom(...Object.keys(controlRequests)));
+  const envelope = fc
+    .record(
+      { version: fc.constant(protocolVersion), id: fc.nat(), type: types, body: fc.object() },
+      { noNullPrototype: true },
+    )
+    .filter(({ type }) => type !== 'cancel')
+    .map(value => {
+      try {
+        return Buffer.from(encode(value));
+      } catch {
+        return Buffer.alloc(1); // a value that CBOR has no form for
+      }
+    });
+  const message = fc.oneof(fc.uint8Array({ maxLength: 60 }), envelope, envelope);
+  const inputs = fc.sample(fc.tuple(fc.array(message, { minLength: 10, maxLength: 10 }), fc.boolean()), 1000);
+  for (const [messages, raw] of inputs) {
+    const socket = open();
+    const reader = new MessageReader();
+    socket.on('data', (chunk: Buffer) => {
+      for (const answer of reader.push(chunk)) {
+        const { error, body } = decodeAnswer(answer);
+        assert.ok(body !== undefined || (error && error.hint !== ''));
+      }
+    });
+    socket.end(Buffer.concat(raw ? messages.map(each => Buffer.from(each)) : messages.map(framed)));
+    await closed(socket);
+  }
+  assert.equal((await status()).role, 'standby');
+});
+
+test('a crowd that says nothing does not keep out those who come after', async () => {
+  const crowd = Array.from({ length: 40 }, open);
+  await Promise.all(crowd.slice(0, 20).map(socket => once(socket, 'connect')));
+  for (const socket of crowd) socket.destroy();
+  await Promise.all(crowd.map(socket => closed(socket)));
+  let answer: object | undefined;
+  for (let turn = 0; turn < 50 && !answer; turn++)
+    answer = await status().catch((error: unknown) => {
+      assert.ok(error instanceof YadoError && error.code === 'unreachable');
+      return undefined;
+    });
+  assert.ok(answer);
+});
+
+test('closing hangs up on everyone and frees the port', async () => {
+  const socket = open();
+  await once(socket, 'connect');
+  await status();
+  await server.close();
+  await closed(socket);
+  await assert.rejects(status(), { code: 'unreachable' });
+  await server.listen(host, port);
+  assert.equal((await status()).role, 'standby');
+});

@@ -1,0 +1,64 @@
+// Every reason of the helper gives a whole sentence and a hint; the errors that a user meets most are read out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ReasonName, reasons, type TimedStep, timedSteps } from '#wire/frames.ts';
+import type { HelperReport } from '#wire/report.ts';
+import { reasonSentence } from './sentences.ts';
+
+const timesUs = Object.fromEntries(timedSteps.map(step => [step, 0])) as Record<TimedStep, number>;
+const reportOf = (reason: ReasonName, more: Partial<HelperReport> = {}): HelperReport => ({
+  outcome: 'returned',
+  reason,
+  error: 0,
+  operation: -1,
+  timesUs,
+  pages: 0,
+  zeroPages: 0,
+  wireBytes: 0,
+  text: '',
+  ...more,
+});
+const story = { source: 'alpha', target: 'beta', labels: [], claimSeconds: 40 };
+
+for (const reason of Object.keys(reasons) as ReasonName[]) {
+  test(`${reason}: a sentence and a hint`, () => {
+    const reports = [
+      reportOf(reason),
+      reportOf(reason, { error: 5, operation: 0, text: 'page frame 0x9f is not RAM here' }),
+      reportOf(reason, { error: 99_999, operation: 7 }),
+    ];
+    for (const report of reports) {
+      const { message, hint } = reasonSentence(report, story);
+      for (const text of [message, hint]) {
+        assert.match(text, /\w+ \w+/);
+        assert.doesNotMatch(text, /[{}]|undefined|NaN|null/);
+      }
+      assert.match(message, /\.$/);
+      assert.match(message, /alpha|beta/);
+      assert.doesNotMatch(message, /: [.;,]| {2}|: $/); // no hole where a reason should be
+    }
+  });
+}
+
+test('what a user reads', () => {
+  const told = (report: HelperReport, labels: string[] = []): string =>
+    reasonSentence(report, { ...story, labels }).message;
+  assert.equal(
+    told(reportOf('frameOutsideRam', { text: 'page frame 0x3ff00 is not RAM here' })),
+    'Page frame 0x3ff00 of the OS lies where beta has no memory.',
+  );
+  assert.equal(
+    told(reportOf('linkLost')),
+    'The connection to beta broke while sending; the OS goes on at alpha.',
+  );
+  assert.equal(
+    told(reportOf('claimTimeout')),
+    'beta did not claim the OS within 40 s; the OS goes on at alpha.',
+  );
+  assert.equal(told(reportOf('cancelled')), 'The migration to beta was cancelled; the OS goes on at alpha.');
+  assert.match(
+    told(reportOf('leave', { error: 16, operation: 1 }), ['first step', 'second step']),
+    /^alpha could not second step: EBUSY: [^;]*; the OS goes on at alpha\.$/,
+  );
+});

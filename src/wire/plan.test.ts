@@ -1,0 +1,60 @@
+// Plans as bytes. That the helper takes what is encoded here is tested beside the helper.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { planOps } from '#wire/frames.ts';
+import {
+  encodePlan,
+  ioctlStep,
+  netlinkStep,
+  sendPacketStep,
+  waitPathStep,
+  writeFileStep,
+} from '#wire/plan.ts';
+
+const header = (op: keyof typeof planOps, flags: number, length: number): number[] => [
+  ...[planOps[op].number, 0], // operation
+  ...[flags, 0], // flags
+  ...[length, 0, 0, 0], // payload length
+];
+const text = (value: string): number[] => [...Buffer.from(value)];
+
+test('write a file', () => {
+  const { label, bytes } = writeFileStep('switch it off', '/sys/x', '1');
+  assert.equal(label, 'switch it off');
+  assert.deepEqual([...bytes], [...header('writeFile', 0, 8), ...text('/sys/x'), 0, ...text('1')]);
+});
+
+test('a step that may fail says so in its flags', () => {
+  const { bytes } = writeFileStep('try', '/x', '', { mayFail: true });
+  assert.deepEqual([...bytes], [...header('writeFile', 1, 3), ...text('/x'), 0]);
+});
+
+test('an ioctl: request, path, buffer', () => {
+  const { bytes } = ioctlStep('hold', '/dev/d', 0xc138fd06, Uint8Array.of(9, 8));
+  const request = [0x06, 0xfd, 0x38, 0xc1, 0, 0, 0, 0];
+  assert.deepEqual([...bytes], [...header('ioctl', 0, 17), ...request, ...text('/dev/d'), 0, 9, 8]);
+});
+
+test('a netlink message after its protocol', () => {
+  const { bytes } = netlinkStep('link', Uint8Array.of(1, 2, 3));
+  assert.deepEqual([...bytes], [...header('netlink', 0, 7), 0, 0, 0, 0, 1, 2, 3]);
+});
+
+test('wait for a path, send a packet', () => {
+  assert.deepEqual(
+    [...waitPathStep('wait', '/y', 258).bytes],
+    [...header('waitPath', 0, 7), 2, 1, 0, 0, ...text('/y'), 0],
+  );
+  assert.deepEqual(
+    [...sendPacketStep('say', 3, Uint8Array.of(255)).bytes],
+    [...header('sendPacket', 0, 5), 3, 0, 0, 0, 255],
+  );
+});
+
+test('a plan is its steps, one after the other', () => {
+  const first = writeFileStep('a', '/a', '1');
+  const second = writeFileStep('b', '/b', '2');
+  assert.deepEqual(encodePlan([first, second]), Buffer.concat([first.bytes, second.bytes]));
+  assert.equal(encodePlan([]).length, 0);
+});
