@@ -33,6 +33,7 @@ const common = [
   'acpi=copy_dsdt',
   `memmap=${setAside}`,
   'sysrq_always_enabled',
+  'yado.timescale=4',
 ];
 
 /** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { errorsMarkdown } from '#core/errors-docs.ts';
 import { migrationMarkdown } from '#core/migration-docs.ts';
 import { helperHeader } from '#wire/helper-header.ts';
+import { protocolMarkdown } from '#wire/protocol-docs.ts';
 
 interface Generated {
   readonly path: string;
@@ -15,6 +16,7 @@ interface Generated {
 const generated: readonly Generated[] = [
   { path: 'docs/migration.md', render: migrationMarkdown },
   { path: 'docs/errors.md', render: errorsMarkdown },
+  { path: 'docs/protocol.md', render: protocolMarkdown },
   { path: 'native/frozen/wire.h', render: helperHeader },
 ];
 

@@ -112,9 +112,10 @@ async function move(changes: Changes = {}): Promise<World> {
   /** The process, or with -1 the group of it, that a file names and that still lives. */
   const alive = (file: string, sign: 1 | -1): number | undefined => {
     try {
-      const pid = sign * Number(readFileSync(file, 'utf8'));
-      process.kill(pid, 0);
-      return pid;
+      const pid = Number(readFileSync(file, 'utf8'));
+      if (!(pid > 1)) return undefined; // 0 and 1 would mean others
+      process.kill(sign * pid, 0);
+      return sign * pid;
     } catch {
       return undefined;
     }

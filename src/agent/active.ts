@@ -34,8 +34,8 @@ import {
   type MoveRequest,
   refuseUnfit,
   runJob,
-  sourceTimeouts,
 } from './source-move.ts';
+import { sourceTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
 const statePath = '/run/yado/state.json';
@@ -231,9 +231,7 @@ export class Active {
       let frozen = false;
       try {
         report = await runJob(request, move, async () => {
-          const closing = performance.now();
           await this.#closeNetwork();
-          log(`closed in ${performance.now() - closing}`);
           frozen = true;
           this.#phase('freeze');
         });
@@ -247,7 +245,7 @@ export class Active {
           source: here.name,
           target: target.name,
           labels: labelsFor(report.reason, move.prepared),
-          claimSeconds: sourceTimeouts.claimMs / 1000,
+          claimSeconds: sourceTimeouts().claimMs / 1000,
         });
       }
       const downtime = await this.#arrive(request, move, report);

@@ -22,6 +22,8 @@ export async function runGhost(state: GhostState): Promise<void> {
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
   const servers = new Map<string, ChildProcess>();
   const reader = new FrameReader(4096);
+  const granted = false;
+  let alive = false;
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
 
   helper.on('data', (chunk: Buffer) => {
@@ -74,11 +76,20 @@ export async function runGhost(state: GhostState): Promise<void> {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};
     },
-    alive: () => {
+    alive: request => {
+      if (!granted || request.osId !== osId || request.epoch !== epoch)
+        throw yadoError('staleEpoch', { device: osId, theirs: request.epoch, ours: epoch });
+      alive = true;
       helper.write(encodeFrame(frameTypes.release.number, 0n));
       return {};
     },
     standby: () => {
+      // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
+      if (!alive)
+        throw yadoError('busy', {
+          computer: computer.name,
+          activity: `it waits until ${osId} is alive at ${target.name}`,
+        });
       becomeStandby(state);
       return {};
     },
@@ -88,7 +99,8 @@ export async function runGhost(state: GhostState): Promise<void> {
 }
 
 /** Command line words of this kernel that the standby needs too. */
-const keptWords = /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=)/;
+const keptWords =
+  /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
 function becomeStandby({ computer }: GhostState): void {
   using links = new LinkClient();

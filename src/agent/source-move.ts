@@ -12,20 +12,13 @@ import { connectTcp } from '#linux/tcp.ts';
 import { ask, type Peer } from '#managers/control-client.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
-import { encodeSourceJob, type HelperTimeouts } from '#wire/job.ts';
+import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
-
-/** Milliseconds. Real hardware needs seconds; software emulation ten times that. */
-export const sourceTimeouts: HelperTimeouts = {
-  stallMs: 8000,
-  readyMs: 30_000,
-  claimMs: 40_000,
-  repeatMs: 100,
-};
+import { sourceTimeouts } from './timeouts.ts';
 
 export interface MoveRequest {
   readonly id: string;
@@ -131,7 +124,7 @@ export async function runJob(
   const job = encodeSourceJob({
     epoch,
     token,
-    timeouts: sourceTimeouts,
+    timeouts: sourceTimeouts(),
     faults: armedFaults(),
     claimAddress: here.address,
     claimPort,

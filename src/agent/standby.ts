@@ -15,9 +15,8 @@ import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 import { reasonSentence } from './sentences.ts';
+import { targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
-
-export const targetTimeouts = { stallMs: 8000, readyMs: 90_000, claimMs: 1, repeatMs: 1 };
 
 export async function runStandby(config: Config, cardName: string): Promise<void> {
   const { name, address } = config.computer;
@@ -71,7 +70,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const job = encodeTargetJob({
       epoch,
       token,
-      timeouts: targetTimeouts,
+      timeouts: targetTimeouts(),
       faults,
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
       e820Checksum: mine.e820Checksum,

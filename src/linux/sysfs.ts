@@ -1,6 +1,14 @@
 // Reading and writing the small text files of /proc and /sys. `root` is '/' on the real computer; tests give
 // a directory with the same tree. Nothing here interprets the text.
-import { closeSync, constants as fileConstants, openSync, readdirSync, readFileSync, realpathSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants as fileConstants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { SystemError } from '#linux/system-error.ts';

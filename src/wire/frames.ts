@@ -37,7 +37,7 @@ export const frameTypes = {
   release: { number: 22, arg: '', payload: '' },
   // helper → agent (also to the ghost)
   progress: { number: 30, arg: 'bytes on the wire so far', payload: 'u64 pages done, u64 pages in all' },
-  result: { number: 31, arg: 'outcome', payload: 'see helper-report.ts' },
+  result: { number: 31, arg: 'outcome', payload: 'struct report, src/wire/report.ts' },
   granted: { number: 32, arg: 'epoch', payload: '' },
 } as const;
 

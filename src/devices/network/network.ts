@@ -117,13 +117,25 @@ export class NetworkDevice implements Device {
       handover: handover(state, mine),
       undoHandover: undoHandover(state, mine),
       arrive: [
+        // The driver came with the OS and still has the MAC of the source's card, which is in use there.
+        netlinkStep(
+          `give ${state.port.name} the MAC of its hardware`,
+          encodeLinkChange(state.port.index, { mac: move.target.nic?.mac ?? '' }),
+        ),
         netlinkStep(`switch on ${state.port.name}`, encodeLinkChange(state.port.index, { up: true })),
         writeFileStep(
           'answer for own addresses only',
           `/proc/sys/net/ipv4/conf/${state.port.name}/arp_ignore`,
           '1',
         ),
+        // While it is here too, packets from the source would come "from ourselves" and be dropped.
+        netlinkStep(
+          'put down the old machine address',
+          encodeAddressDelete(machineAddressOn(state.bridge.index, mine)),
+        ),
         netlinkStep('take the machine address', encodeAddressAdd(machineAddressOn(state.port.index, theirs))),
+        // The way to the source must be this card also for a strict reverse path filter.
+        netlinkStep('find the way to the source', encodeRouteAdd(hostRoute(state.port.index, mine, theirs))),
       ],
       adopt: adopt(state, mine, theirs),
     };
@@ -203,16 +215,28 @@ function adopt(state: NetworkState, mine: string, theirs: string): Plan {
       `put ${port.name} into the bridge`,
       encodeLinkChange(port.index, { master: bridge.index, up: true }),
     ),
-    netlinkStep(
-      'put down the old machine address',
-      encodeAddressDelete(machineAddressOn(bridge.index, mine)),
-      { mayFail: true },
-    ),
+    writeFileStep('answer as before', `/proc/sys/net/ipv4/conf/${port.name}/arp_ignore`, '0', {
+      mayFail: true,
+    }),
     netlinkStep('take the new machine address', encodeAddressAdd(machineAddressOn(bridge.index, theirs)), {
       mayFail: true,
     }),
     ...[theirs, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
   ];
+}
+
+function hostRoute(index: number, destination: string, preferredSource: string): Route {
+  return {
+    family: 4,
+    destination,
+    prefixLength: 32,
+    index,
+    preferredSource,
+    table: 254,
+    protocol: 4,
+    scope: scopeLink,
+    type: 1,
+  };
 }
 
 /** Routes to the networks that were reached through an address of the OS, from the machine address. */

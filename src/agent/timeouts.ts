@@ -1,0 +1,27 @@
+// How long each side waits, in one place. All are scaled by one factor for slow machines: yado.timescale=N on the
+// kernel command line (software emulation is ten times slower than hardware).
+import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
+import type { HelperTimeouts } from '#wire/job.ts';
+
+/** The factor, at least 1; anything that is not a number counts as 1. */
+export function timeScale(): number {
+  const scale = Number(kernelParameter(readCmdline(), 'yado.timescale') ?? 1);
+  return scale >= 1 && scale <= 100 ? scale : 1;
+}
+
+const seconds = 1000;
+
+/** On A. `claim` is how long A waits for the copy before it takes the OS back. */
+export function sourceTimeouts(scale = timeScale()): HelperTimeouts {
+  return {
+    stallMs: 6 * seconds * scale,
+    readyMs: 10 * seconds * scale,
+    claimMs: 12 * seconds * scale,
+    repeatMs: 100,
+  };
+}
+
+/** On B. `ready` covers the time in which A freezes and makes its image. */
+export function targetTimeouts(scale = timeScale()): HelperTimeouts {
+  return { stallMs: 6 * seconds * scale, readyMs: 30 * seconds * scale, claimMs: 1, repeatMs: 1 };
+}

@@ -1,0 +1,174 @@
+// Renders docs/protocol.md: prose by hand, every number and every name from the tables of src/wire. Pure.
+
+import {
+  bulkPort,
+  claimPort,
+  controlPort,
+  controlRequests,
+  maxControlBytes,
+  nbdPort,
+  protocolVersion,
+} from '#wire/control.ts';
+import {
+  claim,
+  frameHeaderBytes,
+  frameMagic,
+  frameTypes,
+  jobFields,
+  maxJobBytes,
+  maxPayloadBytes,
+  outcomes,
+  pageBytes,
+  pagesPerFrame,
+  pagesPrologueBytes,
+  planOps,
+  reasons,
+  timedSteps,
+  tokenBytes,
+  wireVersion,
+} from '#wire/frames.ts';
+
+const hex = (value: number): string => `0x${value.toString(16)}`;
+const code = (text: string): string => `\`${text}\``;
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map(row => `| ${row.join(' | ')} |`).join('\n');
+const list = (numbers: Readonly<Record<string, number>>): string =>
+  Object.entries(numbers)
+    .map(([name, number]) => `${number} ${name}`)
+    .join(', ');
+
+/** Fields of a message, with `none` for one that has none. */
+const fieldsOf = (schema: { readonly entries: object }): string =>
+  Object.keys(schema.entries).map(code).join(', ') || 'none';
+
+function ports(): string {
+  return table(
+    ['port', 'what', 'who listens'],
+    [
+      [`TCP ${controlPort}`, 'control messages', 'every agent, on its machine address only'],
+      [
+        `UDP ${claimPort}`,
+        'claims',
+        'the helper of A while it moves the OS; otherwise the agent that has the OS',
+      ],
+      [`TCP ${bulkPort}`, 'the image', 'the helper of B, from `prepare` until the one connection has begun'],
+      [`TCP ${nbdPort}`, 'NBD, disks left behind', 'the ghost, once the OS is granted'],
+    ],
+  );
+}
+
+const frames = (from: number, to: number): string =>
+  table(
+    ['number', 'name', 'argument', 'payload'],
+    Object.entries(frameTypes)
+      .filter(([, row]) => row.number >= from && row.number <= to)
+      .map(([name, { number, arg, payload }]) => [number, code(name), arg || '–', payload || '–']),
+  );
+
+const claimSizes: Readonly<Record<keyof typeof claim.offsets, string>> = {
+  magic: `u32, ${hex(claim.magic)} ("YCLM")`,
+  version: `u16, ${wireVersion}`,
+  kind: `u16: ${list(claim.kinds)}`,
+  epoch: 'u64, the epoch of the move',
+  sequence: 'u64, counts the claims of this copy from 1; an answer repeats the number of its question',
+  realtimeNs: "u64, A's wall clock in the answer, nanoseconds since 1970",
+  token: `${tokenBytes} bytes, the secret of the move`,
+  timesUs: `u32 × ${timedSteps.length}, A's steps in microseconds, in the answer: ${timedSteps.join(', ')}`,
+};
+
+/** The whole page as text; `scripts/generate.ts` writes it and checks that it is not stale. */
+export function protocolMarkdown(): string {
+  return `# The protocol
+
+Generated from \`src/wire\` by \`npm run generate\`; do not edit.
+
+Everything is little-endian unless it says otherwise. 0 is never a valid number. Lengths are checked before anything is
+kept. Whatever does not fit is refused as a whole; there are no optional parts and no guesses.
+
+**Not yet protected:** messages and the image go over the network in the clear, and agents do not prove who they are.
+Use Yadokari only on a network you trust (see decision 0002).
+
+## Ports
+
+${ports()}
+
+## Control messages (version ${protocolVersion})
+
+A u32 length (at most ${maxControlBytes}), then one CBOR map: a request is \`{version, id, type, body}\`, its answer
+\`{version, id, body}\` or \`{version, id, error: {code, message, hint}}\` (codes: [errors](errors.md)). Unknown fields,
+unknown types, indefinite lengths and repeated keys are refused. Bytes that are no request are answered with an error,
+then the connection is closed. Another version is answered with \`versionMismatch\`.
+
+${table(
+  ['type', 'asks', 'answer'],
+  Object.entries(controlRequests).map(([type, { request, answer }]) => [
+    code(type),
+    fieldsOf(request),
+    fieldsOf(answer),
+  ]),
+)}
+
+## Frames (version ${wireVersion})
+
+A frame is a header of ${frameHeaderBytes} bytes and a payload of at most ${maxPayloadBytes} bytes.
+
+${table(
+  ['offset', 'size', 'what'],
+  [
+    [0, 'u16', `magic ${hex(frameMagic)} ("YD")`],
+    [2, 'u8', `version ${wireVersion}`],
+    [3, 'u8', 'type'],
+    [4, 'u32', 'length of the payload'],
+    [8, 'u64', 'argument'],
+  ],
+)}
+
+### The image, from A's helper to B's and back
+
+${frames(1, 19)}
+
+A begins, sends \`pages\` in ascending order without a gap, then \`end\`; B answers \`ready\`, A says \`go\`. Any time before
+that A may say \`abort\`, B \`failed\` (with a reason of the table below) or \`cancel\`. The pages are those that
+\`/dev/snapshot\` gives: a header, the list of page frame numbers, the data, ${pageBytes} bytes each. A \`pages\` payload is a
+u32 count (1 to ${pagesPerFrame}), a u32 that is 0, a bitmap of ${pagesPerFrame} bits, and the pages whose bits are set; the others are
+empty and cost one bit. These first ${pagesPrologueBytes} bytes are always there.
+
+B believes nothing: the header must agree with itself, every page frame must lie in B's own RAM and be greater than the
+one before, the number of pages must be the announced one. B writes its own memory map checksum and page count into the
+header. Exactly one data page must begin with the token XOR (0xa5 + i): the mailbox of A's helper. There B writes
+"you are on B" (u32 1 at ${tokenBytes}) and 64 random bytes (at ${tokenBytes + 8}).
+
+### Between an agent and its helper
+
+${frames(20, 39)}
+
+A job (at most ${maxJobBytes} bytes) is a row of fields: u16 tag, u16 0, u32 length, bytes. Tags: ${list(jobFields)}.
+
+A plan is a row of operations: u16 number, u16 flags (1: may fail), u32 length, payload.
+
+${table(
+  ['number', 'operation', 'payload'],
+  Object.entries(planOps).map(([name, { number, payload }]) => [number, code(name), payload]),
+)}
+
+Outcomes: ${list(outcomes)}.
+Reasons: ${list(reasons)}.
+
+## The claim
+
+One datagram of ${claim.bytes} bytes, the same layout both ways.
+
+${table(
+  ['offset', 'field', 'what'],
+  Object.entries(claim.offsets).map(([name, offset]) => [
+    offset,
+    code(name),
+    claimSizes[name as keyof typeof claim.offsets],
+  ]),
+)}
+
+The copy on B asks, and asks again until it is answered; it never decides by itself. A answers the same question always
+the same way. \`grant\` is the point of no return: A's copy never runs again. \`refuse\` makes the copy reset its computer.
+A datagram of another length, magic or version is not answered.
+`;
+}
