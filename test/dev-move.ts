@@ -24,5 +24,6 @@ createServer(s => { let buf = ''; s.on('data', async d => { buf += d; if (!buf.e
   if (rest[0] === 'KILL') { await comp.kill(); s.end('ok\n'); return; }
   if (rest[0] === 'BOOT') { await comp.boot(); await comp.ready(); s.end('ok\n'); return; }
   const r = await comp.exec(rest.join(' '), { timeoutMs: 120000 }); s.end(`rc ${r.code}\n${r.output}\n`); } catch (e) { s.end(`ERR ${e}\n`); } }); }).listen('/tmp/dev/ctl');
-await ex(a, 'systemctl is-active yadod; journalctl -u yadod --no-pager -n 20; yado status; yado devices; yado where');
+for (let i = 0; i < 60; i++) { const r = await a.exec('yado status', { timeoutMs: 60000 }).catch(() => ({ code: 1 })); if (r.code === 0) break; }
+await ex(a, 'yado devices');
 say('READY');

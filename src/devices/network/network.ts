@@ -137,7 +137,7 @@ export class NetworkDevice implements Device {
         // The way to the source must be this card also for a strict reverse path filter.
         netlinkStep('find the way to the source', encodeRouteAdd(hostRoute(state.port.index, mine, theirs))),
       ],
-      adopt: adopt(state, mine, theirs),
+      adopt: adopt(state, theirs),
     };
   }
 
@@ -202,7 +202,7 @@ function undoHandover(state: NetworkState, mine: string): Plan {
   ];
 }
 
-function adopt(state: NetworkState, mine: string, theirs: string): Plan {
+function adopt(state: NetworkState, theirs: string): Plan {
   const { bridge, port, addresses } = state;
   const mac = bridge.mac ?? state.portMac;
   return [
