@@ -7,6 +7,7 @@ import { type Lab, startLab } from './lab.ts';
 import { errorText, LabError } from './lab-error.ts';
 import { os } from './os-recipe.ts';
 import { repositoryDir } from './paths.ts';
+import { product } from './product.ts';
 import { checkWorkload, startWorkload, tickerPort } from './workload.ts';
 
 const out = join(repositoryDir, 'lab', 'out');
@@ -26,7 +27,8 @@ async function show(lab: Lab, computer: string, command: string, timeoutMs = 60_
 export async function demo(): Promise<void> {
   mkdirSync(out, { recursive: true });
   tell('Two computers are switched on: A with a Debian on its disk, B with nothing but the standby image.');
-  await using lab = await startLab({ say: text => console.log(`  ${text}`) });
+  const say = (text: string): void => console.log(`  ${text}`);
+  await using lab = await startLab({ ...product(say), say });
   try {
     tell('Debian works on A: it writes, computes, checks its memory and talks to a third machine.');
     const a = lab.computer('a');

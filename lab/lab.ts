@@ -1,8 +1,9 @@
 // A running lab: its network, its computers, the third machine. `await using lab = await startLab({…})`.
 // Everything it starts ends with it, or with this process however that ends.
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { agentReady } from './agent-ready.ts';
 import { Computer, type StandbyImage } from './computer.ts';
 import type { Role } from './computer-spec.ts';
 import { CommandBook } from './console.ts';
@@ -10,7 +11,7 @@ import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
 import { configToml } from './os-recipe.ts';
-import { labId, repositoryDir, stateDir } from './paths.ts';
+import { labId, stateDir } from './paths.ts';
 import { type Scenario, scenarioNamed } from './scenarios.ts';
 import { ThirdMachine } from './third-machine.ts';
 
@@ -18,10 +19,10 @@ import { ThirdMachine } from './third-machine.ts';
 export interface LabOptions {
   /** A scenario's name (default "paper") or a scenario made by the caller. */
   readonly scenario?: string | Scenario;
-  /** The product's package; default build/yadokari.deb where there is one. `null`: none. */
-  readonly deb?: string | null;
-  /** The standby image; default build/standby where there is one. Without it standby computers stay off. */
-  readonly standby?: StandbyImage | null;
+  /** The product's package (product.ts makes it); without it the OS is a plain Debian. */
+  readonly deb?: string;
+  /** The standby image; without it standby computers stay off. */
+  readonly standby?: StandbyImage;
   /** Further Debian packages for the OS. */
   readonly include?: readonly string[];
   readonly kernelParameters?: Partial<Record<Role, readonly string[]>>;
@@ -91,27 +92,8 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-function defaultDeb(): string | undefined {
-  const dir = join(repositoryDir, 'build');
-  const name = existsSync(dir)
-    ? readdirSync(dir)
-        .filter(file => file.endsWith('.deb'))
-        .sort()
-        .at(-1)
-    : undefined;
-  return name && join(dir, name);
-}
-
-function defaultStandby(): StandbyImage | undefined {
-  const image = {
-    kernel: join(repositoryDir, 'build', 'standby', 'vmlinuz'),
-    initrd: join(repositoryDir, 'build', 'standby', 'initrd.img'),
-  };
-  return existsSync(image.kernel) && existsSync(image.initrd) ? image : undefined;
-}
-
 /**
- * Starts a lab and waits until every computer's command channel answers.
+ * Starts a lab and waits until every computer's command channel and agent answer.
  * @throws LabError when an image cannot be made or a computer does not come up; nothing is left behind.
  */
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
@@ -119,8 +101,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const scenario =
     typeof options.scenario === 'object' ? options.scenario : scenarioNamed(options.scenario ?? 'paper');
   const id = options.id ?? `${labId()}-${process.pid}`;
-  const deb = options.deb === null ? undefined : (options.deb ?? defaultDeb());
-  const standby = options.standby === null ? undefined : (options.standby ?? defaultStandby());
+  const { deb, standby } = options;
   const home = scenario.computers.find(spec => spec.role === 'os');
   if (!home) throw new LabError('the scenario has no computer that boots the OS');
   const address = (spec: { address: string }): string => spec.address.split('/')[0]!;
@@ -142,14 +123,14 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   try {
     const wanted = computers.filter(computer => computer.spec.role === 'os' || standby !== undefined);
     for (const computer of computers) {
-      if (!wanted.includes(computer))
-        say(`computer ${computer.name} stays off: no standby image in build/standby`);
+      if (!wanted.includes(computer)) say(`computer ${computer.name} stays off: it has no standby image`);
     }
     await Promise.all(
       wanted.map(async computer => {
         await computer.boot();
         say(`computer ${computer.name}: power on`);
         await computer.ready();
+        if (deb !== undefined || computer.spec.role === 'standby') await agentReady(computer);
         say(`computer ${computer.name}: ready`);
       }),
     );

@@ -10,6 +10,7 @@ import { call, type LabStatus } from './control.ts';
 import type { LabOptions } from './lab.ts';
 import { errorText, LabError } from './lab-error.ts';
 import { labId, stateDir } from './paths.ts';
+import { product } from './product.ts';
 import { scenarioList, scenarioNamed } from './scenarios.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -69,6 +70,10 @@ async function up(options: UpOptions): Promise<void> {
   const before = await statusIfRunning();
   if (before)
     throw new LabError(`lab ${id} is running already (${before.phase})`, 'yado lab status, or yado lab down');
+  const say = (text: string): void => {
+    if (!program.opts<{ json?: boolean }>().json) console.error(text);
+  };
+  const made = options.withoutDeb ? {} : product(say);
   const dir = stateDir(id);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -77,7 +82,8 @@ async function up(options: UpOptions): Promise<void> {
     scenario: options.scenario,
     include: (options.include ?? '').split(',').filter(name => name !== ''),
     keepRunning: options.keepRunning === true,
-    ...(options.withoutDeb ? { deb: null } : options.deb ? { deb: resolve(options.deb) } : {}),
+    ...made,
+    ...(options.deb && !options.withoutDeb ? { deb: resolve(options.deb) } : {}),
   };
   const child = spawn(process.execPath, [import.meta.filename, 'supervise', JSON.stringify(lab)], {
     detached: true,
@@ -95,7 +101,7 @@ async function up(options: UpOptions): Promise<void> {
       );
     }
     if (!status) continue;
-    if (status.message !== said && !program.opts<{ json?: boolean }>().json) console.error(status.message);
+    if (status.message !== said) say(status.message);
     said = status.message;
     if (status.phase === 'starting') continue;
     if (status.phase === 'failed') {
@@ -136,8 +142,8 @@ program
     'paper',
   )
   .option('--include <packages>', 'further Debian packages for the OS, separated by commas')
-  .option('--deb <file>', 'the Yadokari package to install (default: the newest in build/)')
-  .option('--without-deb', 'a plain Debian without Yadokari')
+  .option('--deb <file>', 'the Yadokari package to install (default: built from these sources)')
+  .option('--without-deb', 'a plain Debian without Yadokari; standby computers stay off')
   .option('--keep-running', 'keep the computers running when the start fails, to look inside')
   .action(up);
 program.command('down').description('end the lab and all it started').action(down);

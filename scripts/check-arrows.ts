@@ -15,7 +15,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   // The CLI talks to the agent's API only; of core it needs the shapes, the errors and the words.
   'src/cli': ['src/core'],
   'src/web': ['src/core'],
-  lab: ['src/core', 'src/wire'],
+  lab: ['src/core', 'src/wire', 'packaging', 'standby'],
+  packaging: ['standby'],
+  standby: ['packaging'],
 };
 /** Folders without I/O, clock and randomness: no Node module, and none of these words. */
 const pureFolders = ['src/core', 'src/wire'];

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAIT = -1 };
+enum { WAIT = -1, BEGIN_MS = 15000 };
 // Image header, kernel/power/power.h struct swsusp_info and arch/x86/power/hibernate.c struct restore_data_record.
 enum { AT_E820 = 32, AT_PHYSPAGES = 400, AT_IMAGE_PAGES = 416, AT_PAGES = 424 };
 
@@ -127,20 +127,38 @@ static int source_says(bool receiving) {
   return TARGET_ON_COMPLETE;
 }
 
-/// Waits for the one connection that shows the token; others are hung up on.
+static bool begins(const uint8_t *bytes, size_t got) {
+  struct frame frame;
+  uint8_t different = 0;
+  if (got < FRAME_HEADER_BYTES) return true;         // so far
+  if (!get_frame(bytes, &frame, TOKEN_BYTES) || frame.type != FRAME_BEGIN || frame.length != TOKEN_BYTES || frame.arg != job->epoch) return false;
+  if (got < FRAME_HEADER_BYTES + TOKEN_BYTES) return true;
+  for (unsigned i = 0; i < TOKEN_BYTES; i++) different |= bytes[FRAME_HEADER_BYTES + i] ^ job->token[i];
+  return !different;
+}
+
+/// Waits for the one connection that shows the token; others are hung up on, also those that take more than BEGIN_MS.
+/// Never blocks on what they send: the agent is heard all the time.
 static int wait_begin(int listener) {
-  for (uint64_t end = now_us() + (uint64_t)job->ready_ms * 1000u; now_us() < end;) {
-    struct pollfd p[2] = { { .fd = listener, .events = POLLIN }, { .fd = agent, .events = POLLIN } };
-    uint8_t head[FRAME_HEADER_BYTES], token[TOKEN_BYTES], different = 0;
-    struct frame frame;
-    if (poll(p, 2, 200) <= 0) continue;
-    if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
-    stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (stream < 0) continue;
-    if (!recv_all(stream, head, sizeof head, 15000) && get_frame(head, &frame, TOKEN_BYTES) && frame.type == FRAME_BEGIN &&
-        frame.length == TOKEN_BYTES && frame.arg == job->epoch && !recv_all(stream, token, TOKEN_BYTES, 2000)) {
-      for (unsigned i = 0; i < TOKEN_BYTES; i++) different |= token[i] ^ job->token[i];
-      if (!different) return TARGET_ON_BEGIN;
+  uint8_t bytes[FRAME_HEADER_BYTES + TOKEN_BYTES];
+  size_t got = 0;
+  uint64_t end = now_us() + (uint64_t)job->ready_ms * 1000u, patience = 0;
+  while (now_us() < end) {
+    struct pollfd p[2] = { { .fd = stream < 0 ? listener : stream, .events = POLLIN }, { .fd = agent, .events = POLLIN } };
+    bool came = poll(p, 2, 200) > 0;
+    if (came && p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
+    if (stream < 0) {
+      if (came) stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+      got = 0;
+      patience = now_us() + BEGIN_MS * 1000u;
+      continue;
+    }
+    ssize_t n = came ? recv(stream, bytes + got, sizeof bytes - got, MSG_DONTWAIT) : 0;
+    if (n > 0) got += (size_t)n;
+    bool waiting = n > 0 || !came || (n < 0 && (errno == EAGAIN || errno == EINTR));
+    if (waiting && begins(bytes, got)) {
+      if (got == sizeof bytes) return TARGET_ON_BEGIN;
+      if (now_us() < patience) continue;
     }
     close(stream);
     stream = -1;
@@ -187,7 +205,8 @@ static void discard(int event) {
     send_frame(stream, type, report.reason, report.text, type == FRAME_FAILED ? (uint32_t)strlen(report.text) : 0, 1000);
     shutdown(stream, SHUT_WR);
     // Read what A still had on the way, or its bytes would make our side reset the connection and lose the reason.
-    for (uint64_t end = now_us() + 1000000u; now_us() < end && recv_all(stream, in, sizeof in, 300) == 0;) ;
+    struct pollfd p = { .fd = stream, .events = POLLIN };
+    for (uint64_t end = now_us() + 1000000u; now_us() < end && poll(&p, 1, 300) > 0 && recv(stream, in, sizeof in, MSG_DONTWAIT) > 0;) ;
     close(stream);
   }
   if (frozen) ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);

@@ -272,6 +272,38 @@ test('a stranger does not take the place of the source', async () => {
   assert.equal((await next())?.type, frameTypes.ready.number);
 });
 
+test('one who sends a byte now and then holds up nothing: neither cancel, nor the time limit, nor the end', async () => {
+  const trickle = (socket: Socket, bytes: Buffer): NodeJS.Timeout => {
+    let at = 0;
+    return setInterval(() => socket.write(bytes.subarray(at % bytes.length, (at++ % bytes.length) + 1)), 100);
+  };
+  {
+    await using b = await target({}, { timeouts: { ...job.timeouts, readyMs: 60_000 } });
+    const { socket } = b.open();
+    const timer = trickle(socket, begin);
+    await new Promise(resolve => setTimeout(resolve, 300));
+    b.helper.cancel();
+    assert.equal((await b.helper.report).reason, 'cancelled');
+    clearInterval(timer);
+    socket.destroy();
+  }
+  {
+    await using b = await target({}, { timeouts: { ...job.timeouts, readyMs: 700 } });
+    const { socket } = b.open();
+    const timer = trickle(socket, begin);
+    assert.equal((await b.helper.report).reason, 'stalled');
+    clearInterval(timer);
+    socket.destroy();
+  }
+  await using b = await target();
+  const { socket } = b.open();
+  socket.write(Buffer.concat([begin, end(0)])); // refused; the rest of what it sends is not waited for
+  const timer = trickle(socket, empty);
+  assert.equal((await b.helper.report).reason, 'badImage');
+  clearInterval(timer);
+  socket.destroy();
+});
+
 test('out of memory, a kernel that refuses the image, nobody who begins', async () => {
   {
     await using b = await target({ failWrite: 4 });

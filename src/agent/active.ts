@@ -246,6 +246,7 @@ export class Active {
           target: target.name,
           labels: labelsFor(report.reason, move.prepared),
           claimSeconds: sourceTimeouts().claimMs / 1000,
+          readySeconds: sourceTimeouts().readyMs / 1000,
         });
       }
       const downtime = await this.#arrive(request, move, report);

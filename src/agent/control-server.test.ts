@@ -98,6 +98,47 @@ test('several requests on one connection are each answered under their id', asyn
   assert.deepEqual((await say(bytes, 3)).map(each => each.id).toSorted(), [7, 8, 9]);
 });
 
+test('after a message that is none, nothing more is answered', async () => {
+  const status = encodeRequest(7, 'status', {});
+  const answers = await say(Buffer.concat([status, framed(Buffer.alloc(0)), status, status]));
+  assert.deepEqual(
+    answers.map(({ id, error }) => [id, error?.code]),
+    [
+      [7, undefined],
+      [0, 'badRequest'],
+    ],
+  );
+});
+
+test('a peer that asks without reading is made to wait, and is answered in order when it reads', async () => {
+  const enough = 200_000; // their answers are more than all buffers between the two hold
+  const socket = open();
+  const reader = new MessageReader();
+  const device = 'x'.repeat(900); // the answer repeats it
+  let asked = 0;
+  let waiting = false;
+  while (asked < enough && !waiting) {
+    const ids = Array.from({ length: 100 }, () => ++asked);
+    const more = socket.write(
+      Buffer.concat(ids.map(id => encodeRequest(id, 'device', { device, epoch: 1 }))),
+    );
+    if (more) continue;
+    const signal = AbortSignal.timeout(1000);
+    waiting = await once(socket, 'drain', { signal }).then(
+      () => false,
+      () => true,
+    );
+  }
+  assert.ok(waiting, `${asked} requests were taken from a peer that reads no answer`);
+  assert.equal((await status()).role, 'standby'); // others are served meanwhile
+  let answered = 0;
+  for await (const chunk of socket) {
+    for (const message of reader.push(chunk as Buffer)) assert.equal(decodeAnswer(message).id, ++answered);
+    if (answered === asked) break;
+  }
+  assert.equal(answered, asked);
+});
+
 test('errors cross the wire with code, sentence and hint', async () => {
   await assert.rejects(ask(peer(), 'device', { device: 'x', epoch: 1 }, { timeoutMs: 5000 }), {
     code: 'unknownDevice',

@@ -1,5 +1,6 @@
-// Answers requests of other agents. A connection that sends anything but whole, valid messages is closed with an error;
-// nothing it sends can take more than one message of memory or stop the agent.
+// Answers requests of other agents, one after the other on a connection. A connection that sends anything but whole,
+// valid messages is closed with an error; nothing is read while an answer waits to be taken, so that no peer can make
+// the agent hold more than one message and its answers, or stop it.
 import { createServer, type Server, type Socket } from 'node:net';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import {
@@ -27,6 +28,8 @@ export type ControlHandlers = {
 
 const idleTimeoutMs = 30_000;
 const maxConnections = 32;
+/** A peer that was refused gets this long to read why. */
+const lingerMs = 1000;
 
 export class ControlServer {
   readonly #name: () => string;
@@ -65,14 +68,25 @@ export class ControlServer {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {
-      let messages: Buffer[] = [];
-      try {
-        messages = reader.push(chunk);
-      } catch (error) {
-        this.#refuse(socket, 0, error);
-      }
-      for (const message of messages) void this.#answer(socket, message);
+      socket.pause();
+      void this.#take(socket, reader, chunk).then(() => socket.resume());
     });
+  }
+
+  /** Answers what is whole now, in order, each when the answer before it has gone out. Never rejects. */
+  async #take(socket: Socket, reader: MessageReader, chunk: Buffer): Promise<void> {
+    if (socket.writableEnded) return; // refused: what still comes is thrown away
+    let messages: Buffer[] = [];
+    try {
+      messages = reader.push(chunk);
+    } catch (error) {
+      this.#refuse(socket, 0, error);
+    }
+    for (const message of messages) {
+      await this.#answer(socket, message);
+      if (socket.writableNeedDrain) await drained(socket);
+      if (socket.writableEnded || socket.destroyed) return;
+    }
   }
 
   async #answer(socket: Socket, message: Buffer): Promise<void> {
@@ -109,6 +123,20 @@ export class ControlServer {
         : asYadoError(error, this.#name());
     if (told.code === 'internal') log(`a request of ${socket.remoteAddress} failed: ${told.message}`);
     if (!socket.destroyed) socket.write(encodeErrorAnswer(id, told.toJSON()));
-    if (error instanceof WireError) socket.end();
+    if (error instanceof WireError) {
+      socket.end();
+      setTimeout(() => socket.destroy(), lingerMs).unref();
+    }
   }
+}
+
+/** Until the peer has taken what was written, or is gone: the idle time-out ends one that never reads. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
 }

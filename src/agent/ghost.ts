@@ -1,6 +1,5 @@
 // The role `ghost`: on the computer an OS has just left, in its old kernel, whose user space is frozen for ever. Finds
 // the devices again, serves them to the OS, and becomes a standby by kexec when asked.
-import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -20,9 +19,9 @@ import { bar, show } from './screen.ts';
 export async function runGhost(state: GhostState): Promise<void> {
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
-  const servers = new Map<string, ChildProcess>();
+  const served = new Set<string>();
   const reader = new FrameReader(4096);
-  const granted = false;
+  let granted = false;
   let alive = false;
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
 
@@ -35,8 +34,9 @@ export async function runGhost(state: GhostState): Promise<void> {
           bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8))),
         ]);
       }
-      if (type === frameTypes.granted.number)
-        void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+      if (type !== frameTypes.granted.number) continue;
+      granted = true;
+      void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
     }
   });
   helper.on('error', error => log(`helper: ${error.message}`));
@@ -47,10 +47,8 @@ export async function runGhost(state: GhostState): Promise<void> {
     for (const { device, exportName, place } of state.behind) {
       const { partition, ...at } = place;
       const whole = partition === undefined ? at : { ...at, partition };
-      servers.set(
-        device,
-        await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000)),
-      );
+      await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000));
+      served.add(device);
       log(`serving ${device} as ${exportName}`);
     }
     const devices = state.behind.map(each => each.device).join(', ') || 'nothing';
@@ -70,7 +68,7 @@ export async function runGhost(state: GhostState): Promise<void> {
       if (!behind) throw yadoError('unknownDevice', { device: request.device, computer: computer.name });
       if (request.epoch !== epoch)
         throw yadoError('staleEpoch', { device: request.device, theirs: request.epoch, ours: epoch });
-      return { ready: servers.has(request.device), exportName: behind.exportName, port: nbdPort };
+      return { ready: served.has(request.device), exportName: behind.exportName, port: nbdPort };
     },
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));

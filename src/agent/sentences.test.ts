@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ReasonName, reasons, type TimedStep, timedSteps } from '#wire/frames.ts';
 import type { HelperReport } from '#wire/report.ts';
-import { reasonSentence } from './sentences.ts';
+import { reasonSentence, targetSentence } from './sentences.ts';
 
 const timesUs = Object.fromEntries(timedSteps.map(step => [step, 0])) as Record<TimedStep, number>;
 const reportOf = (reason: ReasonName, more: Partial<HelperReport> = {}): HelperReport => ({
@@ -19,7 +19,7 @@ const reportOf = (reason: ReasonName, more: Partial<HelperReport> = {}): HelperR
   text: '',
   ...more,
 });
-const story = { source: 'alpha', target: 'beta', labels: [], claimSeconds: 40 };
+const story = { source: 'alpha', target: 'beta', labels: [], claimSeconds: 40, readySeconds: 30 };
 
 for (const reason of Object.keys(reasons) as ReasonName[]) {
   test(`${reason}: a sentence and a hint`, () => {
@@ -30,13 +30,16 @@ for (const reason of Object.keys(reasons) as ReasonName[]) {
     ];
     for (const report of reports) {
       const { message, hint } = reasonSentence(report, story);
-      for (const text of [message, hint]) {
+      const atTarget = targetSentence(report, story);
+      for (const text of [message, hint, atTarget]) {
         assert.match(text, /\w+ \w+/);
         assert.doesNotMatch(text, /[{}]|undefined|NaN|null/);
       }
-      assert.match(message, /\.$/);
-      assert.match(message, /alpha|beta/);
-      assert.doesNotMatch(message, /: [.;,]| {2}|: $/); // no hole where a reason should be
+      for (const text of [message, atTarget]) {
+        assert.match(text, /\.$/);
+        assert.match(text, /alpha|beta/);
+        assert.doesNotMatch(text, /: [.;,]| {2}|: $/); // no hole where a reason should be
+      }
     }
   });
 }
@@ -61,4 +64,32 @@ test('what a user reads', () => {
     told(reportOf('leave', { error: 16, operation: 1 }), ['first step', 'second step']),
     /^alpha could not second step: EBUSY: [^;]*; the OS goes on at alpha\.$/,
   );
+});
+
+test('a time-out tells its seconds, and who refused is named', () => {
+  const told = (report: HelperReport): string => reasonSentence(report, story).message;
+  assert.match(
+    told(reportOf('readyTimeout', { error: 110 })),
+    /^beta took longer than 30 s while getting ready/,
+  );
+  assert.match(told(reportOf('openSnapshot', { error: 1 })), /^alpha offers no \/dev\/snapshot: EPERM/);
+  assert.match(told(reportOf('freeze', { error: 16 })), /on alpha would not stand still/);
+  // As the target's FAILED frame reaches the source: a reason and a text, no errno.
+  assert.match(told(reportOf('freeze', { text: 'the target could not freeze itself' })), /on beta would not/);
+  assert.match(told(reportOf('protocol', { text: 'a frame is malformed' })), /^alpha sent a frame/);
+});
+
+test('what a user reads at the target', () => {
+  const told = (report: HelperReport): string => targetSentence(report, story);
+  assert.equal(
+    told(reportOf('linkLost', { error: 104 })),
+    'The connection to alpha broke while receiving; the OS goes on at alpha.',
+  );
+  assert.match(told(reportOf('stalled')), /^The connection to alpha broke/);
+  assert.match(
+    told(reportOf('openSnapshot', { error: 1, text: 'Operation not permitted' })),
+    /^beta offers no \/dev\/snapshot: Operation not permitted\.$/,
+  );
+  assert.match(told(reportOf('restore', { error: 12 })), /^The kernel of beta refused the image/);
+  assert.equal(told(reportOf('aborted')), 'The migration to beta was cancelled; the OS goes on at alpha.');
 });

@@ -12,11 +12,11 @@ export interface Story {
   /** The task or device that refused, as the kernel log names it. */
   readonly culprit?: string;
   readonly claimSeconds?: number;
+  readonly readySeconds?: number;
 }
 
 type Sentence = (report: HelperReport, story: Story) => YadoError;
 
-const failed = (text: Sentence): Sentence => text;
 const step: Sentence = (report, { source, labels }) =>
   yadoError('deviceLeaveFailed', {
     step: labels[report.operation] ?? 'put a device aside',
@@ -47,9 +47,7 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     yadoError('targetRefused', { computer: target, reason: errnoText(report) }),
   claimTimeout: (_, { source, target, claimSeconds }) =>
     yadoError('claimTimeout', { computer: target, seconds: claimSeconds ?? 0, source }),
-  protocol: failed((report, { target }) =>
-    yadoError('badFrame', { computer: target, reason: errnoText(report) }),
-  ),
+  protocol: (report, { target }) => yadoError('badFrame', { computer: target, reason: errnoText(report) }),
   frameOutsideRam: (report, { target }) =>
     yadoError('frameOutsideRam', {
       computer: target,
@@ -63,8 +61,13 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     yadoError('restoreFailed', { computer: target, reason: errnoText(report), source }),
   openSnapshot: (report, { source }) =>
     yadoError('noSnapshotDevice', { computer: source, reason: errnoText(report) }),
-  readyTimeout: (_, { source, target }) =>
-    yadoError('phaseTimeout', { computer: target, seconds: 0, phase: 'getting ready', source }),
+  readyTimeout: (_, { source, target, readySeconds }) =>
+    yadoError('phaseTimeout', {
+      computer: target,
+      seconds: readySeconds ?? 0,
+      phase: 'getting ready',
+      source,
+    }),
   arrive: (report, { source }) =>
     yadoError('deviceArriveFailed', {
       step: 'bring a device up again',
@@ -80,9 +83,31 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     }),
 };
 
-/** The error that stands for a report that did not end in an arrival. */
+/** What the target says about itself: there the same reason is about another computer. */
+const ofTarget: Readonly<Partial<Record<ReasonName, Sentence>>> = {
+  none: (report, { target }) =>
+    yadoError('internal', { computer: target, reason: report.text || 'the helper gave no reason' }),
+  freeze: (_, { target }) => yadoError('freezeFailed', { task: 'a program', computer: target }),
+  openSnapshot: (report, { target }) =>
+    yadoError('noSnapshotDevice', { computer: target, reason: errnoText(report) }),
+  protocol: (report, { source }) => yadoError('badFrame', { computer: source, reason: errnoText(report) }),
+};
+const lostAtTarget: Sentence = (_, { source }) =>
+  yadoError('linkLost', { computer: source, phase: 'receiving', source });
+
+/** The error that stands for a report that did not end in an arrival, told at the source. */
 export function reasonSentence(report: HelperReport, story: Story): YadoError {
-  return sentences[report.reason](report, story);
+  // The source's helper fills in an errno of its own; of what the target said it has only the text.
+  const fromTarget = report.error === 0 && report.operation < 0 && report.text !== '';
+  return ((fromTarget ? ofTarget[report.reason] : undefined) ?? sentences[report.reason])(report, story);
+}
+
+/** The same for the report of the target's own helper, told at the target. One sentence. */
+export function targetSentence(report: HelperReport, story: Omit<Story, 'labels'>): string {
+  const { reason } = report;
+  const sentence =
+    reason === 'linkLost' || reason === 'stalled' ? lostAtTarget : (ofTarget[reason] ?? sentences[reason]);
+  return sentence(report, { ...story, labels: [] }).message;
 }
 
 function errnoText({ error, text }: HelperReport): string {

@@ -14,7 +14,7 @@ import { type RunningHelper, startHelper } from './helper.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
-import { reasonSentence } from './sentences.ts';
+import { targetSentence } from './sentences.ts';
 import { targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
@@ -92,7 +92,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
-      report => reasonSentence(report, { source, target: name, labels: [] }).message,
+      report => targetSentence(report, { source, target: name }),
       (error: Error) => error.message,
     );
     void ended.then(sentence => {
@@ -103,7 +103,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     await Promise.race([
       open,
       ended.then(sentence =>
-        Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence })),
+        Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') })),
       ),
     ]);
     return { port: bulkPort };

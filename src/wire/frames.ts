@@ -73,7 +73,6 @@ export const jobFields = {
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
   token: 23,
-  mailboxSeed: 24,
 } as const;
 
 /** What a helper says at the end of a job. */

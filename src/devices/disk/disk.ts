@@ -1,4 +1,5 @@
 // The disk class: left where it is, served by its computer's ghost, reached over NBD (way 3); local again at home.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
@@ -66,21 +67,27 @@ class RootDisk implements Device {
     detachFormer(beneath);
   }
 
+  /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
   async #attachRemote({ here, at, osId, epoch, signal }: Arrival) {
     const exportName = exportNameOf(this.id, osId, epoch);
-    const served = await askUntilAnswered(
-      here,
-      at,
-      'device',
-      { device: this.id, epoch },
-      answer => answer.ready,
-      signal,
-    );
-    if (served.exportName !== exportName)
-      throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
-    return attachThere(
-      { ip: at.address, port: served.port, exportName, localIp: here.address, sizeBytes: this.#sizeBytes },
-      signal,
-    );
+    for (;;) {
+      const served = await askUntilAnswered(
+        here,
+        at,
+        'device',
+        { device: this.id, epoch },
+        answer => answer.ready,
+        signal,
+      );
+      if (served.exportName !== exportName)
+        throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
+      try {
+        const where = { ip: at.address, port: served.port, exportName, localIp: here.address };
+        return await attachThere({ ...where, sizeBytes: this.#sizeBytes }, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        await sleep(200, undefined, { signal });
+      }
+    }
   }
 }

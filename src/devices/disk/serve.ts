@@ -1,18 +1,18 @@
 // The ghost's side of a disk left behind: exports it over NBD to the OS it belongs to, under a name that holds the
 // epoch, so that a client of an older epoch finds nothing.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { attachHere } from './driver.ts';
 
-/** Starts a server for the disk at `place`. It ends with this process. */
+/** Starts a server for the disk at `place` and returns when it listens. */
 export async function serveDisk(
   place: BlockPlace,
   exportName: string,
   address: string,
   port: number,
   signal: AbortSignal,
-): Promise<ChildProcess> {
+): Promise<void> {
   await attachHere(place, signal);
   const device = findBlockDevice(place);
   if (!device) throw new Error(`no disk at ${place.pciAddress}`);
@@ -30,6 +30,6 @@ export async function serveDisk(
     '',
   ];
   writeFileSync(config, lines.join('\n'), { mode: 0o600 });
-  // -n: stay in the foreground, a child per client; all are in the ghost's group and end with it.
-  return spawn('/bin/nbd-server', ['-n', '-C', config], { stdio: 'ignore' });
+  // It goes into the background once it listens, and forks for every client.
+  await promisify(execFile)('/bin/nbd-server', ['-C', config]);
 }

@@ -1,0 +1,240 @@
+// The scenario of the paper: a running Debian at work on A is refused, cancelled, rolled back, and then moves to B, with
+// another graphics card and its disk left at A. One booted pair serves all of it, in the order of a bad day.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { DeviceLocationRow } from '#core/device-location-table.ts';
+import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import type { History } from '#core/history.ts';
+import type { Computer } from '#lab/computer.ts';
+import { type Lab, startLab } from '#lab/lab.ts';
+import { os } from '#lab/os-recipe.ts';
+import { product } from '#lab/product.ts';
+import { scaled, waitFor } from '#lab/time.ts';
+import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
+
+const evidence = join(import.meta.dirname, '../../lab/out/paper');
+const osStart = { timeoutMs: 300_000 };
+
+let lab: Lab;
+let a: Computer;
+let b: Computer;
+let bootId = '';
+let connection: Awaited<ReturnType<Lab['third']['watchConnection']>>;
+let probe: Awaited<ReturnType<Lab['third']['probe']>>;
+let failed = false;
+
+/** Runs a story and keeps what is needed to understand a failure. */
+function story(name: string, body: () => Promise<void>): void {
+  test(name, async () => {
+    assert.ok(!failed, 'an earlier part of the story failed');
+    try {
+      await body();
+    } catch (error) {
+      failed = true;
+      await lab.evidence(evidence).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+async function json<T>(computer: Computer, command: string): Promise<T> {
+  return JSON.parse(await computer.shell(command, { timeoutMs: 60_000 })) as T;
+}
+
+/** `yado migrate b` on A; gives its exit code and words. */
+const migrate = (): Promise<{ code: number; output: string }> =>
+  a.exec('yado migrate b', { timeoutMs: 240_000 });
+
+const armed = (computer: Computer, faults: string): Promise<string> =>
+  computer.shell(`echo '${faults}' > /run/yado/faults`);
+
+async function standbyReady(): Promise<void> {
+  await b.ready();
+  await waitFor(
+    'the standby agent of b',
+    async () => ((await b.exec('yado status', { timeoutMs: 60_000 })).code === 0 ? true : undefined),
+    {
+      timeoutMs: 180_000,
+    },
+  );
+}
+
+/** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
+async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
+  assert.notEqual(result.code, 0);
+  assert.match(result.output, sentence);
+  assert.match(result.output, /next: /);
+  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  const work = await checkWorkload(a);
+  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  const history = await json<History>(a, 'yado history --json');
+  assert.ok(history[0] && history[0].outcome !== 'moved');
+}
+
+before(async () => {
+  mkdirSync(evidence, { recursive: true });
+  lab = await startLab({ ...product(), say: text => console.log(`# ${text}`) });
+  a = lab.computer('a');
+  b = lab.computer('b');
+  await waitFor(
+    'the agent of a',
+    async () => ((await a.exec('yado status', { timeoutMs: 60_000 })).code === 0 ? true : undefined),
+    osStart,
+  );
+  await standbyReady();
+  await startWorkload(a);
+  bootId = await a.shell('cat /proc/sys/kernel/random/boot_id');
+  connection = await lab.third.watchConnection(os.address, tickerPort);
+});
+
+after(async () => {
+  await lab?.down();
+});
+
+story('bad requests are refused by name and change nothing', async () => {
+  const unknown = await a.exec('yado migrate nowhere', { timeoutMs: 60_000 });
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.output, /No computer named nowhere/);
+  const onStandby = await b.exec('yado migrate a', { timeoutMs: 60_000 });
+  assert.notEqual(onStandby.code, 0);
+  assert.match(onStandby.output, /next: /);
+  const dry = await a.shell('yado migrate b --dry-run', { timeoutMs: 60_000 });
+  assert.match(dry, /Nothing was changed/);
+  const cancel = await a.exec('yado cancel', { timeoutMs: 60_000 });
+  assert.match(cancel.output, /No migration is under way/);
+});
+
+story('garbage on every port stops nobody', async () => {
+  for (const [address, port] of [
+    ['10.77.0.1', 7400],
+    ['10.77.0.2', 7400],
+  ] as const) {
+    await lab.third.run([
+      'sh',
+      '-c',
+      `head -c 200000 /dev/urandom | timeout 5 nc -N ${address} ${port} >/dev/null; true`,
+    ]);
+    await lab.third.run([
+      'sh',
+      '-c',
+      `head -c 1000 /dev/urandom | timeout 1 nc -u -w1 ${address} 7401 >/dev/null; true`,
+    ]);
+  }
+  assert.equal((await a.exec('yado status', { timeoutMs: 60_000 })).code, 0);
+  assert.equal((await b.exec('yado status', { timeoutMs: 60_000 })).code, 0);
+});
+
+story('B refuses a page frame outside its RAM: the OS goes on at A', async () => {
+  await armed(b, 'ram-hole');
+  await goesOnAtA(await migrate(), /Page frame 0x[0-9a-f]+ of the OS lies where b has no memory/);
+  await b.shell('rm /run/yado/faults');
+});
+
+story('yado cancel while the image is on its way: the OS goes on at A', async () => {
+  const moving = migrate();
+  await waitFor(
+    'b to receive',
+    async () =>
+      /receiving|\bMB\b/.test((await b.exec('cat /run/yado/agent.log', { timeoutMs: 30_000 })).output)
+        ? true
+        : undefined,
+    { timeoutMs: 60_000 },
+  );
+  await waitFor(
+    'the stream',
+    async () =>
+      / 7402\b|:7402/.test((await b.exec('netstat -tn', { timeoutMs: 30_000 })).output) ? true : undefined,
+    { timeoutMs: 60_000 },
+  );
+  assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
+  await goesOnAtA(await moving, /cancelled/);
+});
+
+story('the cable is pulled and not healed: the OS goes on at A', async () => {
+  const mark = a.serialMark();
+  const moving = migrate();
+  await a.waitForSerial(/Image created/, { timeoutMs: 120_000, since: mark });
+  await b.cut();
+  const result = await moving;
+  await b.heal();
+  await goesOnAtA(result, /connection to b broke/);
+  await waitFor(
+    'b to give up',
+    async () =>
+      /waits for an OS/.test((await b.exec('yado status', { timeoutMs: 30_000 })).output) ? true : undefined,
+    { timeoutMs: 120_000 },
+  );
+});
+
+story('B dies in the restore: A takes the OS back by its time-out', async () => {
+  await armed(b, 'die-in-restore');
+  await goesOnAtA(await migrate(), /b did not claim the OS within/);
+  await standbyReady();
+});
+
+story('the OS moves to B while claims and grants are lost three times', async () => {
+  probe = await lab.third.probe(os.address, tickerPort);
+  await armed(a, 'drop-claims=3,drop-grants=3');
+  const moved = await migrate();
+  assert.equal(moved.code, 0, moved.output);
+  assert.equal(await b.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  const work = await checkWorkload(b);
+  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  const clock = Number(await b.shell('date +%s%N')) / 1e6;
+  assert.ok(Math.abs(clock - Date.now()) < scaled(3000), 'the clock is right'); // exec itself takes a while
+  const connectionReport = await connection.stop();
+  assert.ok(connectionReport.whole, JSON.stringify(connectionReport));
+});
+
+story('the tables at B show Fig. 6 and Fig. 7', async () => {
+  await waitFor(
+    'the new card',
+    async () =>
+      (await json<DeviceStatusRow[]>(b, 'yado devices --json')).some(row => row.actualType.includes('cirrus'))
+        ? true
+        : undefined,
+    { timeoutMs: 60_000 },
+  );
+  const devices = await json<DeviceStatusRow[]>(b, 'yado devices --json');
+  const row = (id: string): DeviceStatusRow => devices.find(each => each.device === id)!;
+  assert.match(row('display0').osType, /bochs/);
+  assert.equal(row('display0').way, 'converted');
+  assert.equal(row('network0').way, 'direct');
+  assert.equal(row('disk0').way, 'remote');
+  assert.match(row('disk0').actualType, /NBD from a/);
+  const where = await json<DeviceLocationRow[]>(b, 'yado where --json');
+  const at = Object.fromEntries(where.map(each => [each.device, each.computer]));
+  assert.deepEqual(at, { disk0: 'a', display0: 'b', network0: 'b' });
+});
+
+story('downtime is reported in parts and as a third machine saw it', async () => {
+  const history = await json<History>(b, 'yado history --json');
+  const seen = await probe.stop();
+  const downtime = history[0]?.downtime;
+  assert.ok(
+    downtime && downtime.total > 0 && downtime.image > 0 && downtime.send > 0 && downtime.restore > 0,
+  );
+  assert.ok(seen.downtimeMs > 0);
+  writeFileSync(
+    join(evidence, 'downtime.json'),
+    `${JSON.stringify({ downtime, thirdMachine: seen }, null, 2)}\n`,
+  );
+  console.log(`# downtime in parts (ms): ${JSON.stringify(downtime)}; third machine: ${seen.downtimeMs} ms`);
+});
+
+story('no kernel complained, on either side', async () => {
+  for (const computer of [a, b]) assert.doesNotMatch(computer.serialLog(), /WARNING: |BUG: |Oops|Call Trace/);
+});
+
+story('the file system is whole', async () => {
+  await b.shell('sync');
+  await b.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
+    timeoutMs: 60_000,
+  });
+  await b.kill();
+  await a.kill();
+  const disk = await a.checkDisk();
+  assert.ok(disk.clean, disk.report);
+});
