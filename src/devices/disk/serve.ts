@@ -2,6 +2,7 @@
 // epoch, so that a client of an older epoch finds nothing.
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { attachHere } from './driver.ts';
 
