@@ -7,6 +7,7 @@ import { buildStandbyInitrd } from '../standby/initrd.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { debianKernel } from './kernel.ts';
+import { stripTree } from './strip-types.ts';
 
 const modules = ['koffi', 'cborg', 'valibot', 'smol-toml', 'commander'] as const;
 const tools = ['/usr/bin/nbd-server'] as const;
@@ -59,10 +60,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
     const from = join(projectRoot, 'node_modules/@koromix/koffi-linux-x64', name);
     if (existsSync(from)) cpSync(from, join(image, 'app/node_modules/@koromix/koffi-linux-x64', name));
   }
-  cpSync(join(projectRoot, 'src'), join(image, 'app/src'), {
-    recursive: true,
-    filter: path => !path.endsWith('.test.ts'),
-  });
+  stripTree(join(projectRoot, 'src'), join(image, 'app/src'));
   cpSync(join(projectRoot, 'package.json'), join(image, 'app/package.json'));
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
   cpSync(initrd, join(image, 'standby/initrd.img'));
@@ -81,6 +79,7 @@ function recipeHash(): string {
     'standby/modules.ts',
     'standby/initrd.ts',
     'packaging/agent-image.ts',
+    'packaging/strip-types.ts',
     'packaging/files',
     'package.json',
     'package-lock.json',

@@ -65,6 +65,8 @@ void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *time
     uint32_t us = times_us[i] > UINT32_MAX ? UINT32_MAX : (uint32_t)times_us[i];
     memcpy(datagram + CLAIM_AT_TIMES_US + 4 * i, &us, 4);
   }
+  memcpy(datagram + CLAIM_AT_PAGES, &report.pages, 8);
+  memcpy(datagram + CLAIM_AT_WIRE_BYTES, &report.wire_bytes, 8);
   claim_send(fd, datagram, to);
 }
 

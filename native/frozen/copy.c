@@ -71,6 +71,8 @@ static void resume(const struct job *job, int agent, int snapshot, uint64_t arri
     memcpy(&us, verdict + CLAIM_AT_TIMES_US + 4 * i, 4);
     report.times_us[i] = us; // A's clock ran on: its figures cover the gap that ours cannot see
   }
+  memcpy(&report.pages, verdict + CLAIM_AT_PAGES, 8);
+  memcpy(&report.wire_bytes, verdict + CLAIM_AT_WIRE_BYTES, 8);
   uint64_t *restore = &report.times_us[STEP_RESTORE];
   *restore -= *restore > own_arrive ? own_arrive : *restore;
   report.times_us[STEP_ARRIVE] = own_arrive;

@@ -90,6 +90,8 @@ enum { STEP_FREEZE, STEP_LEAVE, STEP_IMAGE, STEP_SERVE, STEP_SEND, STEP_READY, S
 #define CLAIM_AT_REALTIME_NS 24
 #define CLAIM_AT_TOKEN 32
 #define CLAIM_AT_TIMES_US 64
+#define CLAIM_AT_PAGES 112
+#define CLAIM_AT_WIRE_BYTES 120
 
 struct transition { uint8_t next; uint16_t effects; };
 

@@ -130,7 +130,7 @@ export async function runJob(
     claimPort,
     copyInterface: move.source.nic?.name ?? '',
     copyAddress: target.address,
-    ghostArgv: ['/bin/node', '/app/src/agent/main.ts', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
+    ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
     plans: move.prepared.plans,
   });
   signal.throwIfAborted();

@@ -126,7 +126,18 @@ export const claim = {
   magic: 0x4d4c4359, // "YCLM"
   bytes: 128,
   kinds: { claim: 1, grant: 2, refuse: 3 },
-  offsets: { magic: 0, version: 4, kind: 6, epoch: 8, sequence: 16, realtimeNs: 24, token: 32, timesUs: 64 },
+  offsets: {
+    magic: 0,
+    version: 4,
+    kind: 6,
+    epoch: 8,
+    sequence: 16,
+    realtimeNs: 24,
+    token: 32,
+    timesUs: 64,
+    pages: 112,
+    wireBytes: 120,
+  },
 } as const;
 
 export type FrameName = keyof typeof frameTypes;

@@ -74,6 +74,8 @@ const claimSizes: Readonly<Record<keyof typeof claim.offsets, string>> = {
   realtimeNs: "u64, A's wall clock in the answer, nanoseconds since 1970",
   token: `${tokenBytes} bytes, the secret of the move`,
   timesUs: `u32 × ${timedSteps.length}, A's steps in microseconds, in the answer: ${timedSteps.join(', ')}`,
+  pages: 'u64, pages of the image, in the answer',
+  wireBytes: 'u64, bytes A has sent, in the answer',
 };
 
 /** The whole page as text; `scripts/generate.ts` writes it and checks that it is not stale. */
