@@ -29,8 +29,9 @@ fi
 # npm writes its own lock file last: older than ours means stale.
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   loud=yes
-  say "npm packages of package-lock.json (npm ci)"
-  npm ci --no-audit --no-fund --silent
+  say "npm packages of package-lock.json"
+  # Not `npm ci`: it insists on the optional packages of every platform, which not every mirror carries.
+  npm install --no-save --no-audit --no-fund --loglevel=error
   touch node_modules/.package-lock.json
 fi
 say "all is there"
