@@ -57,7 +57,8 @@ static void start_ghost(void) {
     int log = open("/run/yado/ghost.log", O_WRONLY | O_CREAT | O_TRUNC, 0600); // the journal is frozen
     if (log >= 0) { dup2(log, 1); dup2(log, 2); }
     dup2(ghost_far, 3);
-    for (int fd = 4; fd < 64; fd++) close(fd);
+    dup2(snapshot, 4); // the last one to close it thaws the OS: our death alone must not
+    for (int fd = 5; fd < 64; fd++) close(fd);
     execve(argv[0], argv, environment);
     _exit(127);
   }
