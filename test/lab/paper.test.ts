@@ -156,7 +156,9 @@ story('yado cancel while the image is on its way: the OS goes on at A', async ()
   await waitFor(
     'the stream',
     async () =>
-      / 7402\b|:7402/.test((await b.exec('netstat -tn', { timeoutMs: 30_000 })).output) ? true : undefined,
+      /:7402 .*ESTABLISHED/.test((await b.exec('netstat -tn', { timeoutMs: 30_000 })).output)
+        ? true
+        : undefined,
     { timeoutMs: 60_000 },
   );
   assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
