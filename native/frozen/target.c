@@ -200,17 +200,18 @@ static int restore(void) {
 }
 
 static void discard(int event) {
+  if (frozen) ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
+  if (snapshot >= 0) close(snapshot);
   uint8_t type = event == TARGET_ON_CANCEL ? FRAME_CANCEL : FRAME_FAILED;
   if (stream >= 0) {
     send_frame(stream, type, report.reason, report.text, type == FRAME_FAILED ? (uint32_t)strlen(report.text) : 0, 1000);
     shutdown(stream, SHUT_WR);
-    // Read what A still had on the way, or its bytes would make our side reset the connection and lose the reason.
+    // Read on until A has hung up: it may be deaf while it makes its image, and a reset would lose the reason.
     struct pollfd p = { .fd = stream, .events = POLLIN };
-    for (uint64_t end = now_us() + 1000000u; now_us() < end && poll(&p, 1, 300) > 0 && recv(stream, in, sizeof in, MSG_DONTWAIT) > 0;) ;
+    for (uint64_t end = now_us() + (uint64_t)job->stall_ms * 1000u; now_us() < end;)
+      if (poll(&p, 1, 200) > 0 && recv(stream, in, sizeof in, MSG_DONTWAIT) <= 0) break;
     close(stream);
   }
-  if (frozen) ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
-  if (snapshot >= 0) close(snapshot);
 }
 
 int run_target(const struct job *the_job, int agent_fd, int listener) {

@@ -10,6 +10,7 @@ import {
   encodeAddressDelete,
   encodeLinkChange,
   encodeRouteAdd,
+  encodeRouteDelete,
   type Link,
   type Route,
 } from '#linux/rtnetlink.ts';
@@ -112,10 +113,10 @@ export class NetworkDevice implements Device {
     const theirs = (move.target.nic?.address ?? '').split('/')[0] ?? '';
     return {
       leave: [detach(state)],
-      serve: [attach(state)],
-      back: [attach(state)],
-      handover: handover(state, mine),
-      undoHandover: undoHandover(state, mine),
+      // Before the card is back: from the image on, this kernel must not take in (and acknowledge) one byte for the
+      // OS, for the copy would never see it, and the sender would never send it again.
+      serve: [...letGo(state, mine), attach(state), announce(state, mine, state.portMac)],
+      back: [...takeBack(state, mine), attach(state), ...announceAll(state, mine)],
       arrive: [
         // The driver came with the OS and still has the MAC of the source's card, which is in use there.
         netlinkStep(
@@ -179,7 +180,7 @@ function announce(state: NetworkState, ip: string, mac: string): PlanStep {
 }
 
 /** A stays on the net as a computer, with its own MAC and address, and lets go of all that is the OS's. */
-function handover(state: NetworkState, mine: string): Plan {
+function letGo(state: NetworkState, mine: string): Plan {
   const { bridge, addresses, portMac } = state;
   return [
     ...addresses.map(each => netlinkStep(`put down ${each.ip}`, encodeAddressDelete(each))),
@@ -187,24 +188,34 @@ function handover(state: NetworkState, mine: string): Plan {
     ...subnetRoutes(state, mine).map(route =>
       netlinkStep('keep a way to the other computer', encodeRouteAdd(route), { mayFail: true }),
     ),
-    announce(state, mine, portMac),
   ];
 }
 
-function undoHandover(state: NetworkState, mine: string): Plan {
+/** Everything may fail: how far `letGo` came is not known. */
+function takeBack(state: NetworkState, mine: string): Plan {
   const { bridge, addresses, routes } = state;
-  const mac = bridge.mac ?? state.portMac;
+  const mayFail = { mayFail: true };
   return [
-    netlinkStep('take the MAC of the OS again', encodeLinkChange(bridge.index, { mac }), { mayFail: true }),
-    ...addresses.map(each => netlinkStep(`take ${each.ip} again`, encodeAddressAdd(each), { mayFail: true })),
-    ...routes.map(each => netlinkStep('set the route again', encodeRouteAdd(each), { mayFail: true })),
-    ...[mine, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
+    netlinkStep(
+      'take the MAC of the OS again',
+      encodeLinkChange(bridge.index, { mac: bridge.mac ?? state.portMac }),
+      mayFail,
+    ),
+    ...subnetRoutes(state, mine).map(route =>
+      netlinkStep('drop the way of the computer', encodeRouteDelete(route), mayFail),
+    ),
+    ...addresses.map(each => netlinkStep(`take ${each.ip} again`, encodeAddressAdd(each), mayFail)),
+    ...routes.map(each => netlinkStep('set the route again', encodeRouteAdd(each), mayFail)),
   ];
+}
+
+function announceAll(state: NetworkState, machineAddress: string): Plan {
+  const mac = state.bridge.mac ?? state.portMac;
+  return [machineAddress, ...state.addresses.map(each => each.ip)].map(ip => announce(state, ip, mac));
 }
 
 function adopt(state: NetworkState, theirs: string): Plan {
-  const { bridge, port, addresses } = state;
-  const mac = bridge.mac ?? state.portMac;
+  const { bridge, port } = state;
   return [
     netlinkStep(
       'give the machine address to the bridge',
@@ -221,7 +232,7 @@ function adopt(state: NetworkState, theirs: string): Plan {
     netlinkStep('take the new machine address', encodeAddressAdd(machineAddressOn(bridge.index, theirs)), {
       mayFail: true,
     }),
-    ...[theirs, ...addresses.map(each => each.ip)].map(ip => announce(state, ip, mac)),
+    ...announceAll(state, theirs),
   ];
 }
 
