@@ -33,6 +33,8 @@ interface Pending {
   readonly settled: Promise<ExecResult>;
   readonly resolve: (result: ExecResult) => void;
   accepted: boolean;
+  /** Boot id of the system it was last sent to. */
+  boot: string | undefined;
   /** How often it was sent, and how often that was refused by another boot: equal means it ran nowhere. */
   sent: number;
   stale: number;
@@ -136,15 +138,26 @@ export class CommandBook {
     if (line.kind === 'stale') {
       pending.stale++;
       channel.boot = undefined;
-    } else if (line.kind === 'piece') {
+      return;
+    }
+    if (line.kind === 'unknown') return;
+    this.#movedTo(channel, pending.boot);
+    if (line.kind === 'piece') {
       pending.pieces.set(line.index, line.base64);
     } else if (line.kind === 'end') {
       const bytes = joinPieces(pending.pieces, line.pieces, line.md5);
       if (bytes) pending.resolve({ code: line.code, output: bytes.toString(), bytes });
       else channel.send(askText(line.id));
-    } else if (line.kind !== 'unknown') {
+    } else {
       pending.accepted = true;
     }
+  }
+
+  /** The system of `boot` answers at `channel`: what was known of that port before, and of its old port, is over. */
+  #movedTo(channel: Channel, boot: string | undefined): void {
+    if (boot === undefined || channel.boot === boot) return;
+    for (const each of this.channels) if (each.boot === boot) each.forget();
+    channel.boot = boot;
   }
 
   /**
@@ -159,6 +172,7 @@ export class CommandBook {
       settled: promise,
       resolve,
       accepted: false,
+      boot: undefined,
       sent: 0,
       stale: 0,
     };
@@ -179,7 +193,6 @@ export class CommandBook {
     deadline: number,
   ): Promise<ExecResult> {
     const forgotten = this.#done.shift() ?? '-';
-    let boot: string | undefined;
     for (;;) {
       const leftMs = deadline - Date.now();
       const what = `"${command.slice(0, 80)}" on ${channel.name}`;
@@ -191,12 +204,12 @@ export class CommandBook {
       }
       if (!pending.accepted) {
         const now = await channel.ready(leftMs);
-        if (boot !== undefined && now !== boot && pending.sent !== pending.stale) {
+        if (pending.boot !== undefined && now !== pending.boot && pending.sent !== pending.stale) {
           throw new LabError(`${channel.name} was started again: ${what} may or may not have run`);
         }
-        boot = now;
+        pending.boot = now;
         if (pending.sent > pending.stale) channel.send(probeText);
-        channel.send(runText(boot, id, forgotten, command));
+        channel.send(runText(now, id, forgotten, command));
         pending.sent++;
       } else {
         for (const each of this.channels) each.send(askText(id));
