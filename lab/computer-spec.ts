@@ -34,6 +34,7 @@ const common = [
   `memmap=${setAside}`,
   'sysrq_always_enabled',
   'yado.timescale=4',
+  'yado.console=ttyS1', // read by the standby image, also when a ghost starts it
 ];
 
 /** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */
@@ -44,12 +45,6 @@ export function osCommandLine(root: string, extra: readonly string[] = []): stri
 
 /** The kernel's command line of a computer that boots the standby image. */
 export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] = []): string {
-  const own = [
-    `yado.name=${spec.name}`,
-    `yado.address=${spec.address}`,
-    `yado.nic=${spec.mac}`,
-    'yado.console=ttyS1',
-    'nr_cpus=1',
-  ];
+  const own = [`yado.name=${spec.name}`, `yado.address=${spec.address}`, `yado.nic=${spec.mac}`, 'nr_cpus=1'];
   return [...common, ...own, ...extra].join(' ');
 }

@@ -49,7 +49,8 @@ export function qemuArguments(
     '-accel',
     accelerated ? 'kvm' : 'tcg,thread=multi',
     '-cpu',
-    'max',
+    // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
+    accelerated ? 'max' : 'max,-erms',
     '-smp',
     String(spec.cpus),
     '-m',

@@ -5,6 +5,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { ClockReport } from './clock.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
 import type { ProbeReport } from './probe.ts';
@@ -55,6 +56,13 @@ export class ThirdMachine {
   /** Probes a ticker every 10 ms for the longest time without an answer (probe.ts). */
   probe(address: string, port: number): Promise<Watcher<ProbeReport>> {
     return this.#reporter<ProbeReport>('probe.ts', address, port);
+  }
+
+  /** How far the wall clock behind a ticker is from the host's (clock.ts). */
+  async clock(address: string, port: number): Promise<ClockReport> {
+    const report = await (await this.#reporter<ClockReport>('clock.ts', address, port)).stop();
+    if (report.answers === 0) throw new LabError(`the clock at ${address}:${port} does not answer`);
+    return report;
   }
 
   /** Starts a program of ours that says "ready" on stderr and, when its input ends, its report on stdout. */

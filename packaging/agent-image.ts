@@ -10,7 +10,9 @@ import { debianKernel } from './kernel.ts';
 import { stripTree } from './strip-types.ts';
 
 const modules = ['koffi', 'cborg', 'valibot', 'smol-toml', 'commander'] as const;
-const tools = ['/usr/bin/nbd-server'] as const;
+const tools = ['/usr/bin/nbdkit'] as const;
+/** What nbdkit loads by path. */
+const nbdkitModules = ['plugins/nbdkit-file-plugin.so', 'filters/nbdkit-exportname-filter.so'] as const;
 
 /** Copies a program and the libraries its loader asks for. */
 function addProgram(image: string, program: string, to: string): void {
@@ -30,7 +32,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
     'bin',
     'dev',
     'etc',
-    'lib',
+    'lib/nbdkit',
     'lib64',
     'proc',
     'run',
@@ -45,6 +47,8 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   addProgram(image, node, 'bin/.node-unstripped');
   run(['rm', join(image, 'bin/.node-unstripped')]);
   for (const tool of tools) addProgram(image, tool, join('bin', basename(tool)));
+  for (const name of nbdkitModules)
+    addProgram(image, join('/usr/lib/x86_64-linux-gnu/nbdkit', name), join('lib/nbdkit', basename(name)));
   copyFileSync('/bin/busybox', join(image, 'bin/busybox'));
   run(['sh', join(projectRoot, 'native/frozen/build.sh'), join(image, 'bin/frozen'), '-s']);
   for (const name of modules)

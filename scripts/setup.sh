@@ -3,7 +3,7 @@
 # Does nothing, quickly, when all is there. --say tells what it will install. Never changes anything else.
 set -eu
 cd "$(dirname "$0")/.."
-packages="qemu-system-x86 mmdebstrap erofs-utils iproute2 e2fsprogs busybox-static cpio zstd kmod dmsetup nbd-server
+packages="qemu-system-x86 mmdebstrap erofs-utils iproute2 e2fsprogs busybox-static cpio zstd kmod dmsetup nbdkit
 gcc libc6-dev make netcat-openbsd tcpdump util-linux xz-utils"
 say() { [ "${1:-}" = "" ] || [ "$loud" = no ] || echo "setup: $1"; }
 loud=no

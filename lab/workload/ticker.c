@@ -1,6 +1,6 @@
 // ticker PORT: on each TCP connection sends "T n" every 100 ms and answers each line L with "E L".
 // Lines "C n" must count up from 1; the first that does not is answered by "X expected n" and counted.
-// Datagrams to the same port are sent back as they are. One thread, at most 32 connections, no disk.
+// Datagrams to the same port are sent back as they are, but "W n" as "W n NS", NS being the wall time. One thread, at most 32 connections, no disk.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -110,8 +110,14 @@ static void send_back(int fd)
 	char bytes[2048];
 	struct sockaddr_in from;
 	socklen_t length = sizeof(from);
-	ssize_t got = recvfrom(fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+	ssize_t got = recvfrom(fd, bytes, 64, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
 
+	if (got > 2 && got < 64 && !memcmp(bytes, "W ", 2)) {
+		struct timespec wall;
+
+		clock_gettime(CLOCK_REALTIME, &wall);
+		got += snprintf(bytes + got, 64, " %lld%09ld", (long long)wall.tv_sec, wall.tv_nsec);
+	}
 	if (got >= 0)
 		(void)!sendto(fd, bytes, (size_t)got, MSG_DONTWAIT, (struct sockaddr *)&from, length);
 }

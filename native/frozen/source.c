@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +55,7 @@ static void start_ghost(void) {
     for (char **e = environ; *e && n < 62; e++) if (strncmp(*e, "NOTIFY_SOCKET=", 14)) environment[n++] = *e;
     environment[n++] = helper_fd;
     setsid();
+    setpriority(PRIO_PROCESS, 0, 10); // the stream goes first
     int log = open("/run/yado/ghost.log", O_WRONLY | O_CREAT | O_TRUNC, 0600); // the journal is frozen
     if (log >= 0) { dup2(log, 1); dup2(log, 2); }
     dup2(ghost_far, 3);

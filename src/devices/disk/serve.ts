@@ -1,12 +1,18 @@
 // The ghost's side of a disk left behind: exports it over NBD to the OS it belongs to, under a name that holds the
 // epoch, so that a client of an older epoch finds nothing.
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import { waitUntil } from '#managers/wait.ts';
 import { attachHere } from './driver.ts';
 
-/** Starts a server for the disk at `place` and returns when it listens. */
+/** Where the agent image keeps what nbdkit loads. */
+const modules = '/lib/nbdkit';
+
+/**
+ * Starts a server for the disk at `place` and returns when it listens. The server ends with this process.
+ * @throws Error when the disk does not appear, the port is taken, or the server does not start
+ */
 export async function serveDisk(
   place: BlockPlace,
   exportName: string,
@@ -17,20 +23,24 @@ export async function serveDisk(
   await attachHere(place, signal);
   const device = findBlockDevice(place);
   if (!device) throw new Error(`no disk at ${place.pciAddress}`);
-  const config = '/run/yado/nbd-server.conf';
-  const lines = [
-    '[generic]',
-    `listenaddr = ${address}`,
-    `port = ${port}`,
-    'allowlist = false',
-    `[${exportName}]`,
-    `exportname = ${nodePath(device.name)}`,
-    'flush = true',
-    'fua = true',
-    'trim = true',
-    '',
-  ];
-  writeFileSync(config, lines.join('\n'), { mode: 0o600 });
-  // It goes into the background once it listens, and forks for every client.
-  await promisify(execFile)('/bin/nbd-server', ['-C', config]);
+  const ready = `/run/yado/${exportName}.pid`;
+  rmSync(ready, { force: true });
+  const options = ['--foreground', '--exit-with-parent', '--log=stderr', '--tls=off', '--pidfile', ready];
+  const where = ['--ipaddr', address, '--port', String(port)];
+  const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
+  const what = [nodePath(device.name), `exportname=${exportName}`, 'exportname-strict=true'];
+  const server = spawn('/bin/nbdkit', [...options, ...where, ...file, ...what], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  let ended: string | undefined;
+  server.on('error', error => (ended = error.message));
+  server.on('exit', (code, by) => (ended = `it ended with ${by ?? code}`));
+  await waitUntil(
+    'the disk server',
+    () => {
+      if (ended !== undefined) throw new Error(`the disk server did not start: ${ended}`);
+      return existsSync(ready) ? true : undefined;
+    },
+    { timeoutMs: 20_000, everyMs: 10, signal },
+  );
 }
