@@ -76,8 +76,6 @@ const sourceJob: SourceJob = {
     leave: everyStep,
     serve: everyStep,
     back: [],
-    handover: everyStep,
-    undoHandover: [],
     arrive: everyStep,
     adopt: everyStep,
   },

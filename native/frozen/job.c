@@ -33,8 +33,6 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
     case FIELD_PLAN_LEAVE: return take_plan(f, &job->leave);
     case FIELD_PLAN_SERVE: return take_plan(f, &job->serve);
     case FIELD_PLAN_RETURN: return take_plan(f, &job->back);
-    case FIELD_PLAN_HANDOVER: return take_plan(f, &job->handover);
-    case FIELD_PLAN_UNDO_HANDOVER: return take_plan(f, &job->undo_handover);
     case FIELD_PLAN_ARRIVE: return take_plan(f, &job->arrive);
     case FIELD_PLAN_ADOPT: return take_plan(f, &job->adopt);
     case FIELD_RAM_RANGES: job->ram_ranges = f; return f.length % 16 == 0;

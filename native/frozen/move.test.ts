@@ -28,7 +28,7 @@ const root = temporaryFolder();
 const program = compileFakeFrozen(root);
 const ip = '127.0.0.1';
 const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' }; // the copy binds its socket to an interface
-const plans = ['leave', 'serve', 'back', 'handover', 'undoHandover', 'arrive', 'adopt'] as const;
+const plans = ['leave', 'serve', 'back', 'arrive', 'adopt'] as const;
 
 const pfns = Array.from({ length: 700 }, (_, index) => 0x100 + index);
 const empty = Buffer.alloc(pageBytes);
@@ -100,8 +100,6 @@ async function move(changes: Changes = {}): Promise<World> {
       leave: planOf('leave'),
       serve: planOf('serve'),
       back: planOf('back'),
-      handover: planOf('handover'),
-      undoHandover: planOf('undoHandover'),
       arrive: planOf('arrive'),
       adopt: planOf('adopt'),
     },
@@ -160,7 +158,7 @@ test('a move: the OS runs at B, and only there', needsRoot, async () => {
     'copy free', // without it the thaw would do nothing
     'copy unfreeze',
   ]);
-  assert.deepEqual(world.ran(), ['leave', 'serve', 'handover', 'arrive', 'adopt']);
+  assert.deepEqual(world.ran(), ['leave', 'serve', 'arrive', 'adopt']);
   assert.ok(world.ghost() !== undefined); // it serves what was left at A
   for (const step of ['freeze', 'image', 'send', 'ready', 'restore', 'arrive', 'thaw'] as const)
     assert.ok(report.timesUs[step] >= 0 && report.timesUs[step] < 5_000_000, step);
@@ -186,7 +184,6 @@ const returns: [what: string, changes: Changes, reason: string, frozenB: boolean
   ['the copy never claims', { aFaults: ['copy-silent'], claimMs: 400 }, 'claimTimeout', true],
   ['a device cannot leave', { failing: 'leave' }, 'leave', false],
   ['a device cannot come back to be served', { failing: 'serve' }, 'serve', false],
-  ['the addresses cannot be put down', { failing: 'handover' }, 'handover', true],
 ];
 for (const [what, changes, reason, frozenB] of returns) {
   test(`${what}: the OS goes on at A`, needsRoot, async () => {
@@ -198,10 +195,7 @@ for (const [what, changes, reason, frozenB] of returns) {
     assert.ok(log.indexOf('A free') < log.indexOf('A unfreeze'));
     assert.ok(world.ran().includes('back'));
     assert.equal(world.ghost(), undefined); // gone before the thaw
-    assert.equal(
-      world.ran().includes('undoHandover'),
-      reason === 'restore' || reason === 'claimTimeout' || reason === 'handover',
-    );
+    assert.ok(report.timesUs.return > 0 && report.timesUs.return < 5_000_000);
     assert.equal(log.includes('B freeze'), frozenB);
     if (changes.failing) assert.equal(report.operation, 0);
   });

@@ -23,7 +23,7 @@ static uint8_t out[FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES] __attribute__((aligne
 static const struct job *job;
 static int agent, stream, claims, snapshot, ghost = -1, ghost_far = -1;
 static pid_t ghost_pid;
-static bool frozen, handed_over, told_ghost;
+static bool frozen, told_ghost;
 static long drop_claims, drop_grants;
 static uint64_t go_at;
 static struct sockaddr_in claimant;
@@ -80,7 +80,7 @@ static void end_ghost(void) {
 
 static int make_image(void) {
   int in_suspend = -1;
-  uint64_t began = now_us(), size = 0;
+  uint64_t size = 0;
   int result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend), error = errno;
   // From here on there are two of us. Only the page that B's helper has overwritten tells which one this is.
   if (*(volatile uint32_t *)&mailbox.on_target) {
@@ -90,7 +90,6 @@ static int make_image(void) {
     close(claims);
     run_copy(job, agent, snapshot);
   }
-  timed(STEP_IMAGE, began);
   if (result < 0) { because(REASON_IMAGE, error, -1, NULL); return SOURCE_ON_FAILED; }
   if (ioctl(snapshot, SNAPSHOT_GET_IMAGE_SIZE, &size) < 0 || size <= 2 * PAGE) {
     because(REASON_IMAGE, EAGAIN, -1, "the kernel gave up before the image was made (a wake-up event?)");
@@ -160,7 +159,7 @@ static void answer(uint16_t kind) {
 }
 
 static int send_image(void) {
-  uint64_t began = now_us(), index = 0, told = began;
+  uint64_t index = 0, told = now_us();
   for (;;) {
     uint8_t *bitmap = out + FRAME_HEADER_BYTES + 8, *data = out + FRAME_HEADER_BYTES + PAGES_PROLOGUE_BYTES;
     uint32_t count = 0, carried = 0, none = 0;
@@ -197,16 +196,12 @@ static int send_image(void) {
   }
   if (index != report.pages) { because(REASON_IMAGE, EIO, -1, "the image ended early"); return SOURCE_ON_FAILED; }
   if (send_frame(stream, FRAME_END, index, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_LINK_LOST; }
-  timed(STEP_SEND, began);
   return SOURCE_ON_OK;
 }
 
 static int send_go(void) {
-  uint64_t began = now_us();
-  handed_over = true;
-  if (plan_run(job->handover, REASON_HANDOVER) < 0) return SOURCE_ON_FAILED;
   if (send_frame(stream, FRAME_GO, job->epoch, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_FAILED; }
-  go_at = timed(STEP_HANDOVER, began);
+  go_at = now_us();
   return WAIT;
 }
 
@@ -219,6 +214,8 @@ static int grant(void) {
 }
 
 static int roll_back(void) {
+  uint64_t began = now_us();
+  if (go_at) timed(STEP_RESTORE, go_at);            // so long A waited for a claim
   if (stream >= 0) {
     send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
     shutdown(stream, SHUT_RDWR);
@@ -226,12 +223,10 @@ static int roll_back(void) {
   end_ghost();
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
-    if (handed_over) plan_run(job->undo_handover, REASON_HANDOVER);
     plan_run(job->back, REASON_ARRIVE);
     for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
-    uint64_t began = now_us();
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
-    timed(STEP_THAW, began);
+    timed(STEP_RETURN, began);
   }
   close(snapshot);
   return SOURCE_ON_OK;
@@ -245,13 +240,19 @@ static int perform(unsigned effects) {
     event = plan_run(job->leave, REASON_LEAVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     timed(STEP_LEAVE, began);
   }
-  if (effects & SOURCE_DO_MAKE_IMAGE) event = make_image();
+  if (effects & SOURCE_DO_MAKE_IMAGE) {
+    event = make_image();
+    timed(STEP_IMAGE, began);
+  }
   if (effects & SOURCE_DO_SERVE) {
     event = plan_run(job->serve, REASON_SERVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     if (event == SOURCE_ON_OK) start_ghost();
     timed(STEP_SERVE, began);
   }
-  if (effects & SOURCE_DO_SEND_IMAGE) event = send_image();
+  if (effects & SOURCE_DO_SEND_IMAGE) {
+    event = send_image();
+    timed(STEP_SEND, began);
+  }
   if (effects & SOURCE_DO_SEND_GO) event = send_go();
   if (effects & SOURCE_DO_GRANT) event = grant();
   if (effects & SOURCE_DO_ROLL_BACK) event = roll_back();

@@ -236,7 +236,7 @@ export class Active {
           this.#phase('freeze');
         });
       } finally {
-        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
+        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request, report !== undefined);
       }
       log(`helper: ${JSON.stringify(report)}`);
       if (report.outcome !== 'arrived') {
@@ -259,9 +259,10 @@ export class Active {
     }
   }
 
-  /** Rolled back: the OS goes on at the source. */
-  async #comeBack({ here, epoch }: MoveRequest): Promise<void> {
+  /** Rolled back: the OS goes on at the source. A helper that died left its devices to us; the kernel thawed by itself. */
+  async #comeBack({ here, epoch }: MoveRequest, byHelper: boolean): Promise<void> {
     this.#phase('return');
+    if (!byHelper) await writeFile(PCI_RESCAN_PATH, '1');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
     await this.#restoreDevices(here, epoch);
@@ -298,7 +299,7 @@ export class Active {
       freeze: ms('freeze', 'leave'),
       image: ms('image', 'serve'),
       send: ms('send'),
-      write: ms('ready', 'handover'),
+      write: ms('ready'),
       restore: ms('restore'),
       arrive: ms('arrive', 'claim', 'adopt', 'thaw'),
       disk: diskMs,
@@ -344,7 +345,7 @@ export class Active {
       startedAt,
       endedAt: new Date().toISOString(),
       bytesSent: report?.wireBytes ?? 0,
-      ...(paused !== undefined && { pausedMs: paused }),
+      ...(paused !== undefined && { pausedMs: paused, returnMs: report!.timesUs.return / 1000 }),
       ...rest,
     };
     this.#history = withEntry(this.#history, entry);

@@ -33,7 +33,6 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     yadoError('freezeFailed', { task: culprit ?? 'a program', computer: source }),
   leave: step,
   serve: step,
-  handover: step,
   image: (report, { source, culprit }) =>
     yadoError('imageFailed', {
       computer: source,

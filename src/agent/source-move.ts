@@ -145,7 +145,6 @@ export function labelsFor(reason: HelperReport['reason'], { plans }: PreparedMov
   const plan = {
     leave: plans.leave,
     serve: plans.serve,
-    handover: plans.handover,
     arrive: plans.back,
     adopt: plans.adopt,
   }[reason as string];

@@ -26,6 +26,8 @@ export const HistoryEntrySchema = v.object({
   downtime: v.optional(DowntimeSchema),
   /** How long the OS stood still when it did not move, in ms. */
   pausedMs: v.optional(Count),
+  /** How much of that it took from the decision to stay until its programs went on, in ms. */
+  returnMs: v.optional(Count),
   /** Present when it did not. */
   error: v.optional(ErrorBodySchema),
 });

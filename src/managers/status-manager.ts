@@ -57,8 +57,6 @@ export class StatusManager {
       leave: [...parts.slice(0, -1).flatMap(part => part.leave ?? []), ...removal, ...network],
       serve: all('serve'),
       back: [rescan, ...all('back')],
-      handover: all('handover'),
-      undoHandover: all('undoHandover'),
       arrive: all('arrive'),
       adopt: all('adopt'),
     };

@@ -65,10 +65,8 @@ export const jobFields = {
   planLeave: 10,
   planServe: 11,
   planReturn: 12,
-  planHandover: 13,
   planArrive: 14,
   planAdopt: 15,
-  planUndoHandover: 16,
   ramRanges: 20, // u64 pairs: first page frame, last + 1
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
@@ -96,7 +94,6 @@ export const reasons = {
   badImage: 13,
   restore: 14,
   aborted: 15,
-  handover: 16,
   openSnapshot: 17,
   readyTimeout: 18,
   arrive: 19,
@@ -112,8 +109,8 @@ export const timedSteps = [
   'serve',
   'send',
   'ready',
-  'handover',
   'restore',
+  'return',
   'arrive',
   'claim',
   'adopt',

@@ -30,8 +30,6 @@ const source: SourceJob = {
     leave: [writeFileStep('leave', '/l', '1')],
     serve: [],
     back: [],
-    handover: [],
-    undoHandover: [],
     arrive: [writeFileStep('arrive', '/a', '1')],
     adopt: [],
   },

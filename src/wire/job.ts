@@ -35,8 +35,6 @@ export interface SourcePlans {
   readonly leave: Plan;
   readonly serve: Plan;
   readonly back: Plan;
-  readonly handover: Plan;
-  readonly undoHandover: Plan;
   readonly arrive: Plan;
   readonly adopt: Plan;
 }
@@ -59,8 +57,6 @@ export function encodeSourceJob(job: SourceJob): Buffer {
     field(jobFields.planLeave, encodePlan(plans.leave)),
     field(jobFields.planServe, encodePlan(plans.serve)),
     field(jobFields.planReturn, encodePlan(plans.back)),
-    field(jobFields.planHandover, encodePlan(plans.handover)),
-    field(jobFields.planUndoHandover, encodePlan(plans.undoHandover)),
     field(jobFields.planArrive, encodePlan(plans.arrive)),
     field(jobFields.planAdopt, encodePlan(plans.adopt)),
   ]);

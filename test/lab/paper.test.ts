@@ -1,7 +1,7 @@
 // The scenario of the paper: a running Debian at work on A is refused, cancelled, rolled back, and then moves to B, with
 // another graphics card and its disk left at A. One booted pair serves all of it, in the order of a bad day.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { DeviceLocationRow } from '#core/device-location-table.ts';
@@ -24,6 +24,7 @@ let bootId = '';
 let connection: Awaited<ReturnType<Lab['third']['watchConnection']>>;
 let probe: Awaited<ReturnType<Lab['third']['probe']>>;
 let failed = false;
+let up = true;
 
 /** Runs a story and keeps what is needed to understand a failure. */
 function story(name: string, body: () => Promise<void>): void {
@@ -78,6 +79,18 @@ async function goesOnAtA(result: { code: number; output: string }, sentence: Reg
   assert.equal(work.memoryErrors + work.cpuErrors, 0);
   const history = await json<History>(a, 'yado history --json');
   assert.ok(history[0] && history[0].outcome !== 'moved');
+  const { returnMs } = history[0];
+  if (returnMs !== undefined) {
+    console.log(`# back after ${Math.round(returnMs)} ms`);
+    assert.ok(returnMs < 5000, 'the OS goes on within 5 s of the decision');
+  }
+}
+
+/** Starts B anew and waits until it can take in an OS. */
+async function startAgain(): Promise<void> {
+  await b.kill();
+  await b.boot();
+  await standbyReady();
 }
 
 before(async () => {
@@ -97,7 +110,7 @@ before(async () => {
 });
 
 after(async () => {
-  await lab?.down();
+  if (up) await lab?.down();
 });
 
 story('bad requests are refused by name and change nothing', async () => {
@@ -135,7 +148,14 @@ story('garbage on every port stops nobody', async () => {
 
 story('B refuses a page frame outside its RAM: the OS goes on at A', async () => {
   await armed(b, 'ram-hole');
-  await goesOnAtA(await migrate(), /Page frame 0x[0-9a-f]+ of the OS lies where b has no memory/);
+  const both = await a.exec(
+    'yado migrate b >/run/second 2>&1 & yado migrate b; c=$?; wait; cat /run/second; exit $c',
+    {
+      timeoutMs: 240_000,
+    },
+  );
+  assert.match(both.output, /a is busy: it is moving the OS to b/); // two at once: the later one is told
+  await goesOnAtA(both, /Page frame 0x[0-9a-f]+ of the OS lies where b has no memory/);
   await b.shell('rm /run/yado/faults');
 });
 
@@ -169,6 +189,32 @@ story('the cable is pulled and not healed: the OS goes on at A', async () => {
   );
 });
 
+story('B is switched off while the image is on its way: the OS goes on at A', async () => {
+  const mark = a.serialMark();
+  const moving = migrate();
+  await a.waitForSerial(/Image created/, { timeoutMs: 120_000, since: mark });
+  await b.kill();
+  await goesOnAtA(await moving, /connection to b broke/);
+  await startAgain();
+});
+
+story('the copy on B never claims: A takes the OS back by its time-out', async () => {
+  await armed(a, 'copy-silent');
+  await goesOnAtA(await migrate(), /b did not claim the OS within/);
+  await startAgain();
+});
+
+story('a late copy on B claims after the roll back: it is refused and B becomes a standby', async () => {
+  const marks = [a.serialMark(), b.serialMark()] as const;
+  await armed(a, 'copy-delay=60000');
+  await goesOnAtA(await migrate(), /b did not claim the OS within/);
+  await a.waitForSerial(/refused a late claim from 10\.77\.0\.2/, { timeoutMs: 120_000, since: marks[0] });
+  await b.waitForSerial(/standby b at/, { timeoutMs: 240_000, since: marks[1] });
+  await standbyReady();
+  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  await checkWorkload(a);
+});
+
 story('B dies in the restore: A takes the OS back by its time-out', async () => {
   await armed(b, 'die-in-restore');
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
@@ -193,6 +239,7 @@ story('the OS moves to B while claims and grants are lost three times', async ()
   assert.ok(clockError <= 50, 'wall time is right');
   const connectionReport = await connection.stop();
   assert.ok(connectionReport.whole, JSON.stringify(connectionReport));
+  await assert.rejects(a.exec('true', { timeoutMs: 10_000 }), 'at A nothing answers: one OS runs, at B');
 });
 
 story('the tables at B show Fig. 6 and Fig. 7', async () => {
@@ -244,4 +291,24 @@ story('the file system is whole', async () => {
   await a.kill();
   const disk = await a.checkDisk();
   assert.ok(disk.clean, disk.report);
+});
+
+story('the lab leaves no process, namespace or mount behind', async () => {
+  const space = (await lab.third.run(['readlink', '/proc/self/ns/net'])).output.trim();
+  const { dir } = lab;
+  up = false;
+  await lab.down();
+  const processes = readdirSync('/proc').filter(name => /^\d+$/.test(name) && Number(name) !== process.pid);
+  for (const pid of processes) {
+    const of = { commandLine: '', namespace: '' };
+    try {
+      of.commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      of.namespace = readlinkSync(`/proc/${pid}/ns/net`);
+    } catch {
+      continue; // it has just ended
+    }
+    assert.ok(!of.commandLine.includes(dir) && of.namespace !== space, `left behind: ${of.commandLine}`);
+  }
+  assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(dir));
+  assert.ok(!existsSync(dir));
 });
