@@ -27,7 +27,7 @@ const prototype: Readonly<Record<string, string>> = {
   freeze: '4-124 ms',
   image: '1.0-1.5 s for 230-270 MB',
   send: '25-35 MB/s',
-  write: '2.6-4.5 s for 58 000 pages',
+  'write, beside send': '2.6-4.5 s for 58 000 pages',
   'third machine': '~12 s',
 };
 
@@ -61,7 +61,8 @@ function rowsOf({ downtime, report, thirdMachineMs }: Measured): string[][] {
     row('image', timesUs.image / 1000, pages * 4096, pages),
     row('serve', timesUs.serve / 1000),
     row('send', downtime.send, wireBytes, pages),
-    row('write', downtime.write), // what was left of it when the last byte had come
+    row('write, beside send', timesUs.write / 1000, pages * 4096, pages),
+    row('write, what was left', downtime.write),
     row('restore', downtime.restore),
     row('arrive', downtime.arrive),
     row('disk', downtime.disk),

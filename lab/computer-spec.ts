@@ -20,6 +20,8 @@ export interface ComputerSpec {
   readonly vga: 'std' | 'cirrus' | 'vmware' | 'none';
   readonly disk?: 'virtio-blk' | 'ahci';
   readonly printer?: 'parallel';
+  /** False: no memory is set aside, so that the agent lies in memory that moves. */
+  readonly setAside?: boolean;
 }
 
 /** The set-aside memory, at the same place on every computer: kernel parameter `memmap=`. */
@@ -31,20 +33,21 @@ const common = [
   'panic=10',
   'no_console_suspend',
   'acpi=copy_dsdt',
-  `memmap=${setAside}`,
   'sysrq_always_enabled',
   'yado.timescale=4',
   'yado.console=ttyS1', // read by the standby image, also when a ghost starts it
 ];
 
+const memory = (aside: boolean): string[] => (aside ? [`memmap=${setAside}`] : []);
+
 /** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */
-export function osCommandLine(root: string, extra: readonly string[] = []): string {
+export function osCommandLine(root: string, extra: readonly string[] = [], aside = true): string {
   const own = root === '/dev/vda' ? [] : ['yado.root=/dev/vda'];
-  return [...common, `root=${root}`, ...own, 'rw', ...extra].join(' ');
+  return [...common, ...memory(aside), `root=${root}`, ...own, 'rw', ...extra].join(' ');
 }
 
 /** The kernel's command line of a computer that boots the standby image. */
 export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] = []): string {
   const own = [`yado.name=${spec.name}`, `yado.address=${spec.address}`, `yado.nic=${spec.mac}`, 'nr_cpus=1'];
-  return [...common, ...own, ...extra].join(' ');
+  return [...common, ...memory(spec.setAside !== false), ...own, ...extra].join(' ');
 }

@@ -120,7 +120,10 @@ export class Computer {
     }
     this.#tap ??= await network.plug(this.name);
     const extra = this.#around.kernelParameters?.[role] ?? [];
-    const commandLine = role === 'os' ? osCommandLine(os.root, extra) : standbyCommandLine(this.spec, extra);
+    const commandLine =
+      role === 'os'
+        ? osCommandLine(os.root, extra, this.spec.setAside !== false)
+        : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,
       {

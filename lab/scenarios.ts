@@ -38,6 +38,10 @@ const b: ComputerSpec = {
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   paper: { about: 'Fig. 5: B has another display, no disk and no printer', computers: [a, b] },
+  plain: {
+    about: 'as paper, but no memory is set aside for the agent',
+    computers: [a, b].map(each => ({ ...each, setAside: false })),
+  },
   alone: { about: 'computer A only', computers: [a] },
 };
 

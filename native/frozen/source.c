@@ -118,7 +118,7 @@ static int target_says(void) {
     return SOURCE_ON_FAILED;
   }
   switch (frame.type) {
-    case FRAME_READY: return SOURCE_ON_READY;
+    case FRAME_READY: report.times_us[STEP_WRITE] = frame.arg; return SOURCE_ON_READY;
     case FRAME_CANCEL: because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL;
     case FRAME_FAILED:
       because(frame.arg > REASON_NONE && frame.arg <= REASON_ADOPT ? (uint32_t)frame.arg : REASON_REFUSED_BY_TARGET, 0, -1, (char *)text);

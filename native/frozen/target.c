@@ -117,7 +117,7 @@ static int source_says(bool receiving) {
   if (frame.type == FRAME_PAGES) {
     uint64_t began = now_us();
     int event = take_pages(&frame);
-    report.times_us[STEP_RESTORE] += now_us() - began; // on the target this slot is the time spent writing
+    report.times_us[STEP_WRITE] += now_us() - began;
     report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
     return event;
   }
@@ -235,7 +235,7 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
       event = frozen ? TARGET_ON_OK : TARGET_ON_FAILED;
     }
     if (row->effects & TARGET_DO_SEND_READY) {
-      send_frame(stream, FRAME_READY, report.times_us[STEP_RESTORE], NULL, 0, job->stall_ms);
+      send_frame(stream, FRAME_READY, report.times_us[STEP_WRITE], NULL, 0, job->stall_ms);
       event = source_says(false);
     }
     if (row->effects & TARGET_DO_RESTORE) event = restore();

@@ -1,14 +1,11 @@
 // The role `active`: inside the running OS. Holds both managers, answers the API, and carries the OS to another computer.
 // It is itself part of what moves: after a move the same process is the agent of the computer it woke up on.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
-import * as v from 'valibot';
 import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
-import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
-import { type Downtime, downtimeOf } from '#core/downtime.ts';
+import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
-import { type History, type HistoryEntry, HistorySchema, withEntry } from '#core/history.ts';
+import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
@@ -26,6 +23,8 @@ import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
+import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
+import { readSavedState, saveState } from './saved-state.ts';
 import { reasonSentence } from './sentences.ts';
 import {
   type CheckedMove,
@@ -37,14 +36,6 @@ import {
 } from './source-move.ts';
 import { sourceTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
-
-const statePath = '/run/yado/state.json';
-const StateSchema = v.strictObject({
-  here: v.strictObject({ name: v.string(), address: v.string() }),
-  epoch: v.number(),
-  locations: DeviceLocationTableSchema,
-  history: HistorySchema,
-});
 
 export class Active {
   readonly #config: Config;
@@ -65,7 +56,7 @@ export class Active {
     this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = Math.floor(Date.now() / 1000 - uptime());
-    const saved = readState();
+    const saved = readSavedState();
     if (saved) {
       this.#here = saved.here;
       this.#epoch = saved.epoch;
@@ -293,17 +284,7 @@ export class Active {
       () => true,
       AbortSignal.timeout(600_000),
     ).catch(() => log(`${source.name} does not hear that the OS is alive`));
-    const ms = (...steps: (keyof HelperReport['timesUs'])[]): number =>
-      steps.reduce((sum, step) => sum + report.timesUs[step], 0) / 1000;
-    return downtimeOf({
-      freeze: ms('freeze', 'leave'),
-      image: ms('image', 'serve'),
-      send: ms('send'),
-      write: ms('ready'),
-      restore: ms('restore'),
-      arrive: ms('arrive', 'claim', 'adopt', 'thaw'),
-      disk: diskMs,
-    });
+    return downtimeFrom(report, diskMs);
   }
 
   async #restoreDevices(_source: Computer, epoch: number, only?: readonly string[]): Promise<void> {
@@ -333,21 +314,7 @@ export class Active {
     rest: Pick<HistoryEntry, 'outcome'> & Partial<HistoryEntry>,
     error?: YadoError,
   ): void {
-    const paused =
-      report && report.outcome !== 'arrived'
-        ? Object.values(report.timesUs).reduce((sum, us) => sum + us, 0) / 1000
-        : undefined;
-    const entry: HistoryEntry = {
-      id: request.id,
-      source: request.here.name,
-      target: request.target.name,
-      epoch: request.epoch,
-      startedAt,
-      endedAt: new Date().toISOString(),
-      bytesSent: report?.wireBytes ?? 0,
-      ...(paused !== undefined && { pausedMs: paused, returnMs: report!.timesUs.return / 1000 }),
-      ...rest,
-    };
+    const entry = entryOf(request, startedAt, report, rest);
     this.#history = withEntry(this.#history, entry);
     this.#move = undefined;
     this.#save();
@@ -378,25 +345,13 @@ export class Active {
   }
 
   #save(): void {
-    const state = {
+    saveState({
       here: this.#here,
       epoch: this.#epoch,
       locations: [...this.#locations.table],
       history: [...this.#history],
-    };
-    writeFileSync(statePath, JSON.stringify(state), { mode: 0o600 });
+    });
   }
-}
-
-function outcomeOf(error: YadoError): HistoryEntry['outcome'] {
-  if (error.family === 'cancelled') return 'cancelled';
-  return error.family === 'failed' || error.family === 'internal' ? 'rolledBack' : 'refused';
-}
-
-function readState(): v.InferOutput<typeof StateSchema> | undefined {
-  if (!existsSync(statePath)) return undefined;
-  const result = v.safeParse(StateSchema, JSON.parse(readFileSync(statePath, 'utf8')));
-  return result.success ? result.output : undefined;
 }
 
 /** Starts the agent inside the OS. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import type { Capabilities, ComputerRole } from '#core/capabilities.ts';
+import { type Capabilities, type ComputerRole, movingAgentImage } from '#core/capabilities.ts';
 import { readCpuinfo, readHardwareCpuCount } from '#linux/cpuinfo.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import {
@@ -89,9 +89,9 @@ function snapshotReason({
   return pmTest === 'none' ? undefined : `/sys/power/pm_test is ${pmTest}`;
 }
 
-/** SHA-256 of the agent image in set-aside memory up to the end of its file system, or of its name tag in a RAM copy. */
+/** SHA-256 of the agent image in set-aside memory up to the end of its file system, or `movingAgentImage`. */
 export async function agentImageHash(): Promise<string> {
-  if (readFileSync('/run/yado/memory', 'utf8').trim() !== 'pmem') return 'in memory that moves';
+  if (readFileSync('/run/yado/memory', 'utf8').trim() !== 'pmem') return movingAgentImage;
   const superblock = Buffer.alloc(128);
   const { openSync, readSync, closeSync } = await import('node:fs');
   const fd = openSync('/dev/pmem0', 'r');

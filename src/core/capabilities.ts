@@ -32,6 +32,9 @@ export const PciFunctionSchema = v.strictObject({
 });
 export type PciFunction = Readonly<v.InferOutput<typeof PciFunctionSchema>>;
 
+/** Stands for the hash of an agent image that lies in memory that moves: it arrives with the OS. */
+export const movingAgentImage = 'in memory that moves';
+
 export const CapabilitiesSchema = v.strictObject({
   protocol: Count,
   name: Name,

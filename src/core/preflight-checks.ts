@@ -1,7 +1,7 @@
 // The one table of preflight checks. A check compares the capabilities of source (a) and target (b) and returns null or
 // what it found, as a sentence for the user and a hint. Pure.
 
-import type { Capabilities } from './capabilities.ts';
+import { type Capabilities, movingAgentImage } from './capabilities.ts';
 import type { PreflightRequest } from './preflight.ts';
 import { formatBytes } from './quantities.ts';
 import { countFrames, subtractRanges } from './ram-ranges.ts';
@@ -83,7 +83,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
     severity: 'error',
     title: 'both hold the same agent image',
     compare: (a, b) =>
-      a.agentImageHash === b.agentImageHash
+      a.agentImageHash === b.agentImageHash || a.agentImageHash === movingAgentImage
         ? null
         : finding(
             `${b.name} holds another agent image than ${a.name}.`,

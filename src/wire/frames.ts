@@ -108,6 +108,7 @@ export const timedSteps = [
   'image',
   'serve',
   'send',
+  'write', // on the target, beside the stream: pages into the kernel
   'ready',
   'restore',
   'return',
@@ -121,7 +122,7 @@ export type TimedStep = (typeof timedSteps)[number];
 /** The claim datagram: same layout both ways. */
 export const claim = {
   magic: 0x4d4c4359, // "YCLM"
-  bytes: 128,
+  bytes: 136,
   kinds: { claim: 1, grant: 2, refuse: 3 },
   offsets: {
     magic: 0,
@@ -132,8 +133,8 @@ export const claim = {
     realtimeNs: 24,
     token: 32,
     timesUs: 64,
-    pages: 112,
-    wireBytes: 120,
+    pages: 120,
+    wireBytes: 128,
   },
 } as const;
 

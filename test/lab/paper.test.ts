@@ -122,6 +122,11 @@ story('bad requests are refused by name and change nothing', async () => {
   assert.match(onStandby.output, /next: /);
   const dry = await a.shell('yado migrate b --dry-run', { timeoutMs: 60_000 });
   assert.match(dry, /Nothing was changed/);
+  await a.shell('head -c 600M /dev/zero >/dev/shm/fill', { timeoutMs: 60_000 });
+  const full = await a.exec('yado migrate b', { timeoutMs: 60_000 });
+  await a.shell('rm /dev/shm/fill');
+  assert.equal(full.code, 4, full.output);
+  assert.match(full.output, /memory/);
   const cancel = await a.exec('yado cancel', { timeoutMs: 60_000 });
   assert.match(cancel.output, /No migration is under way/);
 });

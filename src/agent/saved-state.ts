@@ -1,0 +1,27 @@
+// What the agent of an OS must know again when it is started anew while the OS runs on: where it is, its epoch, where its
+// devices are. In memory, so it ends with the boot.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
+import { HistorySchema } from '#core/history.ts';
+
+const path = '/run/yado/state.json';
+
+const SavedStateSchema = v.strictObject({
+  here: v.strictObject({ name: v.string(), address: v.string() }),
+  epoch: v.number(),
+  locations: DeviceLocationTableSchema,
+  history: HistorySchema,
+});
+export type SavedState = v.InferOutput<typeof SavedStateSchema>;
+
+/** Undefined when this boot has saved nothing, or something of another version. */
+export function readSavedState(): SavedState | undefined {
+  if (!existsSync(path)) return undefined;
+  const result = v.safeParse(SavedStateSchema, JSON.parse(readFileSync(path, 'utf8')));
+  return result.success ? result.output : undefined;
+}
+
+export function saveState(state: SavedState): void {
+  writeFileSync(path, JSON.stringify(state), { mode: 0o600 });
+}

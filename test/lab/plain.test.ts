@@ -1,0 +1,31 @@
+// The fall-back: computers without set-aside memory, so that the agent lies in memory that moves. The OS moves all the same.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { History } from '#core/history.ts';
+import { startLab } from '#lab/lab.ts';
+import { os } from '#lab/os-recipe.ts';
+import { product } from '#lab/product.ts';
+import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
+
+test('the OS moves although no memory was set aside for the agent', async () => {
+  await using lab = await startLab({
+    ...product(),
+    scenario: 'plain',
+    say: text => console.log(`# ${text}`),
+  });
+  const a = lab.computer('a');
+  const b = lab.computer('b');
+  await startWorkload(a, { memoryMiB: 20 });
+  const bootId = await a.shell('cat /proc/sys/kernel/random/boot_id');
+  await using connection = await lab.third.watchConnection(os.address, tickerPort);
+  const moved = await a.exec('yado migrate b', { timeoutMs: 240_000 });
+  assert.equal(moved.code, 0, moved.output);
+  assert.equal(await b.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  const work = await checkWorkload(b);
+  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  const seen = await connection.stop();
+  assert.ok(seen.whole, JSON.stringify(seen));
+  const [entry] = JSON.parse(await b.shell('yado history --json', { timeoutMs: 60_000 })) as History;
+  assert.equal(entry?.outcome, 'moved');
+  for (const computer of [a, b]) assert.doesNotMatch(computer.serialLog(), /WARNING: |BUG: |Oops|Call Trace/);
+});
