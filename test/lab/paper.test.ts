@@ -239,7 +239,7 @@ story('the OS moves to B while claims and grants are lost three times', async ()
   const clockError = Math.abs(clockAfter.offsetMs - clockBefore.offsetMs);
   const uncertainty = clockAfter.uncertaintyMs + clockBefore.uncertaintyMs;
   console.log(
-    `# clock: ${clockError.toFixed(1)} ms off after the move, measured to ± ${uncertainty.toFixed(1)} ms`,
+    `# clock: ${clockError.toFixed(1)} ms off after the move, measured to ± ${uncertainty.toFixed(1)} ms; off the host's ${clockBefore.offsetMs.toFixed(1)} before, ${clockAfter.offsetMs.toFixed(1)} after`,
   );
   assert.ok(clockError <= 50, 'wall time is right');
   const connectionReport = await connection.stop();
