@@ -215,7 +215,9 @@ export function waitFd(
     if (waiting.has(fd))
       return reject(new Error(`somebody already waits for file descriptor ${fd} (${what})`));
     waiting.add(fd);
-    const handle = koffi.node.poll(fd, { [wanted]: true }, () => finish(resolve));
+    // koffi calls back without running the promises that become ready: without the immediate they would sleep on until
+    // some timer or socket wakes Node.
+    const handle = koffi.node.poll(fd, { [wanted]: true }, () => finish(() => setImmediate(resolve)));
     const timer = setTimeout(
       () => finish(() => reject(new SystemError(what, constants.errno.ETIMEDOUT))),
       timeoutMs,

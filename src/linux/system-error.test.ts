@@ -1,5 +1,6 @@
 // What a failing system call tells.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { C } from '#linux/abi.ts';
 import { close, ioctl, open, poll, read, socketPair, unshare, waitFd } from '#linux/ffi.ts';
@@ -48,4 +49,20 @@ test('waiting for a descriptor ends by time-out or abort, and says for what', as
   const signal = AbortSignal.abort(reason);
   await assert.rejects(waitFd(left.fd, 'readable', { timeoutMs: 1000, signal, what: 'x' }), reason);
   await waitFd(right.fd, 'writable', { timeoutMs: 1000, what: 'x' });
+});
+
+test('a wait ends when the descriptor is ready, not when Node happens to wake', async () => {
+  const [a, b] = socketPair();
+  using left = new OwnedFd(a);
+  using right = new OwnedFd(b);
+  let woken = false;
+  const timer = setTimeout(() => (woken = true), 5000);
+  // Another process writes, and stays: nothing of it wakes our event loop.
+  const writer = spawn('sh', ['-c', 'sleep 0.2; echo x >&3; exec sleep 20'], {
+    stdio: ['ignore', 'ignore', 'ignore', left.fd],
+  });
+  await waitFd(right.fd, 'readable', { timeoutMs: 10_000, what: 'the word' });
+  writer.kill();
+  clearTimeout(timer);
+  assert.equal(woken, false);
 });
