@@ -250,6 +250,11 @@ export class Computer {
   }
 
   /** Pulls the network cable. */
+  /** Makes the cable a slow one (megabits per second), or as fast as it goes. */
+  async slow(megabits: number | undefined): Promise<void> {
+    await this.#around.network.setRate(this.name, megabits);
+  }
+
   async cut(): Promise<void> {
     if (this.#tap) await this.#around.network.setCable(this.name, false);
     this.#plugged = false;

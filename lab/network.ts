@@ -79,6 +79,14 @@ export class LabNetwork {
     await run(this.inside(['ip', 'link', 'set', `tap-${computer}`, plugged ? 'up' : 'down']));
   }
 
+  /** Makes a computer's cable a slow one: at most `megabits` per second towards it; undefined: as fast as it goes. */
+  async setRate(computer: string, megabits: number | undefined): Promise<void> {
+    const qdisc = (...words: string[]) => run(this.inside(['tc', 'qdisc', ...words]));
+    const device = ['dev', `tap-${computer}`, 'root'];
+    if (megabits === undefined) await qdisc('del', ...device);
+    else await qdisc('add', ...device, 'tbf', 'rate', `${megabits}mbit`, 'burst', '256k', 'latency', '200ms');
+  }
+
   /** Records what passes the bridge into a pcap file until the returned process is ended (SIGINT ends it whole). */
   capture(file: string): ChildProcess {
     return this.spawn(['tcpdump', '-i', bridge, '-U', '-s', '256', '-w', file], { stdio: 'ignore' });

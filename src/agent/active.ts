@@ -266,6 +266,9 @@ export class Active {
     this.#here = target;
     this.#epoch = epoch;
     this.#locations.arrived(target.name, epoch, prepared.ways);
+    // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
+    if (this.#locations.table.some(each => each.device === 'disk0' && each.computer === target.name))
+      await writeFile(PCI_RESCAN_PATH, '1');
     await this.#restoreDevices(source, epoch, ['disk0']);
     const diskMs = performance.now() - thawedAt;
     this.#phase('after');
@@ -300,6 +303,7 @@ export class Active {
           osId: this.#osId,
           epoch,
           signal: AbortSignal.timeout(24 * 3600_000),
+          say: log,
         });
       } catch (error) {
         log(`${device.id}: ${asYadoError(error, this.#here.name).message}`);

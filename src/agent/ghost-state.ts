@@ -4,13 +4,10 @@ import * as v from 'valibot';
 const Text = v.pipe(v.string(), v.maxLength(256));
 const ComputerSchema = v.strictObject({ name: Text, address: Text });
 
-export const GhostStateSchema = v.strictObject({
-  /** The computer that was left. */
-  computer: ComputerSchema,
+export const LeftBehindSchema = v.strictObject({
   osId: Text,
+  /** Epoch of the move that left them here. */
   epoch: v.pipe(v.number(), v.safeInteger()),
-  /** Where the OS goes. */
-  target: ComputerSchema,
   behind: v.array(
     v.strictObject({
       device: Text,
@@ -18,5 +15,14 @@ export const GhostStateSchema = v.strictObject({
       place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.optional(v.number()) }),
     }),
   ),
+});
+export type LeftBehind = v.InferOutput<typeof LeftBehindSchema>;
+
+export const GhostStateSchema = v.strictObject({
+  ...LeftBehindSchema.entries,
+  /** The computer that was left. */
+  computer: ComputerSchema,
+  /** Where the OS goes. */
+  target: ComputerSchema,
 });
 export type GhostState = v.InferOutput<typeof GhostStateSchema>;

@@ -4,22 +4,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { yadoError } from '#core/errors.ts';
-import { serveDisk } from '#devices/disk/serve.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
-import { controlPort, nbdPort } from '#wire/control.ts';
+import { controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
 import { ControlServer } from './control-server.ts';
 import type { GhostState } from './ghost-state.ts';
+import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 
 export async function runGhost(state: GhostState): Promise<void> {
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
-  const served = new Set<string>();
+  const left = new DevicesLeft(state, computer);
   const reader = new FrameReader(4096);
   let granted = false;
   let alive = false;
@@ -44,18 +44,11 @@ export async function runGhost(state: GhostState): Promise<void> {
   /** Only a granted OS may write to the disk: until then it is still this computer's. */
   async function serve(): Promise<void> {
     await rescanned;
-    for (const { device, exportName, place } of state.behind) {
-      const { partition, ...at } = place;
-      const whole = partition === undefined ? at : { ...at, partition };
-      await serveDisk(whole, exportName, computer.address, nbdPort, AbortSignal.timeout(30_000));
-      served.add(device);
-      log(`serving ${device} as ${exportName}`);
-    }
-    const devices = state.behind.map(each => each.device).join(', ') || 'nothing';
+    await left.serve();
     show(computer.name, [
       `${osId} is now at ${target.name}`,
       '',
-      `serving   ${devices}`,
+      `serving   ${left.names.join(', ') || 'nothing'}`,
       '',
       'leave this computer switched on while its devices are needed',
     ]);
@@ -63,13 +56,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
-    device: request => {
-      const behind = state.behind.find(each => each.device === request.device);
-      if (!behind) throw yadoError('unknownDevice', { device: request.device, computer: computer.name });
-      if (request.epoch !== epoch)
-        throw yadoError('staleEpoch', { device: request.device, theirs: request.epoch, ours: epoch });
-      return { ready: served.has(request.device), exportName: behind.exportName, port: nbdPort };
-    },
+    device: request => left.answer(request),
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};
@@ -81,14 +68,14 @@ export async function runGhost(state: GhostState): Promise<void> {
       helper.write(encodeFrame(frameTypes.release.number, 0n));
       return {};
     },
-    standby: () => {
+    standby: async () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
       if (!alive)
         throw yadoError('busy', {
           computer: computer.name,
           activity: `it waits until ${osId} is alive at ${target.name}`,
         });
-      becomeStandby(state);
+      await becomeStandby(state, left);
       return {};
     },
   });
@@ -100,7 +87,8 @@ export async function runGhost(state: GhostState): Promise<void> {
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
-function becomeStandby({ computer }: GhostState): void {
+async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void> {
+  const { computer } = state;
   using links = new LinkClient();
   const card = links
     .links()
@@ -114,6 +102,7 @@ function becomeStandby({ computer }: GhostState): void {
     `yado.name=${computer.name}`,
     `yado.address=${computer.address}/24`,
     `yado.nic=${card?.mac ?? ''}`,
+    leftParameter(state),
     'nr_cpus=1',
     'quiet',
   ];
@@ -130,6 +119,7 @@ function becomeStandby({ computer }: GhostState): void {
       error,
     );
   }
+  await left.stop();
   setTimeout(() => {
     writeFileSync('/proc/sys/vm/drop_caches', '1');
     kexecJump();

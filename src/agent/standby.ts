@@ -11,6 +11,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
+import { DevicesLeft, readLeftParameter } from './left-behind.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
@@ -24,6 +25,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   using links = new LinkClient();
   const card = links.link(cardName);
   const imageHash = await agentImageHash();
+  const behind = readLeftParameter();
+  const left = behind && new DevicesLeft(behind, { name, address: ip });
   let helper: RunningHelper | undefined;
 
   const capabilities = () =>
@@ -39,6 +42,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
+      ...(left ? [`serving   ${left.names.join(', ')} of ${behind.osId}`] : []),
       '',
       'on the computer that has the OS, type:',
       `    yado migrate ${name}`,
@@ -120,6 +124,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     describe: () => ({ capabilities: capabilities() }),
     prepare,
     cancel,
+    ...(left && { device: request => left.answer(request) }),
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({
@@ -136,6 +141,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await api.listen();
   log(`standby ${name} at ${address}`);
   idle();
+  await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
 }
 
 const mebi = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -31,6 +31,8 @@ export interface Arrival {
   readonly osId: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  /** For what a person should find in the journal later. */
+  readonly say: (text: string) => void;
 }
 
 export type DevicePlans = Partial<SourcePlans>;
@@ -49,6 +51,9 @@ export interface Device {
   plans(move: Move): DevicePlans;
   /** Brings the device up after the OS was thawed: on the target, or on the source after a roll back. */
   restore(arrival: Arrival): Promise<void>;
-  /** What the ghost is told so that it can serve the device; undefined when it does not stay behind. */
+  /**
+   * What the ghost is told so that it can serve the device; undefined when it does not stay behind. It is remembered
+   * where the device was left, and in which epoch: that is what it is asked for from every later computer.
+   */
   leaveBehind(move: Move): ServeState | undefined;
 }

@@ -126,7 +126,7 @@ story('bad requests are refused by name and change nothing', async () => {
   const full = await a.exec('yado migrate b', { timeoutMs: 60_000 });
   await a.shell('rm /dev/shm/fill');
   assert.equal(full.code, 4, full.output);
-  assert.match(full.output, /memory/);
+  assert.match(full.output, /an image can hold at most .* MiB/);
   const cancel = await a.exec('yado cancel', { timeoutMs: 60_000 });
   assert.match(cancel.output, /No migration is under way/);
 });
@@ -165,6 +165,7 @@ story('B refuses a page frame outside its RAM: the OS goes on at A', async () =>
 });
 
 story('yado cancel while the image is on its way: the OS goes on at A', async () => {
+  await b.slow(80); // as long as a person needs to change their mind
   const moving = migrate();
   await waitFor(
     'the stream',
@@ -175,7 +176,9 @@ story('yado cancel while the image is on its way: the OS goes on at A', async ()
     { timeoutMs: 60_000 },
   );
   assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
-  await goesOnAtA(await moving, /cancelled/);
+  const cancelled = await moving;
+  await b.slow(undefined);
+  await goesOnAtA(cancelled, /cancelled/);
 });
 
 story('the cable is pulled and not healed: the OS goes on at A', async () => {
@@ -283,13 +286,44 @@ story('downtime is reported in parts and as a third machine saw it', async () =>
   console.log(`# downtime in parts (ms): ${JSON.stringify(downtime)}; third machine: ${seen.downtimeMs} ms`);
 });
 
+story('A becomes a standby while the OS uses its disk: programs wait, and go on', async () => {
+  const mark = a.serialMark();
+  await b.shell('yado standby a', { timeoutMs: 60_000 });
+  await a.waitForSerial(/standby a at/, { timeoutMs: 240_000, since: mark });
+  await b.waitForSerial(/disk0: connected to a again/, { timeoutMs: 120_000 });
+  const before = await checkWorkload(b);
+  await waitFor(
+    'more records',
+    async () => ((await checkWorkload(b)).records > before.records ? true : undefined),
+    { timeoutMs: 60_000 },
+  );
+});
+
+story('the OS goes home: same boot, disk and display direct again', async () => {
+  await a.ready();
+  const homeward = await lab.third.watchConnection(os.address, tickerPort);
+  const moved = await b.exec('yado migrate a', { timeoutMs: 240_000 });
+  assert.equal(moved.code, 0, moved.output);
+  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  const work = await checkWorkload(a);
+  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  const report = await homeward.stop();
+  assert.ok(report.whole, JSON.stringify(report));
+  const where = await json<DeviceLocationRow[]>(a, 'yado where --json');
+  assert.deepEqual([...new Set(where.map(each => each.computer))], ['a']);
+  const devices = await json<DeviceStatusRow[]>(a, 'yado devices --json');
+  assert.equal(devices.find(each => each.device === 'disk0')?.way, 'direct');
+  const history = await json<History>(a, 'yado history --json');
+  console.log(`# the way home in parts (ms): ${JSON.stringify(history[0]?.downtime)}`);
+});
+
 story('no kernel complained, on either side', async () => {
   for (const computer of [a, b]) assert.doesNotMatch(computer.serialLog(), /WARNING: |BUG: |Oops|Call Trace/);
 });
 
 story('the file system is whole', async () => {
-  await b.shell('sync');
-  await b.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
+  await a.shell('sync', { timeoutMs: 60_000 });
+  await a.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
     timeoutMs: 60_000,
   });
   await b.kill();

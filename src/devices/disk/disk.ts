@@ -5,7 +5,14 @@ import { yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
-import { attachHere, attachThere, detachFormer } from './driver.ts';
+import {
+  attachAgain,
+  attachHere,
+  attachThere,
+  detachFormer,
+  isConnectionLost,
+  type RemoteDisk,
+} from './driver.ts';
 import { diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
 
@@ -27,6 +34,9 @@ class RootDisk implements Device {
   readonly #place: BlockPlace;
   /** Its name on the computer that has it, as it was when the OS started. */
   readonly #typeName: string;
+  /** Epoch of the move that left the disk behind: part of its export's name for as long as it stays there. */
+  #leftIn = 0;
+  #keeping = new AbortController();
 
   constructor(sizeBytes: number, place: BlockPlace, name: string) {
     this.#sizeBytes = sizeBytes;
@@ -54,28 +64,50 @@ class RootDisk implements Device {
     return { leave: [suspendStep()] };
   }
 
-  leaveBehind(move: Move): ServeState {
+  leaveBehind(move: Move): ServeState | undefined {
+    const decision = move.ways.find(each => each.device === this.id);
+    if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
+    this.#leftIn = move.epoch;
     return { device: this.id, exportName: exportNameOf(this.id, move.osId, move.epoch), place: this.#place };
   }
 
   async restore(arrival: Arrival): Promise<void> {
-    const beneath =
-      arrival.here.name === arrival.at.name
-        ? await attachHere(this.#place, arrival.signal)
-        : await this.#attachRemote(arrival);
+    this.#keeping.abort();
+    const local = arrival.here.name === arrival.at.name;
+    const beneath = local
+      ? await attachHere(this.#place, arrival.signal)
+      : await this.#reach(arrival, where => attachThere(where, arrival.signal));
     putBeneath(beneath, this.#sizeBytes);
     detachFormer(beneath);
+    if (local) return;
+    this.#keeping = new AbortController();
+    void this.#keep({ ...arrival, signal: this.#keeping.signal });
+  }
+
+  /** Makes a connection that broke anew, from where the disk was left: its computer was away, or starts its standby. */
+  async #keep(arrival: Arrival): Promise<void> {
+    const { signal, say } = arrival;
+    while (!signal.aborted) {
+      await sleep(1000, undefined, { signal }).catch(() => {});
+      if (signal.aborted || !isConnectionLost()) continue;
+      say(`${this.id}: the connection to ${arrival.at.name} is lost; programs wait`);
+      await this.#reach(arrival, where => attachAgain(where, signal)).catch(() => {});
+      if (!signal.aborted) say(`${this.id}: connected to ${arrival.at.name} again`);
+    }
   }
 
   /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
-  async #attachRemote({ here, at, osId, epoch, signal }: Arrival) {
-    const exportName = exportNameOf(this.id, osId, epoch);
+  async #reach<T>(
+    { here, at, osId, signal }: Arrival,
+    attach: (where: RemoteDisk) => Promise<T>,
+  ): Promise<T> {
+    const exportName = exportNameOf(this.id, osId, this.#leftIn);
     for (;;) {
       const served = await askUntilAnswered(
         here,
         at,
         'device',
-        { device: this.id, epoch },
+        { device: this.id, epoch: this.#leftIn },
         answer => answer.ready,
         signal,
       );
@@ -83,7 +115,7 @@ class RootDisk implements Device {
         throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
       try {
         const where = { ip: at.address, port: served.port, exportName, localIp: here.address };
-        return await attachThere({ ...where, sizeBytes: this.#sizeBytes }, signal);
+        return await attach({ ...where, sizeBytes: this.#sizeBytes });
       } catch (error) {
         if (signal.aborted) throw error;
         await sleep(200, undefined, { signal });

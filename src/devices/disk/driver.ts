@@ -2,8 +2,10 @@
 // another computer (the kernel's NBD client on a socket whose handshake is done here).
 import { readFileSync } from 'node:fs';
 import { yadoError } from '#core/errors.ts';
+import { C } from '#linux/abi.ts';
 import { type BlockPlace, describeName, findBlockDevice } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
+import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { NbdClient } from '#linux/nbd.ts';
 import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
@@ -11,8 +13,7 @@ import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
-const requestTimeoutSeconds = 30;
-const deadConnectionTimeoutSeconds = 86_400;
+const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
 
 export interface AttachedDisk {
   readonly major: number;
@@ -42,32 +43,61 @@ let attached: { index: number; socket: OwnedFd } | undefined;
 
 /** Attaches an NBD export as a block device. A former attachment is let go once nothing uses it. */
 export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
-  const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
+  const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
   try {
-    const { sizeBytes, transmissionFlags } = await nbdHandshake(
-      streamOf(socket.fd, 5000, 'NBD handshake', signal),
-      disk.exportName,
-    );
-    if (sizeBytes !== disk.sizeBytes) {
-      throw yadoError('diskUnreachable', {
-        device: `${disk.exportName} (of another size)`,
-        computer: disk.ip,
-      });
-    }
     using nbd = new NbdClient();
     const index = nbd.connect({
       socketFds: [socket.fd],
       sizeBytes,
       blockSizeBytes: 4096,
-      timeoutSeconds: requestTimeoutSeconds,
-      deadConnectionTimeoutSeconds,
       serverFlags: transmissionFlags,
+      ...patience,
     });
     const former = attached;
     attached = { index, socket };
     if (former) formerAttachments.push(former);
     const { major, minor } = describeName(`nbd${index}`);
     return { major, minor, sizeBytes };
+  } catch (error) {
+    socket[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** True when the attached disk's connection has ended, from whichever side. */
+export function isConnectionLost(): boolean {
+  if (!attached) return false;
+  // The first byte of struct tcp_info is the state (include/uapi/linux/tcp.h).
+  return (getsockoptInt(attached.socket.fd, C.IPPROTO_TCP, C.TCP_INFO) & 0xff) !== C.TCP_ESTABLISHED;
+}
+
+/** Gives the attached disk a new connection; requests that wait go out on it. */
+export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promise<void> {
+  const { socket } = await openExport(disk, signal);
+  try {
+    if (!attached) throw new Error('no disk is attached');
+    shutdown(attached.socket.fd); // the kernel replaces only what it knows to be dead
+    using nbd = new NbdClient();
+    nbd.reconfigure(attached.index, { socketFds: [socket.fd], ...patience });
+    attached.socket[Symbol.dispose]();
+    attached = { index: attached.index, socket };
+  } catch (error) {
+    socket[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openExport(disk: RemoteDisk, signal: AbortSignal) {
+  const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
+  try {
+    const found = await nbdHandshake(streamOf(socket.fd, 5000, 'NBD handshake', signal), disk.exportName);
+    if (found.sizeBytes !== disk.sizeBytes) {
+      throw yadoError('diskUnreachable', {
+        device: `${disk.exportName} (of another size)`,
+        computer: disk.ip,
+      });
+    }
+    return { socket, ...found };
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;

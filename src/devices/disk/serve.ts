@@ -1,13 +1,19 @@
 // The ghost's side of a disk left behind: exports it over NBD to the OS it belongs to, under a name that holds the
 // epoch, so that a client of an older epoch finds nothing.
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, existsSync, fdatasyncSync, openSync, rmSync } from 'node:fs';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { attachHere } from './driver.ts';
 
 /** Where the agent image keeps what nbdkit loads. */
 const modules = '/lib/nbdkit';
+
+export interface DiskService {
+  /** Ends the service; all that was written is on the disk when this returns. */
+  stop(): Promise<void>;
+}
 
 /**
  * Starts a server for the disk at `place` and returns when it listens. The server ends with this process.
@@ -19,7 +25,7 @@ export async function serveDisk(
   address: string,
   port: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<DiskService> {
   await attachHere(place, signal);
   const device = findBlockDevice(place);
   if (!device) throw new Error(`no disk at ${place.pciAddress}`);
@@ -28,7 +34,8 @@ export async function serveDisk(
   const options = ['--foreground', '--exit-with-parent', '--log=stderr', '--tls=off', '--pidfile', ready];
   const where = ['--ipaddr', address, '--port', String(port)];
   const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
-  const what = [nodePath(device.name), `exportname=${exportName}`, 'exportname-strict=true'];
+  const path = nodePath(device.name);
+  const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
   const server = spawn('/bin/nbdkit', [...options, ...where, ...file, ...what], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -43,4 +50,13 @@ export async function serveDisk(
     },
     { timeoutMs: 20_000, everyMs: 10, signal },
   );
+  return {
+    stop: async () => {
+      const exit = once(server, 'exit');
+      if (ended === undefined && server.kill()) await exit;
+      const fd = openSync(path, 'r+'); // sync(2) would wait for the suspended stub of the frozen OS
+      fdatasyncSync(fd);
+      closeSync(fd);
+    },
+  };
 }
