@@ -249,12 +249,12 @@ export class Computer {
     return this.#live().monitor.events;
   }
 
-  /** Pulls the network cable. */
   /** Makes the cable a slow one (megabits per second), or as fast as it goes. */
   async slow(megabits: number | undefined): Promise<void> {
     await this.#around.network.setRate(this.name, megabits);
   }
 
+  /** Pulls the network cable. */
   async cut(): Promise<void> {
     if (this.#tap) await this.#around.network.setCable(this.name, false);
     this.#plugged = false;
