@@ -10,10 +10,10 @@ void mailbox_signature(const uint8_t *token, uint8_t *signature) {
   for (unsigned i = 0; i < TOKEN_BYTES; i++) signature[i] = token[i] ^ (uint8_t)(0xa5 + i);
 }
 
-int claim_listen(uint16_t port) {
+int claim_listen(uint32_t address, uint16_t port) {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
-  if (fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) < 0) { close(fd); return -1; }
+  struct sockaddr_in mine = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address }; // answers come from it
+  if (fd >= 0 && bind(fd, (struct sockaddr *)&mine, sizeof mine) < 0) { close(fd); return -1; }
   return fd;
 }
 

@@ -73,7 +73,7 @@ _Noreturn void run_copy(const struct job *job, int agent, int snapshot);
 int run_target(const struct job *job, int agent, int listener);
 
 // claim.c
-int claim_listen(uint16_t port);
+int claim_listen(uint32_t address, uint16_t port);
 /// Reads one datagram of CLAIM_BYTES; true when it is well-formed, whoever's it is.
 bool claim_receive(int fd, uint8_t *datagram, struct sockaddr_in *from);
 uint16_t claim_kind(const uint8_t *datagram);

@@ -223,7 +223,7 @@ test('a copy that claims after A took the OS back is refused and resets', needsR
   assert.deepEqual([report.outcome, report.reason], ['returned', 'claimTimeout']);
   await world.a.ended;
   const desk = new ClaimDesk();
-  await desk.open(world.claimPort);
+  await desk.open(ip, world.claimPort);
   await waitForLog(world.folder, 'copy reset');
   await desk.close();
   assert.deepEqual(runsAt(logOf(world.folder)), ['A']);

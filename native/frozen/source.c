@@ -286,7 +286,7 @@ int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
   drop_grants = fault(job, "drop-grants");
   mailbox_signature(job->token, mailbox.signature);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (claims = claim_listen(job->claim_port)) < 0) {
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (claims = claim_listen(job->claim_address, job->claim_port)) < 0) {
     because(REASON_PROTOCOL, errno, -1, "the claim port is taken");
     return OUTCOME_BAD_JOB;
   }

@@ -113,7 +113,7 @@ export class Active {
     });
     ensureMachineAddress(this.#here.address);
     await this.#control.listen(this.#here.address, controlPort);
-    await this.#desk.open(claimPort);
+    await this.#desk.open(this.#here.address, claimPort);
   }
 
   /** A frozen process must hold no port that its ghost or its helper needs. */

@@ -64,15 +64,15 @@ test('over UDP: refused while open, silent and free again when closed', async ()
   await once(client, 'listening');
   const port = await freePort();
   const desk = new ClaimDesk();
-  await desk.open(port);
+  await desk.open('127.0.0.1', port);
   client.send(Buffer.from('garbage'), port, '127.0.0.1');
   client.send(claimOf(9n, 9n, 9), port, '127.0.0.1');
   const [answer] = (await once(client, 'message', { signal: AbortSignal.timeout(5000) })) as [Buffer];
   assert.equal(answer.readUInt16LE(offsets.kind), kinds.refuse);
   assert.equal(answer.readBigUInt64LE(offsets.sequence), 9n);
-  await assert.rejects(new ClaimDesk().open(port), { code: 'EADDRINUSE' });
+  await assert.rejects(new ClaimDesk().open('127.0.0.1', port), { code: 'EADDRINUSE' });
   await desk.close();
-  await desk.open(port); // the frozen helper takes the port in between
+  await desk.open('127.0.0.1', port); // the frozen helper takes the port in between
   await desk.close();
   client.close();
 });

@@ -7,7 +7,8 @@ import { log } from './log.ts';
 export class ClaimDesk {
   #socket: Socket | undefined;
 
-  async open(port: number): Promise<void> {
+  /** `address` is the machine address: a copy believes no refusal from another, and the OS has addresses of its own. */
+  async open(address: string, port: number): Promise<void> {
     const socket = createSocket('udp4');
     socket.on('message', (datagram, from) => {
       const refusal = refuse(datagram);
@@ -17,7 +18,7 @@ export class ClaimDesk {
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once('error', reject);
-    socket.bind(port, resolve);
+    socket.bind(port, address, resolve);
     await promise;
     socket.on('error', error => log(`claim desk: ${error.message}`));
     this.#socket = socket;
