@@ -72,6 +72,13 @@ int run_source(const struct job *job, int agent, int stream);
 _Noreturn void run_copy(const struct job *job, int agent, int snapshot);
 int run_target(const struct job *job, int agent, int listener);
 
+// clock.c
+/// Begins to measure the processor's counter against the clock, on the one processor that makes the image.
+void clock_begin(void);
+void clock_before_image(void);
+/// Sets the wall clock on by what the kernel has lost; that time in microseconds, 0 when it cannot be told.
+uint64_t clock_after_image(void);
+
 // claim.c
 int claim_listen(uint32_t address, uint16_t port);
 /// Reads one datagram of CLAIM_BYTES; true when it is well-formed, whoever's it is.

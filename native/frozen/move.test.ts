@@ -150,6 +150,7 @@ test('a move: the OS runs at B, and only there', needsRoot, async () => {
   assert.deepEqual(logOf(world.folder), [
     'A freeze',
     'A create',
+    'A clock right', // it has stood still while the image was made
     'B freeze',
     'B restore',
     'copy wakes',

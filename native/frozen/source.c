@@ -81,6 +81,7 @@ static void end_ghost(void) {
 static int make_image(void) {
   int in_suspend = -1;
   uint64_t size = 0;
+  clock_before_image();
   int result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend), error = errno;
   // From here on there are two of us. Only the page that B's helper has overwritten tells which one this is.
   if (*(volatile uint32_t *)&mailbox.on_target) {
@@ -90,6 +91,7 @@ static int make_image(void) {
     close(claims);
     run_copy(job, agent, snapshot);
   }
+  report.times_us[STEP_IMAGE] += clock_after_image();
   if (result < 0) { because(REASON_IMAGE, error, -1, NULL); return SOURCE_ON_FAILED; }
   if (ioctl(snapshot, SNAPSHOT_GET_IMAGE_SIZE, &size) < 0 || size <= 2 * PAGE) {
     because(REASON_IMAGE, EAGAIN, -1, "the kernel gave up before the image was made (a wake-up event?)");
@@ -299,6 +301,7 @@ int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
   }
   snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
   if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return OUTCOME_RETURNED; }
+  clock_begin();
   uint64_t began = now_us(), entered;
   frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
   if (!frozen) because(REASON_FREEZE, errno, -1, NULL);

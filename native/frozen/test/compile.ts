@@ -10,7 +10,16 @@ const sources = join(import.meta.dirname, '..');
 const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror'];
 const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
 /** Calls of the helper that must never reach the kernel of the machine that runs the tests. */
-const wrapped = ['open', 'ioctl', 'write', 'mailbox_signature', 'clock_settime', 'mlockall', 'reboot'];
+const wrapped = [
+  'open',
+  'ioctl',
+  'write',
+  'mailbox_signature',
+  'clock_gettime',
+  'clock_settime',
+  'mlockall',
+  'reboot',
+];
 
 /** For the environment of a compiled program: the first finding ends it, exit code 86. */
 export const sanitizerEnv = {
@@ -40,7 +49,7 @@ export function compileHarness(folder: string): string {
 
 /** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
 export function compileFakeFrozen(folder: string): string {
-  const names = ['main', 'io', 'job', 'plan', 'claim', 'source', 'copy', 'target'];
+  const names = ['main', 'io', 'job', 'plan', 'claim', 'clock', 'source', 'copy', 'target'];
   const files = ['test/fake-kernel.c', ...names.map(name => `${name}.c`)];
   const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
   const out = compile(join(folder, 'frozen'), files, wrap);

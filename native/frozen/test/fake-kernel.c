@@ -17,10 +17,13 @@
 
 int __real_ioctl(int fd, unsigned long request, ...);
 ssize_t __real_write(int fd, const void *data, size_t length);
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
 void __real_mailbox_signature(const uint8_t *token, uint8_t *signature);
 
 static int snapshot = -1, written;
 static bool is_copy;
+static int64_t stood_ns; // how long the clocks of this kernel have stood still
+enum { FREEZE_US = 20000, IMAGE_US = 120000, SECOND_NS = 1000000000 };
 static uint8_t *mailbox;
 
 static const char *in_folder(const char *name) {
@@ -64,6 +67,8 @@ static void mailbox_page(const char *file, bool save) {
 
 static int create_image(void) {
   mailbox_page("image", true);
+  usleep(IMAGE_US);
+  stood_ns += IMAGE_US * INT64_C(1000);
   long pid = syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L); // without an exit signal: waitpid(-1) does not see it
   if (pid != 0) {
     int fd = openat(AT_FDCWD, in_folder("copy-pid"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -87,7 +92,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...) {
   va_end(list);
   if (fd != snapshot) return request == RNDRESEEDCRNG ? 0 : __real_ioctl(fd, request, argument);
   switch (request) {
-    case SNAPSHOT_FREEZE: said("freeze"); return 0;
+    case SNAPSHOT_FREEZE: said("freeze"); usleep(FREEZE_US); return 0;
     case SNAPSHOT_UNFREEZE: said("unfreeze"); return 0;
     case SNAPSHOT_FREE: said("free"); return 0;
     case SNAPSHOT_CREATE_IMAGE: said("create"); return create_image();
@@ -115,11 +120,19 @@ void __wrap_mailbox_signature(const uint8_t *token, uint8_t *signature) {
   __real_mailbox_signature(token, signature);
 }
 
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t) {
+  int result = __real_clock_gettime(clock, t);
+  int64_t ns = t->tv_sec * (int64_t)SECOND_NS + t->tv_nsec - stood_ns;
+  *t = (struct timespec){ .tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS };
+  return result;
+}
+
 int __wrap_clock_settime(clockid_t clock, const struct timespec *t) {
   struct timespec now;
-  clock_gettime(clock, &now);
+  __real_clock_gettime(clock, &now);
   double off = (double)(t->tv_sec - now.tv_sec) + (double)(t->tv_nsec - now.tv_nsec) / 1e9;
   said(off < 0.05 && off > -0.05 ? "clock right" : "clock wrong");
+  stood_ns = -(int64_t)(off * SECOND_NS);
   return 0;
 }
 
