@@ -62,7 +62,7 @@ export class Active {
       this.#epoch = saved.epoch;
       this.#history = saved.history;
     }
-    this.#status = new StatusManager(probeDevices(() => this.#here.address));
+    this.#status = new StatusManager(probeDevices(() => this.#here.address, saved?.devices));
     this.#locations = new LocationManager(
       this.#status.devices.map(each => each.id),
       this.#here.name,
@@ -99,6 +99,12 @@ export class Active {
   async start(): Promise<void> {
     await this.#openNetwork();
     await this.#api.listen();
+    // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
+    const elsewhere = this.#locations.table.filter(each => each.computer !== this.#here.name);
+    void this.#restoreDevices(
+      this.#epoch,
+      elsewhere.map(each => each.device),
+    );
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
 
@@ -251,12 +257,12 @@ export class Active {
   }
 
   /** Rolled back: the OS goes on at the source. A helper that died left its devices to us; the kernel thawed by itself. */
-  async #comeBack({ here, epoch }: MoveRequest, byHelper: boolean): Promise<void> {
+  async #comeBack({ epoch }: MoveRequest, byHelper: boolean): Promise<void> {
     this.#phase('return');
     if (!byHelper) await writeFile(PCI_RESCAN_PATH, '1');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
-    await this.#restoreDevices(here, epoch);
+    await this.#restoreDevices(epoch);
     await this.#openNetwork();
   }
 
@@ -269,13 +275,12 @@ export class Active {
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
     if (this.#locations.table.some(each => each.device === 'disk0' && each.computer === target.name))
       await writeFile(PCI_RESCAN_PATH, '1');
-    await this.#restoreDevices(source, epoch, ['disk0']);
+    await this.#restoreDevices(epoch, ['disk0']);
     const diskMs = performance.now() - thawedAt;
     this.#phase('after');
     await this.#openNetwork();
     await writeFile(PCI_RESCAN_PATH, '1');
     await this.#restoreDevices(
-      source,
       epoch,
       this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'),
     );
@@ -290,7 +295,7 @@ export class Active {
     return downtimeFrom(report, diskMs);
   }
 
-  async #restoreDevices(_source: Computer, epoch: number, only?: readonly string[]): Promise<void> {
+  async #restoreDevices(epoch: number, only?: readonly string[]): Promise<void> {
     for (const device of this.#status.devices) {
       if (only && !only.includes(device.id)) continue;
       const at = this.#computer(
@@ -343,7 +348,7 @@ export class Active {
       { name: there.name, ip: there.address, port: controlPort, localIp: this.#here.address },
       'standby',
       {},
-      { timeoutMs: 5000 },
+      { timeoutMs: 25_000 }, // the kernel checks the standby image before it takes it
     );
     return {};
   }
@@ -354,6 +359,7 @@ export class Active {
       epoch: this.#epoch,
       locations: [...this.#locations.table],
       history: [...this.#history],
+      devices: this.#status.memories(),
     });
   }
 }

@@ -68,14 +68,14 @@ export async function runGhost(state: GhostState): Promise<void> {
       helper.write(encodeFrame(frameTypes.release.number, 0n));
       return {};
     },
-    standby: async () => {
+    standby: () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
       if (!alive)
         throw yadoError('busy', {
           computer: computer.name,
           activity: `it waits until ${osId} is alive at ${target.name}`,
         });
-      await becomeStandby(state, left);
+      becomeStandby(state, left);
       return {};
     },
   });
@@ -87,7 +87,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
-async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void> {
+function becomeStandby(state: GhostState, left: DevicesLeft): void {
   const { computer } = state;
   using links = new LinkClient();
   const card = links
@@ -119,8 +119,8 @@ async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void
       error,
     );
   }
-  await left.stop();
-  setTimeout(() => {
+  setTimeout(async () => {
+    await left.stop();
     writeFileSync('/proc/sys/vm/drop_caches', '1');
     kexecJump();
   }, 200); // the answer goes out first

@@ -12,6 +12,8 @@ const SavedStateSchema = v.strictObject({
   epoch: v.number(),
   locations: DeviceLocationTableSchema,
   history: HistorySchema,
+  /** By device: what its class wants to know again. */
+  devices: v.record(v.string(), v.unknown()),
 });
 export type SavedState = v.InferOutput<typeof SavedStateSchema>;
 

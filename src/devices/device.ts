@@ -51,6 +51,8 @@ export interface Device {
   plans(move: Move): DevicePlans;
   /** Brings the device up after the OS was thawed: on the target, or on the source after a roll back. */
   restore(arrival: Arrival): Promise<void>;
+  /** What an agent that is started anew on this OS must be told, because probing cannot show it. Plain JSON. */
+  memory?(): unknown;
   /**
    * What the ghost is told so that it can serve the device; undefined when it does not stay behind. It is remembered
    * where the device was left, and in which epoch: that is what it is asked for from every later computer.

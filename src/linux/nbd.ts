@@ -108,7 +108,10 @@ export class NbdClient implements Disposable {
     throw new FormatError('netlink', 'no device index in the answer to NBD connect');
   }
 
-  /** @throws SystemError ENOSPC when no socket of the device is dead yet */
+  /**
+   * Gives the device other sockets. While it does not yet know that an old one is dead the kernel takes none and still
+   * reports success: what it has taken shows `timeoutSeconds` as its SO_SNDTIMEO (nbd_reconnect_socket).
+   */
   reconfigure(index: number, connection: Parameters<typeof encodeNbdReconfigure>[2]): void {
     this.#socket.request(
       encodeNbdReconfigure(this.family, index, connection),

@@ -4,10 +4,16 @@ import { rootDisk } from '#devices/disk/disk.ts';
 import { DisplayDevice } from '#devices/display/display.ts';
 import { NetworkDevice } from '#devices/network/network.ts';
 
-/** Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on. */
-export function probeDevices(machineAddress: () => string): Device[] {
+/**
+ * Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on, `remembered`
+ * what a former agent of this OS left in `Device.memory`.
+ */
+export function probeDevices(
+  machineAddress: () => string,
+  remembered: Readonly<Record<string, unknown>> = {},
+): Device[] {
   const devices: (Device | undefined)[] = [
-    rootDisk(),
+    rootDisk(remembered.disk0),
     new DisplayDevice(),
     new NetworkDevice(machineAddress),
   ];

@@ -24,6 +24,13 @@ export class StatusManager {
     this.devices = devices;
   }
 
+  /** For an agent that is started anew: see `Device.memory`. */
+  memories(): Record<string, unknown> {
+    return Object.fromEntries(
+      this.devices.flatMap(each => (each.memory ? [[each.id, each.memory()] as const] : [])),
+    );
+  }
+
   /** The table as it is now. `computers` finds the address of the computer a device is at. */
   table(
     here: Computer,

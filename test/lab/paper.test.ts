@@ -309,6 +309,27 @@ story('A becomes a standby while the OS uses its disk: programs wait, and go on'
   );
 });
 
+story('the agent is started anew at B: it knows where the disk is and connects it again', async () => {
+  await b.shell('systemctl restart yadod', { timeoutMs: 120_000 });
+  const row = await waitFor(
+    'the agent',
+    async () => {
+      const { code, output } = await b.exec('yado devices --json', { timeoutMs: 60_000 });
+      return code === 0
+        ? (JSON.parse(output) as DeviceStatusRow[]).find(each => each.device === 'disk0')
+        : undefined;
+    },
+    { timeoutMs: 120_000 },
+  );
+  assert.match(row.actualType, /NBD from a/);
+  await waitFor(
+    'only the new connection',
+    async () =>
+      (await b.shell('ls -d /sys/block/nbd*/pid')).trim() === '/sys/block/nbd1/pid' ? true : undefined,
+    { timeoutMs: 60_000 },
+  );
+});
+
 story('the OS goes home: same boot, disk and display direct again', async () => {
   await a.ready();
   const homeward = await lab.third.watchConnection(os.address, tickerPort);

@@ -1,7 +1,8 @@
 // The disk class: left where it is, served by its computer's ghost, reached over NBD (way 3); local again at home.
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
-import { yadoError } from '#core/errors.ts';
+import { asYadoError, yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
@@ -11,21 +12,31 @@ import {
   attachThere,
   detachFormer,
   isConnectionLost,
+  letGoLater,
   type RemoteDisk,
 } from './driver.ts';
-import { diskItems } from './state.ts';
+import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
 
 /** The export of a disk in an epoch. */
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
   `${osId}-${device}-${epoch}`;
 
-/** The disk under the root file system, or undefined when the root lies on no stub. */
-export function rootDisk(): Device | undefined {
+/**
+ * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
+ * the agent was started anew, needed once the disk has been left behind.
+ */
+export function rootDisk(remembered?: unknown): Device | undefined {
   const found = findStub();
-  const place = found?.below.place;
-  if (!found || !place) return undefined;
-  return new RootDisk(found.stub.sizeBytes, place, found.below.name);
+  if (!found) return undefined;
+  const { stub, below } = found;
+  const memory = v.safeParse(DiskMemorySchema, remembered);
+  if (memory.success) {
+    letGoLater(below.name);
+    return new RootDisk(stub.sizeBytes, memory.output);
+  }
+  const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
+  return below.place && new RootDisk(stub.sizeBytes, { place: below.place, typeName, leftIn: 0 });
 }
 
 class RootDisk implements Device {
@@ -35,13 +46,18 @@ class RootDisk implements Device {
   /** Its name on the computer that has it, as it was when the OS started. */
   readonly #typeName: string;
   /** Epoch of the move that left the disk behind: part of its export's name for as long as it stays there. */
-  #leftIn = 0;
+  #leftIn: number;
   #keeping = new AbortController();
 
-  constructor(sizeBytes: number, place: BlockPlace, name: string) {
+  constructor(sizeBytes: number, { place, typeName, leftIn }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
-    this.#typeName = `disk ${name.replace(/\d+$/, '')} at ${place.pciAddress}`;
+    this.#typeName = typeName;
+    this.#leftIn = leftIn;
+  }
+
+  memory(): DiskMemory {
+    return { place: this.#place, typeName: this.#typeName, leftIn: this.#leftIn };
   }
 
   describe(here: Computer, at: Computer): DeviceStatusRow {
@@ -98,10 +114,11 @@ class RootDisk implements Device {
 
   /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
   async #reach<T>(
-    { here, at, osId, signal }: Arrival,
+    { here, at, osId, signal, say }: Arrival,
     attach: (where: RemoteDisk) => Promise<T>,
   ): Promise<T> {
     const exportName = exportNameOf(this.id, osId, this.#leftIn);
+    let said = false;
     for (;;) {
       const served = await askUntilAnswered(
         here,
@@ -118,6 +135,9 @@ class RootDisk implements Device {
         return await attach({ ...where, sizeBytes: this.#sizeBytes });
       } catch (error) {
         if (signal.aborted) throw error;
+        if (!said)
+          say(`${this.id}: ${at.name} does not serve it yet: ${asYadoError(error, at.name).message}`);
+        said = true;
         await sleep(200, undefined, { signal });
       }
     }

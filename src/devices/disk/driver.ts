@@ -75,17 +75,29 @@ export function isConnectionLost(): boolean {
 export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promise<void> {
   const { socket } = await openExport(disk, signal);
   try {
-    if (!attached) throw new Error('no disk is attached');
-    shutdown(attached.socket.fd); // the kernel replaces only what it knows to be dead
+    const old = attached;
+    if (!old) throw new Error('no disk is attached');
+    if (!isConnectionLost()) shutdown(old.socket.fd); // the kernel replaces only what it knows to be dead
     using nbd = new NbdClient();
-    nbd.reconfigure(attached.index, { socketFds: [socket.fd], ...patience });
-    attached.socket[Symbol.dispose]();
-    attached = { index: attached.index, socket };
+    await waitUntil(
+      'the kernel to take the new connection',
+      () => {
+        nbd.reconfigure(old.index, { socketFds: [socket.fd], ...patience });
+        return isTaken(socket) ? true : undefined;
+      },
+      { timeoutMs: 5000, everyMs: 50, signal },
+    );
+    old.socket[Symbol.dispose]();
+    attached = { index: old.index, socket };
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;
   }
 }
+
+/** Whether the NBD client uses the socket: it has then set the time it waits to send. */
+const isTaken = (socket: OwnedFd): boolean =>
+  getsockoptInt(socket.fd, C.SOL_SOCKET, C.SO_SNDTIMEO) === patience.timeoutSeconds;
 
 async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
@@ -104,7 +116,13 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   }
 }
 
-const formerAttachments: { index: number; socket: OwnedFd }[] = [];
+const formerAttachments: { index: number; socket?: OwnedFd }[] = [];
+
+/** An attachment of an agent that is no more ("nbd0") is let go by `detachFormer`; other names are nothing to let go. */
+export function letGoLater(name: string): void {
+  const index = /^nbd(\d+)$/.exec(name)?.[1];
+  if (index !== undefined) formerAttachments.push({ index: Number(index) });
+}
 
 /** Lets go of NBD devices that lie beneath nothing any more (after the stub was given another table). */
 export function detachFormer(current: { major: number; minor: number }): void {
@@ -118,7 +136,7 @@ export function detachFormer(current: { major: number; minor: number }): void {
   using nbd = new NbdClient();
   for (const { index, socket } of idle) {
     nbd.disconnect(index);
-    socket[Symbol.dispose]();
+    socket?.[Symbol.dispose]();
   }
 }
 

@@ -16,7 +16,7 @@ export interface DiskService {
 }
 
 /**
- * Starts a server for the disk at `place` and returns when it listens. The server ends with this process.
+ * Starts a server for the disk at `place` and returns when it listens. It goes on serving if this process dies.
  * @throws Error when the disk does not appear, the port is taken, or the server does not start
  */
 export async function serveDisk(
@@ -31,7 +31,7 @@ export async function serveDisk(
   if (!device) throw new Error(`no disk at ${place.pciAddress}`);
   const ready = `/run/yado/${exportName}.pid`;
   rmSync(ready, { force: true });
-  const options = ['--foreground', '--exit-with-parent', '--log=stderr', '--tls=off', '--pidfile', ready];
+  const options = ['--foreground', '--log=stderr', '--tls=off', '--pidfile', ready];
   const where = ['--ipaddr', address, '--port', String(port)];
   const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
   const path = nodePath(device.name);
@@ -53,7 +53,8 @@ export async function serveDisk(
   return {
     stop: async () => {
       const exit = once(server, 'exit');
-      if (ended === undefined && server.kill()) await exit;
+      // A server that ends in order answers requests under way with an error, and the OS would believe its disk broken.
+      if (ended === undefined && server.kill('SIGKILL')) await exit;
       const fd = openSync(path, 'r+'); // sync(2) would wait for the suspended stub of the frozen OS
       fdatasyncSync(fd);
       closeSync(fd);

@@ -1,4 +1,5 @@
 // The items of a disk in the device status table: size, what lies beneath the stub, whether requests wait.
+import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
 import { DmControl } from '#linux/dm-control.ts';
 import { rootStub } from './stub.ts';
@@ -12,3 +13,11 @@ export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
     { item: 'requests', state: dm.device(name).suspended ? 'waiting' : 'flowing' },
   ];
 }
+
+/** A disk that stayed behind shows only its connection: where it really is must be known from before. */
+export const DiskMemorySchema = v.strictObject({
+  place: v.strictObject({ pciAddress: v.string(), unit: v.number(), partition: v.exactOptional(v.number()) }),
+  typeName: v.string(),
+  leftIn: v.number(),
+});
+export type DiskMemory = v.InferOutput<typeof DiskMemorySchema>;
