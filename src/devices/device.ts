@@ -1,5 +1,6 @@
 // What every device class gives the managers: a ladder of small verbs. A new class is a folder with such an object and
 // one line in src/managers/device-list.ts.
+import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
@@ -58,4 +59,10 @@ export interface Device {
    * where the device was left, and in which epoch: that is what it is asked for from every later computer.
    */
   leaveBehind(move: Move): ServeState | undefined;
+}
+
+/** The name under which an OS knows a device, from the memory of a former agent of it; undefined when there is none. */
+export function rememberedType(memory: unknown): string | undefined {
+  const known = v.safeParse(v.object({ typeName: v.string() }), memory);
+  return known.success ? known.output.typeName : undefined;
 }

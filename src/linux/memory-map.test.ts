@@ -36,6 +36,15 @@ test('only whole pages of System RAM count', () => {
   ]);
 });
 
+test('RAM that is cut in the middle of a page is whole, as after kexec', () => {
+  const cut = `00001000-0009921f : System RAM
+00099220-0009922f : System RAM
+00099230-0009fbff : System RAM
+0009fc00-0009ffff : Reserved
+`;
+  assert.deepEqual(systemRamPages(parseIomem(cut)), [{ startPfn: 1, endPfn: 0x9f }]);
+});
+
 test('hidden addresses and nonsense are errors, not an empty memory', () => {
   assert.throws(
     () => parseIomem('00000000-00000000 : Reserved\n00000000-00000000 : System RAM\n'),

@@ -52,14 +52,23 @@ export function parseIomem(text: string): MemoryRegion[] {
 /** Whole pages inside "System RAM" regions only (not "System RAM (kmem)", not persistent memory), ascending. */
 export function systemRamPages(regions: readonly MemoryRegion[]): RamRange[] {
   const page = BigInt(PAGE_BYTES);
-  return regions
-    .filter(region => region.name === 'System RAM')
+  return joined(regions.filter(region => region.name === 'System RAM'))
     .map(({ start, end }) => ({
       startPfn: Number((start + page - 1n) / page),
       endPfn: Number((end + 1n) / page),
     }))
-    .filter(range => range.endPfn > range.startPfn)
-    .sort((a, b) => a.startPfn - b.startPfn);
+    .filter(range => range.endPfn > range.startPfn);
+}
+
+/** Ascending, neighbours as one: a kernel started by kexec cuts RAM in the middle of a page, where its parameters lie. */
+function joined(regions: readonly MemoryRegion[]): Pick<MemoryRegion, 'start' | 'end'>[] {
+  const all: { start: bigint; end: bigint }[] = [];
+  for (const { start, end } of regions.toSorted((a, b) => (a.start < b.start ? -1 : 1))) {
+    const last = all.at(-1);
+    if (last && start <= last.end + 1n) last.end = end > last.end ? end : last.end;
+    else all.push({ start, end });
+  }
+  return all;
 }
 
 /** Present pages of all zones: what the kernel's get_num_physpages() gives. @throws FormatError */

@@ -14,8 +14,8 @@ export function probeDevices(
 ): Device[] {
   const devices: (Device | undefined)[] = [
     rootDisk(remembered.disk0),
-    new DisplayDevice(),
-    new NetworkDevice(machineAddress),
+    new DisplayDevice(remembered.display0),
+    new NetworkDevice(machineAddress, remembered.network0),
   ];
   return devices.filter(each => each !== undefined);
 }

@@ -322,6 +322,10 @@ story('the agent is started anew at B: it knows where the disk is and connects i
     { timeoutMs: 120_000 },
   );
   assert.match(row.actualType, /NBD from a/);
+  assert.equal(
+    (await json<DeviceStatusRow[]>(b, 'yado devices --json')).find(each => each.device === 'display0')?.way,
+    'converted',
+  );
   await waitFor(
     'only the new connection',
     async () =>

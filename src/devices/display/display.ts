@@ -6,7 +6,7 @@ import { listDrmCards, listFramebuffers, listVtConsoles, vtconsoleBindPath } fro
 import { listPciDevices, type PciDevice } from '#linux/pci.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { writeFileStep } from '#wire/plan.ts';
-import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, type Move, rememberedType } from '../device.ts';
 
 const isDisplay = (each: PciDevice): boolean => each.class >>> 16 === 0x03;
 
@@ -14,8 +14,12 @@ export class DisplayDevice implements Device {
   readonly id = 'display0';
   readonly #osType: string;
 
-  constructor() {
-    this.#osType = cardName(findCard());
+  constructor(remembered?: unknown) {
+    this.#osType = rememberedType(remembered) ?? cardName(findCard());
+  }
+
+  memory(): object {
+    return { typeName: this.#osType };
   }
 
   describe(): DeviceStatusRow {

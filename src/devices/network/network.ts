@@ -15,7 +15,7 @@ import {
   type Route,
 } from '#linux/rtnetlink.ts';
 import { netlinkStep, type Plan, type PlanStep, sendPacketStep, writeFileStep } from '#wire/plan.ts';
-import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, type Move, rememberedType } from '../device.ts';
 import { announcement } from './announce.ts';
 
 export const bridgeName = 'os0';
@@ -70,9 +70,13 @@ export class NetworkDevice implements Device {
   readonly #machineAddress: () => string;
   readonly #osType: string;
 
-  constructor(machineAddress: () => string) {
+  constructor(machineAddress: () => string, remembered?: unknown) {
     this.#machineAddress = machineAddress;
-    this.#osType = this.#cardName();
+    this.#osType = rememberedType(remembered) ?? this.#cardName();
+  }
+
+  memory(): object {
+    return { typeName: this.#osType };
   }
 
   describe(): DeviceStatusRow {
