@@ -9,6 +9,7 @@ import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
+import { readRsdp } from '#linux/acpi.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { ask } from '#managers/control-client.ts';
 import { probeDevices } from '#managers/device-list.ts';
@@ -47,6 +48,8 @@ export class Active {
   readonly #locations: LocationManager;
   #here: Computer;
   #epoch: number;
+  /** Of the computer the OS is on now. */
+  #rsdp: number | undefined;
   #history: History = [];
   #move: { request: MoveRequest; phase: Phase; startedAt: number; abort: AbortController } | undefined;
 
@@ -56,11 +59,13 @@ export class Active {
     this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = Math.floor(Date.now() / 1000 - uptime());
+    this.#rsdp = readRsdp();
     const saved = readSavedState();
     if (saved) {
       this.#here = saved.here;
       this.#epoch = saved.epoch;
       this.#history = saved.history;
+      this.#rsdp = saved.rsdp ?? undefined;
     }
     this.#status = new StatusManager(probeDevices(() => this.#here.address, saved?.devices));
     this.#locations = new LocationManager(
@@ -150,7 +155,7 @@ export class Active {
       mac: network.portMac,
       address: `${this.#here.address}/24`,
     };
-    return gatherCapabilities(this.#here.name, 'active', this.#imageHash, card);
+    return gatherCapabilities(this.#here.name, 'active', this.#imageHash, card, this.#rsdp);
   }
 
   #progress(): Progress | undefined {
@@ -189,6 +194,7 @@ export class Active {
       osId: this.#osId,
       epoch: this.#epoch + 1,
       here: this.#here,
+      startedHere: this.#here.name === this.#config.computer.name,
       target,
       acceptRisks: acceptRisks ?? [],
       signal: abort.signal,
@@ -266,10 +272,15 @@ export class Active {
     await this.#openNetwork();
   }
 
-  async #arrive(request: MoveRequest, { prepared }: CheckedMove, report: HelperReport): Promise<Downtime> {
+  async #arrive(
+    request: MoveRequest,
+    { prepared, target: found }: CheckedMove,
+    report: HelperReport,
+  ): Promise<Downtime> {
     const thawedAt = performance.now();
     const { here: source, target, epoch } = request;
     this.#here = target;
+    this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
     this.#locations.arrived(target.name, epoch, prepared.ways);
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
@@ -357,6 +368,7 @@ export class Active {
     saveState({
       here: this.#here,
       epoch: this.#epoch,
+      rsdp: this.#rsdp ?? null,
       locations: [...this.#locations.table],
       history: [...this.#history],
       devices: this.#status.memories(),

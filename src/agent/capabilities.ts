@@ -28,6 +28,7 @@ export function gatherCapabilities(
   role: ComputerRole,
   imageHash: string,
   card: CardOfComputer | undefined,
+  rsdp: number | undefined,
 ): Capabilities {
   const cpu = readCpuinfo();
   const memory = readMeminfo();
@@ -56,6 +57,7 @@ export function gatherCapabilities(
     },
     e820Checksum: e820Checksum(readFirmwareMap()),
     physicalPageCount: readPresentPages(),
+    rsdp: rsdp ?? null,
     pci: pci.map(describeFunction),
     nic: card
       ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }

@@ -24,5 +24,7 @@ export const GhostStateSchema = v.strictObject({
   computer: ComputerSchema,
   /** Where the OS goes. */
   target: ComputerSchema,
+  /** For the command line of the standby after it: what this kernel cannot know of a computer it was not started on. */
+  kernelWords: v.array(Text),
 });
 export type GhostState = v.InferOutput<typeof GhostStateSchema>;

@@ -103,6 +103,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
     `yado.address=${computer.address}/24`,
     `yado.nic=${card?.mac ?? ''}`,
     leftParameter(state),
+    ...state.kernelWords,
     'nr_cpus=1',
     'quiet',
   ];

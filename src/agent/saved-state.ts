@@ -10,6 +10,7 @@ const path = '/run/yado/state.json';
 const SavedStateSchema = v.strictObject({
   here: v.strictObject({ name: v.string(), address: v.string() }),
   epoch: v.number(),
+  rsdp: v.nullable(v.number()),
   locations: DeviceLocationTableSchema,
   history: HistorySchema,
   /** By device: what its class wants to know again. */

@@ -25,6 +25,8 @@ export interface MoveRequest {
   readonly osId: string;
   readonly epoch: number;
   readonly here: Computer;
+  /** Whether the kernel was started on `here`, not brought there. */
+  readonly startedHere: boolean;
   readonly target: Computer;
   readonly acceptRisks: readonly string[];
   readonly signal: AbortSignal;
@@ -120,7 +122,9 @@ export async function runJob(
     { osId, epoch, token, imageBytes, source: here.name, sourceAddress: here.address },
     { timeoutMs: 15_000, signal },
   );
-  const ghost: GhostState = { computer: here, osId, epoch, target, behind: [...move.prepared.behind] };
+  const behind = [...move.prepared.behind];
+  const kernelWords = kexecWords(move.source.rsdp, request.startedHere);
+  const ghost: GhostState = { computer: here, osId, epoch, target, behind, kernelWords };
   const job = encodeSourceJob({
     epoch,
     token,
@@ -138,6 +142,15 @@ export async function runJob(
   // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   return await startHelper('source', job, stream.fd, () => {}).report;
+}
+
+/**
+ * What a kernel started by kexec must be told besides: it takes over what this kernel knows of the firmware, and when
+ * this one was started on another computer, that is the other's.
+ */
+export function kexecWords(rsdp: number | null, startedHere: boolean): string[] {
+  const tables = rsdp === null ? [] : [`acpi_rsdp=0x${rsdp.toString(16)}`];
+  return startedHere ? tables : [...tables, 'noefi', 'initcall_blacklist=sysfb_init'];
 }
 
 /** Labels of the plan that a reason of the helper belongs to. */

@@ -1,6 +1,7 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
 import { yadoError } from '#core/errors.ts';
 import { newRateMeter, rateOf, withSample } from '#core/progress.ts';
+import { readRsdp } from '#linux/acpi.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
 import { bulkPort, type ControlRequest, controlPort } from '#wire/control.ts';
@@ -35,6 +36,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       'standby',
       imageHash,
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
+      readRsdp(),
     );
   const idle = (remark = '') =>
     show(name, [

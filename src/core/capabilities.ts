@@ -60,6 +60,8 @@ export const CapabilitiesSchema = v.strictObject({
   }),
   e820Checksum: Count,
   physicalPageCount: Count,
+  /** Physical address of the ACPI tables' root; null when unknown. A kernel that has moved here cannot find it out. */
+  rsdp: v.nullable(Count),
   pci: v.pipe(v.array(PciFunctionSchema), v.maxLength(4096)),
   /** The network card of the computer itself, which carries the move; null when it has none that works. */
   nic: v.nullable(

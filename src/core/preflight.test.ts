@@ -40,6 +40,7 @@ const a: Capabilities = {
   },
   e820Checksum: 1,
   physicalPageCount: 0x3ff7b,
+  rsdp: 0xf5ae0,
   pci: [hostBridge, vgaA, nic, diskA],
   nic: { name: 'eth0', mac: '52:54:00:00:00:01', pciAddress: nic.address, address: '192.0.2.1/24' },
   snapshot: { available: true },
