@@ -47,7 +47,9 @@ export function qemuArguments(
     '-nodefaults',
     '-no-user-config',
     '-accel',
-    accelerated ? 'kvm' : 'tcg,thread=multi',
+    // One thread for all CPUs of a computer: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
+    // does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
+    accelerated ? 'kvm' : 'tcg,thread=single',
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
     accelerated ? 'max' : 'max,-erms',

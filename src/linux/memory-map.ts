@@ -65,8 +65,8 @@ function joined(regions: readonly MemoryRegion[]): Pick<MemoryRegion, 'start' | 
   const all: { start: bigint; end: bigint }[] = [];
   for (const { start, end } of regions.toSorted((a, b) => (a.start < b.start ? -1 : 1))) {
     const last = all.at(-1);
-    if (last && start <= last.end + 1n) last.end = end > last.end ? end : last.end;
-    else all.push({ start, end });
+    if (!last || start > last.end + 1n) all.push({ start, end });
+    else if (end > last.end) last.end = end;
   }
   return all;
 }
