@@ -43,6 +43,17 @@ export class DevicesLeft {
     this.#services.clear();
   }
 
+  /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
+  refuseAnother(osId: string): void {
+    const { behind, osId: served } = this.#left;
+    if (behind.length > 0 && osId !== served)
+      throw yadoError('servesAnotherOs', {
+        computer: this.#computer.name,
+        devices: this.names.join(', '),
+        os: served,
+      });
+  }
+
   /** Where a device is to be had. @throws YadoError `unknownDevice`, `staleEpoch` */
   answer({ device, epoch }: ControlRequest<'device'>): ControlAnswer<'device'> {
     const behind = this.#left.behind.find(each => each.device === device);

@@ -27,7 +27,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const card = links.link(cardName);
   const imageHash = await agentImageHash();
   const behind = readLeftParameter();
-  const left = behind && new DevicesLeft(behind, { name, address: ip });
+  const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
   let helper: RunningHelper | undefined;
 
   const capabilities = () =>
@@ -44,7 +44,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
-      ...(left ? [`serving   ${left.names.join(', ')} of ${behind.osId}`] : []),
+      ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       '',
       'on the computer that has the OS, type:',
       `    yado migrate ${name}`,
@@ -60,6 +60,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     source,
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    left?.refuseAnother(osId);
     dropCaches();
     const mine = capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {

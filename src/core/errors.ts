@@ -199,6 +199,11 @@ export const errorTable = {
     what: '{computer} is busy: {activity}.',
     hint: 'yado wait, then try again',
   },
+  servesAnotherOs: {
+    family: 'busy',
+    what: '{computer} serves {devices} to {os}, which would lose it.',
+    hint: 'bring {os} home first (there: yado migrate {computer}), or choose another computer',
+  },
   cancelled: {
     family: 'cancelled',
     what: 'The migration to {computer} was cancelled; the OS goes on at {source}.',

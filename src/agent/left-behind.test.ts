@@ -1,0 +1,34 @@
+// A standby that serves the devices of an OS: to whom, in which epoch, and who is turned away.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { YadoError } from '#core/errors.ts';
+import { DevicesLeft } from './left-behind.ts';
+
+const place = { pciAddress: '0000:00:06.0', unit: 0 };
+const left = new DevicesLeft(
+  { osId: 'crab', epoch: 7, behind: [{ device: 'disk0', exportName: 'crab-disk0-7', place }] },
+  { name: 'a', address: '10.77.0.1' },
+);
+const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;
+
+test('a device is to be had in the epoch in which it was left, once it is served', () => {
+  assert.deepEqual(left.answer({ device: 'disk0', epoch: 7 }), {
+    ready: false,
+    exportName: 'crab-disk0-7',
+    port: 10809,
+  });
+  assert.throws(() => left.answer({ device: 'disk0', epoch: 6 }), code('staleEpoch'));
+  assert.throws(() => left.answer({ device: 'disk1', epoch: 7 }), code('unknownDevice'));
+});
+
+test('the OS itself may come home; another one would cost it its disk', () => {
+  left.refuseAnother('crab');
+  assert.throws(() => left.refuseAnother('lobster'), code('servesAnotherOs'));
+  assert.throws(() => left.refuseAnother('lobster'), /a serves disk0 to crab, which would lose it/);
+});
+
+test('who serves nothing takes in anyone', () => {
+  new DevicesLeft({ osId: 'crab', epoch: 7, behind: [] }, { name: 'b', address: '10.77.0.2' }).refuseAnother(
+    'x',
+  );
+});
