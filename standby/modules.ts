@@ -16,6 +16,6 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     'vmxnet3',
   ],
   'set-aside memory': ['nd_e820', 'nd_btt', 'nd_pmem', 'crc32c_generic', 'erofs', 'loop'],
-  'devices served to others': ['virtio_blk', 'nbd'],
+  'devices served to others': ['virtio_blk', 'nbd', 'parport_pc', 'lp'],
   'the wire': ['tls'],
 };

@@ -106,10 +106,9 @@ export class Active {
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
     const elsewhere = this.#locations.table.filter(each => each.computer !== this.#here.name);
-    void this.#restoreDevices(
-      this.#epoch,
-      elsewhere.map(each => each.device),
-    );
+    const made = this.#status.devices.filter(each => each.isMadeHere);
+    const names = new Set([...elsewhere.map(each => each.device), ...made.map(each => each.id)]);
+    void this.#restoreDevices(this.#epoch, [...names]);
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
 
@@ -236,6 +235,7 @@ export class Active {
         report = await runJob(request, move, async () => {
           await this.#closeNetwork();
           frozen = true;
+          for (const device of this.#status.devices) await device.hold?.();
           this.#phase('freeze');
         });
       } finally {

@@ -9,11 +9,15 @@ export const LeftBehindSchema = v.strictObject({
   /** Epoch of the move that left them here. */
   epoch: v.pipe(v.number(), v.safeInteger()),
   behind: v.array(
-    v.strictObject({
-      device: Text,
-      exportName: Text,
-      place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.optional(v.number()) }),
-    }),
+    v.variant('kind', [
+      v.strictObject({
+        kind: v.literal('disk'),
+        device: Text,
+        exportName: Text,
+        place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.exactOptional(v.number()) }),
+      }),
+      v.strictObject({ kind: v.literal('printer'), device: Text, port: Text }),
+    ]),
   ),
 });
 export type LeftBehind = v.InferOutput<typeof LeftBehindSchema>;

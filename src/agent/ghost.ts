@@ -57,6 +57,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => left.answer(request),
+    print: request => left.print(request),
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};

@@ -6,7 +6,7 @@ import { DevicesLeft } from './left-behind.ts';
 
 const place = { pciAddress: '0000:00:06.0', unit: 0 };
 const left = new DevicesLeft(
-  { osId: 'crab', epoch: 7, behind: [{ device: 'disk0', exportName: 'crab-disk0-7', place }] },
+  { osId: 'crab', epoch: 7, behind: [{ kind: 'disk', device: 'disk0', exportName: 'crab-disk0-7', place }] },
   { name: 'a', address: '10.77.0.1' },
 );
 const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
 import { type DiskService, serveDisk } from '#devices/disk/serve.ts';
+import { PrinterService } from '#devices/printer/serve.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
@@ -14,7 +15,8 @@ export class DevicesLeft {
   readonly #left: LeftBehind;
   /** Name and address of this computer. */
   readonly #computer: { readonly name: string; readonly address: string };
-  readonly #services = new Map<string, DiskService>();
+  readonly #disks = new Map<string, DiskService>();
+  readonly #printers = new Map<string, PrinterService>();
 
   constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
     this.#left = left;
@@ -27,20 +29,26 @@ export class DevicesLeft {
 
   /** Serves all of them. @throws Error naming the first that cannot be served */
   async serve(): Promise<void> {
-    for (const { device, exportName, place } of this.#left.behind) {
-      const { partition, ...at } = place;
-      const whole = partition === undefined ? at : { ...at, partition };
+    for (const left of this.#left.behind) {
+      if (left.kind === 'printer') {
+        this.#printers.set(left.device, PrinterService.ofPort(left.port));
+        log(`serving ${left.device} at ${left.port}`);
+        continue;
+      }
+      const { device, exportName, place } = left;
       const { address } = this.#computer;
-      const service = await serveDisk(whole, exportName, address, nbdPort, AbortSignal.timeout(30_000));
-      this.#services.set(device, service);
+      const service = await serveDisk(place, exportName, address, nbdPort, AbortSignal.timeout(30_000));
+      this.#disks.set(device, service);
       log(`serving ${device} as ${exportName}`);
     }
   }
 
   /** Everything that was written is on the disks when this returns; the OS waits until they are served again. */
   async stop(): Promise<void> {
-    for (const service of this.#services.values()) await service.stop();
-    this.#services.clear();
+    for (const services of [this.#printers, this.#disks]) {
+      for (const service of services.values()) await service.stop();
+      services.clear();
+    }
   }
 
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
@@ -56,11 +64,25 @@ export class DevicesLeft {
 
   /** Where a device is to be had. @throws YadoError `unknownDevice`, `staleEpoch` */
   answer({ device, epoch }: ControlRequest<'device'>): ControlAnswer<'device'> {
+    const behind = this.#find(device, epoch);
+    if (behind.kind !== 'disk') throw yadoError('unknownDevice', { device, computer: this.#computer.name });
+    return { ready: this.#disks.has(device), exportName: behind.exportName, port: nbdPort };
+  }
+
+  /** Prints bytes of the OS. @throws YadoError `unknownDevice` (also while it is not served yet), `staleEpoch` */
+  async print({ device, epoch, first, data }: ControlRequest<'print'>): Promise<ControlAnswer<'print'>> {
+    this.#find(device, epoch);
+    const printer = this.#printers.get(device);
+    if (!printer) throw yadoError('unknownDevice', { device, computer: this.#computer.name });
+    return printer.print(first, data);
+  }
+
+  #find(device: string, epoch: number): LeftBehind['behind'][number] {
     const behind = this.#left.behind.find(each => each.device === device);
     if (!behind) throw yadoError('unknownDevice', { device, computer: this.#computer.name });
     if (epoch !== this.#left.epoch)
       throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#left.epoch });
-    return { ready: this.#services.has(device), exportName: behind.exportName, port: nbdPort };
+    return behind;
   }
 }
 

@@ -127,7 +127,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     describe: () => ({ capabilities: capabilities() }),
     prepare,
     cancel,
-    ...(left && { device: request => left.answer(request) }),
+    ...(left && {
+      device: (request: ControlRequest<'device'>) => left.answer(request),
+      print: (request: ControlRequest<'print'>) => left.print(request),
+    }),
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({

@@ -39,17 +39,23 @@ export interface Arrival {
 export type DevicePlans = Partial<SourcePlans>;
 
 /** What a ghost needs to serve a device it was left with. */
-export type ServeState = { device: string; exportName: string; place: BlockPlace };
+export type ServeState =
+  | { kind: 'disk'; device: string; exportName: string; place: BlockPlace }
+  | { kind: 'printer'; device: string; port: string };
 
 export interface Device {
   /** Stable name within the OS, such as `disk0`. */
   readonly id: string;
+  /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
+  readonly isMadeHere?: boolean;
   /** Describes what the OS believes it has and what there is; recorded in the device status table. */
   describe(here: Computer, at: Computer): DeviceStatusRow;
   /** PCI function behind it on this computer, when there is one. */
   pciAddress(): string | undefined;
   /** The steps of this device in every plan of a move. */
   plans(move: Move): DevicePlans;
+  /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */
+  hold?(): Promise<void>;
   /** Brings the device up after the OS was thawed: on the target, or on the source after a roll back. */
   restore(arrival: Arrival): Promise<void>;
   /** What an agent that is started anew on this OS must be told, because probing cannot show it. Plain JSON. */

@@ -3,6 +3,7 @@ import type { Device } from '#devices/device.ts';
 import { rootDisk } from '#devices/disk/disk.ts';
 import { DisplayDevice } from '#devices/display/display.ts';
 import { NetworkDevice } from '#devices/network/network.ts';
+import { printer } from '#devices/printer/printer.ts';
 
 /**
  * Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on, `remembered`
@@ -14,6 +15,7 @@ export function probeDevices(
 ): Device[] {
   const devices: (Device | undefined)[] = [
     rootDisk(remembered.disk0),
+    printer(remembered.printer0),
     new DisplayDevice(remembered.display0),
     new NetworkDevice(machineAddress, remembered.network0),
   ];

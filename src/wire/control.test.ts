@@ -40,6 +40,10 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   cancel: fc.constant({}),
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
   device: fc.record({ device: text, epoch: count }, plain),
+  print: fc.record(
+    { device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
+    plain,
+  ),
   standby: fc.constant({}),
   status: fc.constant({}),
 };

@@ -12,12 +12,18 @@ export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
 export const protocolVersion = 1;
 export const maxControlBytes = 1 << 20;
+/** Bytes of a print job in one message. */
+export const maxPrintBytes = 256 * 1024;
 
 const Text = v.pipe(v.string(), v.maxLength(1000));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Token = v.pipe(
   v.instance(Uint8Array),
   v.check(bytes => bytes.length === 32, '32 bytes'),
+);
+const PrintBytes = v.pipe(
+  v.instance(Uint8Array),
+  v.check(bytes => bytes.length <= maxPrintBytes, `at most ${maxPrintBytes} bytes`),
 );
 
 /** Requests by type: what is asked and what is answered. */
@@ -44,6 +50,11 @@ export const controlRequests = {
   device: {
     request: v.strictObject({ device: Text, epoch: Count }),
     answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
+  },
+  /** Bytes for a printer that was left in `epoch`; `first` numbers the first of them. None: asks for the status only. */
+  print: {
+    request: v.strictObject({ device: Text, epoch: Count, first: Count, data: PrintBytes }),
+    answer: v.strictObject({ delivered: Count, status: v.pipe(Count, v.maxValue(0xff)) }),
   },
   standby: { request: v.strictObject({}), answer: v.strictObject({}) },
   status: {

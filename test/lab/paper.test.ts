@@ -245,6 +245,30 @@ story('B dies in the restore: A takes the OS back by its time-out', async () => 
   await standbyReady();
 });
 
+/** Prints from a program that goes on through whatever happens, a line now and then behind a long job. */
+async function printOn(computer: Computer, lines: number): Promise<void> {
+  const script = [
+    'exec 3>/dev/usb/lp0; seq 1 40000 >&3',
+    `i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i" >&3; sleep 0.2; done`,
+  ].join('; ');
+  await computer.shell(`systemd-run --quiet --unit=lab-print --collect sh -c '${script}'`);
+}
+const printedText = (lines: number): string =>
+  `${[...Array(40_000).keys()].map(each => each + 1).join('\n')}\n${[...Array(lines).keys()].map(each => `line ${each + 1}\n`).join('')}`;
+const linesAcrossMove = 150;
+
+story('programs print at A', async () => {
+  await a.shell('echo "page one" > /dev/usb/lp0');
+  await waitFor(
+    'the page',
+    async () => (readFileSync(a.printerFile, 'latin1') === 'page one\n' ? true : undefined),
+    {
+      timeoutMs: 60_000,
+    },
+  );
+  await printOn(a, linesAcrossMove);
+});
+
 story('the OS moves to B while claims and grants are lost three times', async () => {
   probe = await lab.third.probe(os.address, tickerPort);
   await armed(a, 'drop-claims=3,drop-grants=3');
@@ -278,7 +302,21 @@ story('the tables at B show Fig. 6 and Fig. 7', async () => {
   assert.match(row('disk0').actualType, /NBD from a/);
   const where = await json<DeviceLocationRow[]>(b, 'yado where --json');
   const at = Object.fromEntries(where.map(each => [each.device, each.computer]));
-  assert.deepEqual(at, { disk0: 'a', display0: 'b', network0: 'b' });
+  assert.equal(row('printer0').way, 'remote');
+  assert.equal(row('printer0').actualType, 'printer of a');
+  assert.deepEqual(at, { disk0: 'a', display0: 'b', network0: 'b', printer0: 'a' });
+});
+
+story('what was being printed while the OS moved is printed at A, whole and once', async () => {
+  const wanted = `page one\n${printedText(linesAcrossMove)}`;
+  await waitFor(
+    'the job',
+    async () => (readFileSync(a.printerFile).length >= wanted.length ? true : undefined),
+    {
+      timeoutMs: 240_000,
+    },
+  );
+  assert.equal(readFileSync(a.printerFile, 'latin1'), wanted);
 });
 
 story('downtime is reported in parts and as a third machine saw it', async () => {

@@ -84,7 +84,12 @@ class RootDisk implements Device {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
     this.#leftIn = move.epoch;
-    return { device: this.id, exportName: exportNameOf(this.id, move.osId, move.epoch), place: this.#place };
+    return {
+      kind: 'disk',
+      device: this.id,
+      exportName: exportNameOf(this.id, move.osId, move.epoch),
+      place: this.#place,
+    };
   }
 
   async restore(arrival: Arrival): Promise<void> {
