@@ -34,6 +34,7 @@ import {
   type MoveRequest,
   refuseUnfit,
   runJob,
+  wakeTarget,
 } from './source-move.ts';
 import { sourceTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
@@ -227,6 +228,7 @@ export class Active {
     let report: HelperReport | undefined;
     try {
       this.#phase('preflight');
+      await wakeTarget(request);
       const move = await check();
       refuseUnfit(request, move);
       this.#phase('prepare');

@@ -40,7 +40,7 @@ export type DevicePlans = Partial<SourcePlans>;
 
 /** What a ghost needs to serve a device it was left with. */
 export type ServeState =
-  | { kind: 'disk'; device: string; exportName: string; place: BlockPlace }
+  | { kind: 'disk'; device: string; place: BlockPlace }
   | { kind: 'printer'; device: string; port: string };
 
 export interface Device {
