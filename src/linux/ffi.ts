@@ -16,6 +16,8 @@ function bind(signature: string): Call {
   return (...args) => Number(native(...args));
 }
 
+const libcIoctl = libc.func('int ioctl(int fd, ulong request, void *argument)');
+
 const native = {
   open: bind('int open(const char *path, int flags, uint mode)'),
   close: bind('int close(int fd)'),
@@ -44,6 +46,9 @@ const native = {
   clock_settime: bind('int clock_settime(int clock, const void *timespec)'),
   clock_gettime: bind('int clock_gettime(int clock, void *timespec)'),
   unshare: bind('int unshare(int flags)'),
+  mknod: bind('int mknod(const char *path, uint mode, ulong device)'),
+  ptrace: bind('long ptrace(long request, int thread, long address, long data)'),
+  waitpid: bind('int waitpid(int thread, void *status, int options)'),
 };
 // The same C function with integer instead of pointer arguments needs a prototype of its own.
 const ioctlInteger = bind('int ioctl(int fd, ulong request, long argument)');
@@ -81,6 +86,17 @@ export function write(fd: number, buffer: Uint8Array): number {
 export function ioctl(fd: number, request: number, argument: Uint8Array | number, what = 'ioctl'): number {
   const call = typeof argument === 'number' ? ioctlInteger : native.ioctl;
   return check(call(fd, request, argument), what);
+}
+
+/** As `ioctl`, in a thread of its own: for devices that let the caller wait. `argument` is the kernel's meanwhile. */
+export function ioctlLater(fd: number, request: number, argument: Uint8Array, what = 'ioctl'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    libcIoctl.async(fd, request, argument, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(new SystemError(what, koffi.errno()));
+      else resolve();
+    });
+  });
 }
 
 export function fcntl(fd: number, command: number, argument = 0): number {
@@ -194,6 +210,25 @@ export function kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: strin
 /** unshare(2) for the calling (main) thread only. */
 export function unshare(flags: number): void {
   check(native.unshare(flags), 'unshare');
+}
+
+/** Makes a device node. */
+export function mknod(path: string, mode: number, major: number, minor: number): void {
+  // makedev() of glibc for numbers below 2^12 and 2^20
+  const device = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+  check(native.mknod(path, mode, device), 'mknod', path);
+}
+
+/** ptrace(2) of one thread, by the calling (main) thread. */
+export function ptrace(request: number, thread: number, data = 0): void {
+  check(native.ptrace(request, thread, 0, data), 'ptrace');
+}
+
+/** waitpid(2) of one thread without waiting: its status, undefined when there is no news. */
+export function waitThread(thread: number): number | undefined {
+  const status = Buffer.alloc(4);
+  const result = check(native.waitpid(thread, status, C.WNOHANG | C.__WALL), 'waitpid');
+  return result === 0 ? undefined : status.readInt32LE(0);
 }
 
 // libuv watches a descriptor for one waiter only.
