@@ -32,6 +32,8 @@ export interface Arrival {
   readonly osId: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  /** A device that another computer lends: called when that computer is gone for good. */
+  readonly gone: () => void;
   /** For what a person should find in the journal later. */
   readonly say: (text: string) => void;
 }
