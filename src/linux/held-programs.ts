@@ -15,9 +15,7 @@ export function holdersOf(path: string, proc = '/proc'): number[] {
   const end = path.replace(/^\/dev/, '');
   return readdirSync(proc)
     .filter(name => /^\d+$/.test(name))
-    .filter(pid =>
-      names(join(proc, pid, 'fd')).some(fd => linkOf(join(proc, pid, 'fd', fd)).endsWith(end)),
-    )
+    .filter(pid => names(join(proc, pid, 'fd')).some(fd => linkOf(join(proc, pid, 'fd', fd)).endsWith(end)))
     .map(Number);
 }
 
