@@ -47,10 +47,10 @@ export class PortDriver implements PrinterDriver {
 
   async print({ first, data }: Piece, signal: AbortSignal): Promise<PrintAnswer> {
     const end = performance.now() + this.#patienceMs;
+    let at = 0;
     try {
       this.#port ??= await this.#openFree(end);
       if (!this.#port) return { delivered: first, received: first, status: this.#status.value };
-      let at = 0;
       // What the port still has of the last piece is the beginning of this one, which begins with what is not printed.
       while (at < data.length && !signal.aborted) {
         const count = await this.#give(data.subarray(at, at + portPieceBytes), end);
@@ -58,14 +58,14 @@ export class PortDriver implements PrinterDriver {
         if (performance.now() > end) break;
         if (count === 0) await sleep(busyWaitMs);
       }
-      const status = await this.#askStatus(at < data.length);
+      await this.#askStatus(at < data.length);
       // Others may print on the port by themselves, one at a time, as long as nothing comes from here.
       if (data.length === 0) await this[Symbol.asyncDispose]();
-      return { delivered: first + at, received: first + at, status };
     } catch (error) {
       await this[Symbol.asyncDispose]();
-      throw error;
+      if (at === 0) throw error; // what was printed counts; the next piece meets the same error
     }
+    return { delivered: first + at, received: first + at, status: this.#status.value };
   }
 
   async settle(delivered: number): Promise<number | undefined> {
@@ -124,11 +124,12 @@ export class PortDriver implements PrinterDriver {
     }
   }
 
-  async #askStatus(stuck: boolean): Promise<number> {
+  /** A printer that prints without saying how it is (a USB printer that cannot) is believed to be as it was. */
+  async #askStatus(stuck: boolean): Promise<void> {
     const now = performance.now();
-    if (stuck || now > this.#status.at + statusEveryMs)
-      this.#status = { value: printerStatus(await this.#port!.status()), at: now };
-    return this.#status.value;
+    if (!stuck && now < this.#status.at + statusEveryMs) return;
+    const value = await this.#port!.status().then(printerStatus, () => this.#status.value);
+    this.#status = { value, at: now };
   }
 }
 
