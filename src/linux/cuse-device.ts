@@ -72,8 +72,9 @@ export class CuseDevice {
     name: string,
     handlers: CuseHandlers,
     ended: (error: unknown) => void,
+    openCuse = (): number => open('/dev/cuse', C.O_RDWR | C.O_NONBLOCK),
   ): Promise<CuseDevice> {
-    using fd = new OwnedFd(open('/dev/cuse', C.O_RDWR | C.O_NONBLOCK));
+    using fd = new OwnedFd(openCuse());
     const buffer = Buffer.alloc(cuseBufferBytes);
     await waitFd(fd.fd, 'readable', { timeoutMs: 5000, what: 'CUSE' });
     const init = decodeFuseRequest(buffer.subarray(0, read(fd.fd, buffer)));

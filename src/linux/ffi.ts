@@ -116,10 +116,10 @@ export function socket(family: number, type: number, protocol = 0): number {
   return check(native.socket(family, type | C.SOCK_CLOEXEC, protocol), 'socket');
 }
 
-/** A connected pair of Unix stream sockets. */
-export function socketPair(): [number, number] {
+/** A connected pair of Unix sockets. */
+export function socketPair(type: number = C.SOCK_STREAM): [number, number] {
   const fds = Buffer.alloc(8);
-  check(native.socketpair(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_CLOEXEC, 0, fds), 'socketpair');
+  check(native.socketpair(C.AF_UNIX, type | C.SOCK_CLOEXEC, 0, fds), 'socketpair');
   return [fds.readInt32LE(0), fds.readInt32LE(4)];
 }
 
