@@ -99,7 +99,7 @@ test('a job goes from open to the last close, for one program at a time', t => {
   assert.equal(after.endOfJob(3), 13, 'the program lost the device with the agent');
 });
 
-/** Takes at most `most` bytes a time; `broken` makes it fail after it has printed. */
+/** Takes at most `most` bytes a time. */
 class FakePrinter implements PrinterDriver {
   readonly wholeJobs = false;
   readonly pieceBytes = 10;
@@ -109,6 +109,7 @@ class FakePrinter implements PrinterDriver {
   async print({ first, data }: Piece): Promise<PrintAnswer> {
     const taken = data.subarray(0, this.most);
     await new Promise(resolve => setImmediate(resolve));
+    if (this.broken) throw new Error('no ink');
     this.printed.push(Buffer.from(taken));
     return { delivered: first + taken.length, received: first + taken.length, status: readyStatus };
   }
@@ -127,30 +128,59 @@ const piece = (first: number, data: string, delivered = first): Piece => ({
   delivered,
 });
 
+/** Asks until it has what it wants, as a delivery does. */
+async function until(service: PrinterService, delivered: number): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    if ((await service.print(piece(delivered, '', 0))).delivered === delivered) return;
+    assert.ok(tries < 100, `${delivered} is never reached`);
+  }
+}
+
 test('bytes that come again, because their answer was lost, are printed once', async () => {
   const paper = new FakePrinter();
   const service = new PrinterService(paper);
-  assert.equal((await service.print(piece(10, 'abc'))).delivered, 13);
-  assert.equal((await service.print(piece(10, 'abcdef'))).delivered, 16);
-  assert.equal((await service.print(piece(10, 'ab'))).delivered, 16);
+  assert.equal((await service.print(piece(10, 'abc'))).received, 13);
+  assert.equal((await service.print(piece(10, 'abcdef', 10))).received, 16);
+  assert.equal((await service.print(piece(10, 'ab'))).received, 16);
   paper.most = 2;
-  assert.equal((await service.print(piece(16, 'ghij'))).delivered, 18);
-  assert.equal((await service.print(piece(18, 'ij'))).delivered, 20);
+  assert.equal((await service.print(piece(16, 'ghij', 10))).received, 20);
+  assert.equal((await service.print(piece(18, 'ij', 10))).received, 20);
+  await until(service, 20);
   assert.equal(paper.text, 'abcdefghij');
   assert.equal((await service.hold()).delivered, 20);
   const standby = new PrinterService(paper, service.printed);
-  assert.equal((await standby.print(piece(18, 'ijkl'))).delivered, 22);
+  await standby.print(piece(18, 'ijkl'));
+  await until(standby, 22);
   assert.equal((await standby.print(piece(30, 'xyz', 20))).received, 22, 'what lies between is missing');
   assert.equal(paper.text, 'abcdefghijkl');
 });
 
-test('requests at once are printed one after the other', async () => {
+test('what was taken in advance is given back when the OS is about to move', async () => {
+  const paper = new FakePrinter();
+  const service = new PrinterService(paper);
+  paper.most = 2;
+  await service.print(piece(0, 'abcdef'));
+  const { delivered, received } = await service.hold();
+  assert.equal(delivered, received);
+  assert.equal(paper.text, 'abcdef'.slice(0, delivered));
+  assert.ok(delivered < 6);
+  assert.equal((await service.print(piece(delivered, 'abcdef'.slice(delivered)))).received, 6);
+  await until(service, 6);
+  assert.equal(paper.text, 'abcdef');
+});
+
+test('requests at once are printed one after the other; an error is told to one who asks', async () => {
   const paper = new FakePrinter();
   const service = new PrinterService(paper);
   await Promise.all([service.print(piece(0, 'abc')), service.print(piece(0, 'abc'))]);
+  await until(service, 3);
+  paper.broken = true;
+  await assert.rejects(service.print(piece(3, '')), /no ink/);
+  paper.broken = false;
+  assert.equal((await service.print(piece(3, 'd'))).received, 4);
   await service.stop();
-  assert.equal(paper.text, 'abc');
-  await assert.rejects(service.print(piece(3, 'd')));
+  assert.equal(paper.text, 'abcd');
+  await assert.rejects(service.print(piece(4, 'e')), /no longer/);
 });
 
 /** A way to the service on which every third answer is lost. */
