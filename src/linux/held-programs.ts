@@ -1,7 +1,8 @@
 // Holds programs still and lets them go again, by ptrace: neither they nor whoever waits for them notice (no signal, no
 // stop that a parent sees), whatever cgroup or session they share with others, and the kernel lets all of them go when
 // the holder dies. One that is held stays so over a freeze of the whole OS.
-// Everything here must be called by the main thread: the kernel knows a tracer by its thread.
+// Everything here must be called by the main thread: the kernel knows a tracer by its thread. Never for processes that
+// Node itself has started: it would take what waitpid says of them for their end.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
