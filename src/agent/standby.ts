@@ -15,6 +15,7 @@ import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftParameter } from './left-behind.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
+import { makeRoom } from './make-room.ts';
 import { bar, show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
 import { targetTimeouts } from './timeouts.ts';
@@ -57,6 +58,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     epoch,
     token,
     imageBytes,
+    kept,
     source,
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
@@ -73,6 +75,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     setFreezeTimeout(3000);
     const faults = armedFaults();
     const ranges = mine.memory.ramRanges;
+    const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const job = encodeTargetJob({
       epoch,
@@ -82,6 +85,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
+      makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();
     let meter = newRateMeter();
@@ -99,7 +103,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
-      report => targetSentence(report, { source, target: name }),
+      report => {
+        if (report.reason === 'restore') room.undo();
+        return targetSentence(report, { source, target: name });
+      },
       (error: Error) => error.message,
     );
     void ended.then(sentence => {
