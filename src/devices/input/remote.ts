@@ -11,12 +11,19 @@ const waitMs = 500;
 /** After keys the lights often change: the next question comes soon. */
 const waitAfterKeysMs = 50;
 const patienceMs = 4000;
-const retryMs = 1000;
+const defaultRetryMs = 1000;
 
 /** Asks the lender; tests give one without a network. */
 export interface Lender extends Disposable {
   readonly name: string;
   keys(request: ControlRequest<'keys'>, signal: AbortSignal): Promise<ControlAnswer<'keys'>>;
+}
+
+export interface LentDevice {
+  readonly device: string;
+  /** In which it was lent. */
+  readonly epoch: number;
+  readonly retryMs?: number;
 }
 
 export function lenderAt(peer: Peer): Lender {
@@ -34,6 +41,7 @@ export class RemoteInput implements InputDriver {
   readonly #lender: Lender;
   readonly #device: string;
   readonly #epoch: number;
+  readonly #retryMs: number;
   readonly #sink: InputSink;
   readonly #say: (text: string) => void;
   readonly #end = new AbortController();
@@ -43,13 +51,14 @@ export class RemoteInput implements InputDriver {
 
   constructor(
     lender: Lender,
-    { device, epoch }: { readonly device: string; readonly epoch: number },
+    { device, epoch, retryMs = defaultRetryMs }: LentDevice,
     sink: InputSink,
     say: (text: string) => void,
   ) {
     this.#lender = lender;
     this.#device = device;
     this.#epoch = epoch;
+    this.#retryMs = retryMs;
     this.#sink = sink;
     this.#say = say;
     this.#done = this.#run();
@@ -86,7 +95,7 @@ export class RemoteInput implements InputDriver {
         if (!away) this.#say(`the keyboard of ${lender.name} is away: ${reason}`);
         away = true;
         next = 0;
-        await sleep(retryMs, undefined, { signal }).catch(() => {});
+        await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
       }
     }
     this.#sink.gone(lender.name);
