@@ -1,7 +1,7 @@
 // The managers' own driver for keyboards and pointers of this computer: takes every real one for itself, reads it, shows
 // the lights on it, and follows what is plugged in and out. What it reads goes to a sink: the stubs, or a queue for
 // another computer.
-import { existsSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { listInputDevices } from '#linux/input-devices.ts';
 import { SystemError } from '#linux/system-error.ts';
 import type { InputEvent } from '#wire/input-events.ts';
@@ -68,11 +68,13 @@ export class LocalInput implements InputDriver {
     await Promise.all(used.map(each => each.release()));
   }
 
+  /** Without a watch (no input device yet, no inotify left) the slow look finds what is plugged in. */
   #watch(): void {
-    if (!existsSync(inputDirectory)) return; // no input device yet: the slow look finds the first
-    const watcher = watch(inputDirectory, () => this.#look());
-    watcher.on('error', () => watcher.close());
-    this.#end.signal.addEventListener('abort', () => watcher.close(), { once: true });
+    try {
+      const watcher = watch(inputDirectory, () => this.#look());
+      watcher.on('error', () => watcher.close());
+      this.#end.signal.addEventListener('abort', () => watcher.close(), { once: true });
+    } catch {}
   }
 
   #look(): void {
