@@ -41,9 +41,9 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   ),
   cancel: fc.constant({}),
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
-  device: fc.record({ device: text, epoch: count }, plain),
+  device: fc.record({ osId: text, device: text, epoch: count }, plain),
   print: fc.record(
-    { device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
+    { osId: text, device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
     plain,
   ),
   lend: fc.record(

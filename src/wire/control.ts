@@ -68,14 +68,20 @@ export const controlRequests = {
     request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }),
     answer: v.strictObject({}),
   },
-  /** Where a device of the OS is served, once the ghost has it ready. */
+  /** Where a device of the OS is served in its present epoch; whoever uses it in an older one is cut off. */
   device: {
-    request: v.strictObject({ device: Text, epoch: Count }),
+    request: v.strictObject({ osId: Text, device: Text, epoch: Count }),
     answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
   },
-  /** Bytes for a printer that was left in `epoch`; `first` numbers the first of them. None: asks for the status only. */
+  /** Bytes for a printer; `first` numbers the first of them. None: asks for the status only. */
   print: {
-    request: v.strictObject({ device: Text, epoch: Count, first: Count, data: bytesUpTo(maxPrintBytes) }),
+    request: v.strictObject({
+      osId: Text,
+      device: Text,
+      epoch: Count,
+      first: Count,
+      data: bytesUpTo(maxPrintBytes),
+    }),
     answer: v.strictObject({ delivered: Count, status: v.pipe(Count, v.maxValue(0xff)) }),
   },
   /**
