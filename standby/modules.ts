@@ -23,6 +23,5 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
   ],
   'set-aside memory': ['nd_e820', 'nd_btt', 'nd_pmem', 'crc32c_generic', 'erofs', 'loop'],
   'devices served to others': ['virtio_blk', 'nbd', 'parport_pc', 'lp'],
-  'keyboard and pointer lent to others': ['evdev', 'psmouse'],
   'the wire': ['tls'],
 };

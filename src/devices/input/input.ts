@@ -63,13 +63,13 @@ export class InputDevices implements Device {
     this.#stub ??= this.#makeStub(arrival);
     const stub = this.#stub;
     if (!stub) return;
-    const { here, at, epoch } = arrival;
+    const { here, at, epoch, gone } = arrival;
     const say = (text: string): void => arrival.say(`${this.id}: ${text}`);
     const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
     const driver =
       here.name === at.name
         ? new LocalInput(stub, say)
-        : new RemoteInput(lenderAt(peer), { device: this.id, epoch }, stub, say);
+        : new RemoteInput(lenderAt(peer), { device: this.id, epoch, gone }, stub, say);
     this.#driver = driver;
     driver.setLights(stub.lights);
     stub.onLights = lights => driver.setLights(lights);

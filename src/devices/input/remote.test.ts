@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { yadoError } from '#core/errors.ts';
 import { INPUT } from '#linux/abi-input.ts';
 import { encodeInputEvents, type InputEvent } from '#wire/input-events.ts';
 import type { InputDriver, InputSink } from './driver.ts';
@@ -64,7 +65,7 @@ test('typed there, seen here; the lights go the other way', async () => {
   const { service, type } = lent(driver);
   const lender: Lender = { name: 'b', keys: request => service.keys(request), [Symbol.dispose]() {} };
   const screen = new Screen();
-  const remote = new RemoteInput(lender, { device: 'input0', epoch: 1 }, screen, () => {});
+  const remote = new RemoteInput(lender, { device: 'input0', epoch: 1, gone() {} }, screen, () => {});
   remote.setLights(2);
   type([key(shift, 1)]);
   type([key(a, 1)]);
@@ -99,7 +100,7 @@ test('a lender that goes away lets go of its keys, is told of once, and asked ag
     [Symbol.dispose]() {},
   };
   const screen = new Screen();
-  const lentDevice = { device: 'input0', epoch: 1, retryMs: 1 };
+  const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, gone() {} };
   const remote = new RemoteInput(lender, lentDevice, screen, text => said.push(text));
   await screen.until(2);
   assert.deepEqual(screen.seen, [key(a, 1), key(a, 0)]);
@@ -108,6 +109,27 @@ test('a lender that goes away lets go of its keys, is told of once, and asked ag
   await remote.release();
   assert.deepEqual(screen.seen.slice(2), [key(shift, 1), key(shift, 0)]);
   assert.deepEqual(said, ['the keyboard of b is away: gone', 'the keyboard of b is there again']);
+});
+
+test('a lender that says no, or stays away, is given up', async () => {
+  const no = yadoError('notLentHere', { computer: 'b', device: 'input0' });
+  for (const [error, questions] of [[no, 1] as const, [new Error('no answer'), 30] as const]) {
+    let asked = 0;
+    const lender: Lender = {
+      name: 'b',
+      keys: () => {
+        asked++;
+        return Promise.reject(error);
+      },
+      [Symbol.dispose]() {},
+    };
+    const { promise: isGone, resolve: gone } = Promise.withResolvers<void>();
+    const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, gone };
+    const remote = new RemoteInput(lender, lentDevice, new Screen(), () => {});
+    await isGone;
+    await remote.release();
+    assert.equal(asked, questions);
+  }
 });
 
 test('a keyboard nobody asks for is given back, and taken again when asked for', async t => {

@@ -1,6 +1,7 @@
 // The keyboard and pointer of another computer, which lends them: asked for what was typed, again and again. Believes
-// nothing of what comes; when the lender does not answer, all it held is let go and it is asked again.
+// nothing of what comes. When the lender does not answer, all it held is let go and it is asked again, for a while.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { YadoError } from '#core/errors.ts';
 import { ControlSession, type Peer } from '#managers/control-session.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import { decodeInputEvents } from '#wire/input-events.ts';
@@ -12,6 +13,8 @@ const waitMs = 500;
 const waitAfterKeysMs = 50;
 const patienceMs = 4000;
 const defaultRetryMs = 1000;
+/** A lender that was away for so many questions is gone for good. */
+const questionsUntilGone = 30;
 
 /** Asks the lender; tests give one without a network. */
 export interface Lender extends Disposable {
@@ -24,6 +27,8 @@ export interface LentDevice {
   /** In which it was lent. */
   readonly epoch: number;
   readonly retryMs?: number;
+  /** Called once when there is no hope: the lender says no, or does not answer for long. Nothing is asked after it. */
+  readonly gone: () => void;
 }
 
 export function lenderAt(peer: Peer): Lender {
@@ -42,6 +47,7 @@ export class RemoteInput implements InputDriver {
   readonly #device: string;
   readonly #epoch: number;
   readonly #retryMs: number;
+  readonly #gone: () => void;
   readonly #sink: InputSink;
   readonly #say: (text: string) => void;
   readonly #end = new AbortController();
@@ -51,7 +57,7 @@ export class RemoteInput implements InputDriver {
 
   constructor(
     lender: Lender,
-    { device, epoch, retryMs = defaultRetryMs }: LentDevice,
+    { device, epoch, gone, retryMs = defaultRetryMs }: LentDevice,
     sink: InputSink,
     say: (text: string) => void,
   ) {
@@ -59,6 +65,7 @@ export class RemoteInput implements InputDriver {
     this.#device = device;
     this.#epoch = epoch;
     this.#retryMs = retryMs;
+    this.#gone = gone;
     this.#sink = sink;
     this.#say = say;
     this.#done = this.#run();
@@ -81,20 +88,21 @@ export class RemoteInput implements InputDriver {
     const { signal } = this.#end;
     using lender = this.#lender;
     let next = 0; // the first answer tells what there is
-    let away = false;
+    let failed = 0;
     while (!signal.aborted) {
       try {
         next = (await this.#ask(lender, next, signal)) ? waitAfterKeysMs : waitMs;
-        if (away) this.#say(`the keyboard of ${lender.name} is there again`);
-        away = false;
+        if (failed > 0) this.#say(`the keyboard of ${lender.name} is there again`);
+        failed = 0;
       } catch (error) {
         this.#sink.gone(lender.name);
         if (signal.aborted) return;
         this.#typeName = undefined;
         const reason = error instanceof Error ? error.message : String(error);
-        if (!away) this.#say(`the keyboard of ${lender.name} is away: ${reason}`);
-        away = true;
+        if (failed === 0) this.#say(`the keyboard of ${lender.name} is away: ${reason}`);
+        failed++;
         next = 0;
+        if (failed === questionsUntilGone || saysNo(error)) return this.#gone();
         await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
       }
     }
@@ -111,3 +119,7 @@ export class RemoteInput implements InputDriver {
     return typed.length > 0;
   }
 }
+
+const refusals = ['notLentHere', 'lentToAnother', 'unknownDevice', 'staleEpoch'];
+
+const saysNo = (error: unknown): boolean => error instanceof YadoError && refusals.includes(error.code);
