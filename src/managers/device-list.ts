@@ -2,6 +2,7 @@
 import type { Device } from '#devices/device.ts';
 import { rootDisk } from '#devices/disk/disk.ts';
 import { DisplayDevice } from '#devices/display/display.ts';
+import { InputDevices } from '#devices/input/input.ts';
 import { NetworkDevice } from '#devices/network/network.ts';
 import { printer } from '#devices/printer/printer.ts';
 
@@ -17,6 +18,7 @@ export function probeDevices(
     rootDisk(remembered.disk0),
     printer(remembered.printer0),
     new DisplayDevice(remembered.display0),
+    new InputDevices(remembered.input0),
     new NetworkDevice(machineAddress, remembered.network0),
   ];
   return devices.filter(each => each !== undefined);
