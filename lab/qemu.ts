@@ -16,7 +16,13 @@ export interface QemuFiles {
   readonly printerFile: string;
 }
 
-const vgaDevices = { std: 'VGA', cirrus: 'cirrus-vga', vmware: 'vmware-svga', none: undefined } as const;
+const vgaDevices = {
+  std: 'VGA',
+  cirrus: 'cirrus-vga',
+  vmware: 'vmware-svga',
+  virtio: 'virtio-vga',
+  none: undefined,
+} as const;
 
 /** KVM only where the processor says so: a /dev/kvm that opens may still not run a stock kernel. */
 export function hasHardwareAcceleration(cpuinfo = readFileSync('/proc/cpuinfo', 'utf8')): boolean {

@@ -36,8 +36,21 @@ const b: ComputerSpec = {
   vga: 'cirrus',
 };
 
+const c: ComputerSpec = {
+  name: 'c',
+  role: 'standby',
+  ramMiB: 1536,
+  cpus: 2,
+  machine: 'pc',
+  nic: 'virtio-net-pci',
+  mac: '52:54:00:00:01:03',
+  address: '10.77.0.3/24',
+  vga: 'virtio',
+};
+
 const scenarios: Readonly<Record<string, Scenario>> = {
   paper: { about: 'Fig. 5: B has another display, no disk and no printer', computers: [a, b] },
+  chain: { about: 'paper, and a computer C with a third kind of display', computers: [a, b, c] },
   plain: {
     about: 'as paper, but no memory is set aside for the agent',
     computers: [a, b].map(each => ({ ...each, setAside: false })),

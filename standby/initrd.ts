@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { cachePath, hashOf, once, projectRoot } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import type { Kernel } from '../packaging/kernel.ts';
-import { standbyModules } from './modules.ts';
+import { lendableModules, standbyModules } from './modules.ts';
 
 /** Module files (relative to lib/modules/<release>) of `names` with all they depend on. */
 export function moduleFiles(modulesDep: string, names: readonly string[]): string[] {
@@ -65,6 +65,7 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       const names = Object.values(standbyModules).flat();
       for (const file of moduleFiles(readFileSync(join(from, 'modules.dep'), 'utf8'), [
         ...names,
+        ...Object.values(lendableModules).flat(),
         'crc32c_generic',
         'libcrc32c',
       ])) {
@@ -74,6 +75,8 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
         cpSync(join(from, name), join(to, name));
       writeFileSync(join(folder, 'lib/modules/wanted'), `${names.join('\n')}\n`);
+      for (const [name, modules] of Object.entries(lendableModules))
+        writeFileSync(join(folder, 'lib/modules', `lend-${name}`), `${modules.join('\n')}\n`);
       run(['/sbin/depmod', '-b', folder, kernel.release]);
       packCpio(folder, `${temporary}.cpio`);
       run(['sh', '-c', `zstd -q -19 -f "$1" -o "$2" && rm "$1"`, 'sh', `${temporary}.cpio`, temporary]);

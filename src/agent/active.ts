@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
+import { locate, withLocation } from '#core/device-location-table.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
@@ -23,6 +24,7 @@ import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { Lending } from './lending.ts';
 import { log } from './log.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { readSavedState, saveState } from './saved-state.ts';
@@ -34,6 +36,7 @@ import {
   type MoveRequest,
   refuseUnfit,
   runJob,
+  wakeTarget,
 } from './source-move.ts';
 import { sourceTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
@@ -46,6 +49,7 @@ export class Active {
   readonly #desk = new ClaimDesk();
   readonly #status: StatusManager;
   readonly #locations: LocationManager;
+  readonly #lending: Lending;
   #here: Computer;
   #epoch: number;
   /** Of the computer the OS is on now. */
@@ -74,6 +78,21 @@ export class Active {
       this.#epoch,
     );
     if (saved) this.#locations.table = saved.locations;
+    this.#lending = new Lending(
+      {
+        osId: this.#osId,
+        here: () => this.#here,
+        epoch: () => this.#epoch,
+        computer: name => this.#computer(name),
+        device: id => {
+          const row = this.#table().find(each => each.device === id);
+          if (!row) throw yadoError('unknownDevice', { device: id, computer: this.#here.name });
+          return { class: row.class, at: locate(this.#locations.table, id).computer };
+        },
+        place: (device, computer) => this.#place(device, computer),
+      },
+      saved?.lentFrom,
+    );
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
       describe: () => ({ capabilities: this.#capabilities() }),
@@ -94,6 +113,8 @@ export class Active {
       migrate: request => this.#migrate(request),
       cancel: () => this.#cancel(),
       standby: request => this.#standby(request),
+      lend: request => this.#whileStill(() => this.#lending.lend(request)),
+      return: request => this.#whileStill(() => this.#lending.return(request)),
       firstEvent: () => {
         const data = this.#progress();
         return data && { event: 'progress', data };
@@ -179,13 +200,23 @@ export class Active {
     this.#api.emit('progress', this.#progress());
   }
 
+  /** For what a move must not be mixed with. */
+  #whileStill<T>(work: () => T): T {
+    if (!this.#move) return work();
+    throw yadoError('busy', {
+      computer: this.#here.name,
+      activity: `it is moving the OS to ${this.#move.request.target.name}`,
+    });
+  }
+
+  async #place(device: string, computer: string): Promise<void> {
+    this.#locations.table = withLocation(this.#locations.table, device, computer, this.#epoch);
+    await this.#restoreDevices(this.#epoch, [device]);
+    this.#save();
+  }
+
   async #migrate({ to, dryRun, acceptRisks }: MigrateRequest): Promise<{ status: number; body: object }> {
-    if (this.#move)
-      throw yadoError('busy', {
-        computer: this.#here.name,
-        activity: `it is moving the OS to ${this.#move.request.target.name}`,
-      });
-    const target = this.#computer(to);
+    const target = this.#whileStill(() => this.#computer(to));
     if (target.name === this.#here.name) throw yadoError('sameComputer', { computer: to });
     const abort = new AbortController();
     const request: MoveRequest = {
@@ -227,6 +258,7 @@ export class Active {
     let report: HelperReport | undefined;
     try {
       this.#phase('preflight');
+      await wakeTarget(request);
       const move = await check();
       refuseUnfit(request, move);
       this.#phase('prepare');
@@ -282,6 +314,7 @@ export class Active {
     this.#here = target;
     this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
+    const { lenders } = this.#lending;
     this.#locations.arrived(target.name, epoch, prepared.ways);
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
     if (this.#locations.table.some(each => each.device === 'disk0' && each.computer === target.name))
@@ -295,6 +328,7 @@ export class Active {
       epoch,
       this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'),
     );
+    this.#lending.arrived(device => locate(this.#locations.table, device).computer, lenders);
     void askUntilAnswered(
       target,
       source,
@@ -319,6 +353,7 @@ export class Active {
           osId: this.#osId,
           epoch,
           signal: AbortSignal.timeout(24 * 3600_000),
+          gone: () => this.#lending.gone(device.id),
           say: log,
         });
       } catch (error) {
@@ -372,6 +407,7 @@ export class Active {
       locations: [...this.#locations.table],
       history: [...this.#history],
       devices: this.#status.memories(),
+      lentFrom: this.#lending.former,
     });
   }
 }

@@ -5,8 +5,12 @@ import * as v from 'valibot';
 import {
   apiPaths,
   defaultSocketPath,
+  type LendRequest,
+  LendRequestSchema,
   type MigrateRequest,
   MigrateRequestSchema,
+  type ReturnRequest,
+  ReturnRequestSchema,
   type StandbyRequest,
   StandbyRequestSchema,
 } from '#core/api.ts';
@@ -24,6 +28,8 @@ export interface ApiHandlers {
   migrate?: (request: MigrateRequest) => Promise<{ status: number; body: object }>;
   cancel?: () => Answer;
   standby?: (request: StandbyRequest) => Answer;
+  lend?: (request: LendRequest) => Answer;
+  return?: (request: ReturnRequest) => Answer;
   /** The event a new listener begins with. */
   firstEvent?: () => { event: string; data: unknown } | undefined;
 }
@@ -38,6 +44,13 @@ const statusOf: Readonly<Record<keyof typeof families, number>> = {
   cancelled: 409,
   internal: 500,
 };
+
+/** What the calls that answer at once are asked with. */
+const bodies = {
+  standby: StandbyRequestSchema,
+  lend: LendRequestSchema,
+  return: ReturnRequestSchema,
+} as const;
 
 export class ApiServer {
   readonly #handlers: ApiHandlers;
@@ -100,12 +113,9 @@ export class ApiServer {
         reason: `this computer has no OS; "${name}" is for the computer that has it`,
       });
     if (name === 'migrate') return this.#handlers.migrate!(await readBody(request, MigrateRequestSchema));
-    if (name === 'standby')
-      return {
-        status: 200,
-        body: await this.#handlers.standby!(await readBody(request, StandbyRequestSchema)),
-      };
-    return { status: 200, body: await (handler as () => Answer)() };
+    const schema = Object.hasOwn(bodies, name) ? bodies[name as keyof typeof bodies] : undefined;
+    const asked = schema && (await readBody<v.GenericSchema>(request, schema));
+    return { status: 200, body: await (handler as (request: unknown) => Answer)(asked) };
   }
 
   #listen(response: ServerResponse): void {

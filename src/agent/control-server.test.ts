@@ -120,7 +120,7 @@ test('a peer that asks without reading is made to wait, and is answered in order
   while (asked < enough && !waiting) {
     const ids = Array.from({ length: 100 }, () => ++asked);
     const more = socket.write(
-      Buffer.concat(ids.map(id => encodeRequest(id, 'device', { device, epoch: 1 }))),
+      Buffer.concat(ids.map(id => encodeRequest(id, 'device', { osId: 'crab', device, epoch: 1 }))),
     );
     if (more) continue;
     const signal = AbortSignal.timeout(1000);
@@ -140,14 +140,17 @@ test('a peer that asks without reading is made to wait, and is answered in order
 });
 
 test('errors cross the wire with code, sentence and hint', async () => {
-  await assert.rejects(ask(peer(), 'device', { device: 'x', epoch: 1 }, { timeoutMs: 5000 }), {
+  await assert.rejects(ask(peer(), 'device', { osId: 'crab', device: 'x', epoch: 1 }, { timeoutMs: 5000 }), {
     code: 'unknownDevice',
     message: 'There is no device x on beta.',
     hint: 'yado devices',
   });
-  await assert.rejects(ask(peer(), 'device', { device: 'broken', epoch: 1 }, { timeoutMs: 5000 }), {
-    code: 'internal',
-  });
+  await assert.rejects(
+    ask(peer(), 'device', { osId: 'crab', device: 'broken', epoch: 1 }, { timeoutMs: 5000 }),
+    {
+      code: 'internal',
+    },
+  );
   await assert.rejects(ask(peer(), 'standby', {}, { timeoutMs: 5000 }), {
     code: 'badRequest',
     message: /role/,

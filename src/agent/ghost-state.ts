@@ -13,7 +13,6 @@ export const LeftBehindSchema = v.strictObject({
       v.strictObject({
         kind: v.literal('disk'),
         device: Text,
-        exportName: Text,
         place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.exactOptional(v.number()) }),
       }),
       v.strictObject({ kind: v.literal('printer'), device: Text, port: Text }),

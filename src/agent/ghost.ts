@@ -16,6 +16,9 @@ import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 
+/** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
+const idleMs = 2000;
+
 export async function runGhost(state: GhostState): Promise<void> {
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
@@ -54,6 +57,15 @@ export async function runGhost(state: GhostState): Promise<void> {
     ]);
   }
 
+  /** Nobody needs this kernel any more: the computer is of more use as a standby. */
+  function rest(): void {
+    try {
+      becomeStandby(state, left);
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+    }
+  }
+
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => left.answer(request),
@@ -67,6 +79,7 @@ export async function runGhost(state: GhostState): Promise<void> {
         throw yadoError('staleEpoch', { device: osId, theirs: request.epoch, ours: epoch });
       alive = true;
       helper.write(encodeFrame(frameTypes.release.number, 0n));
+      if (state.behind.length === 0) setTimeout(rest, idleMs);
       return {};
     },
     standby: () => {
@@ -103,7 +116,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
     `yado.name=${computer.name}`,
     `yado.address=${computer.address}/24`,
     `yado.nic=${card?.mac ?? ''}`,
-    leftParameter(state),
+    leftParameter(left.state),
     ...state.kernelWords,
     'nr_cpus=1',
     'quiet',

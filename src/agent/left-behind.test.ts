@@ -6,19 +6,24 @@ import { DevicesLeft } from './left-behind.ts';
 
 const place = { pciAddress: '0000:00:06.0', unit: 0 };
 const left = new DevicesLeft(
-  { osId: 'crab', epoch: 7, behind: [{ kind: 'disk', device: 'disk0', exportName: 'crab-disk0-7', place }] },
+  { osId: 'crab', epoch: 7, behind: [{ kind: 'disk', device: 'disk0', place }] },
   { name: 'a', address: '10.77.0.1' },
 );
 const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;
 
+const asked = { osId: 'crab', device: 'disk0', epoch: 7 };
+
 test('a device is to be had in the epoch in which it was left, once it is served', () => {
-  assert.deepEqual(left.answer({ device: 'disk0', epoch: 7 }), {
-    ready: false,
-    exportName: 'crab-disk0-7',
-    port: 10809,
-  });
-  assert.throws(() => left.answer({ device: 'disk0', epoch: 6 }), code('staleEpoch'));
-  assert.throws(() => left.answer({ device: 'disk1', epoch: 7 }), code('unknownDevice'));
+  assert.deepEqual(left.answer(asked), { ready: false, exportName: 'crab-disk0-7', port: 10809 });
+  assert.throws(() => left.answer({ ...asked, epoch: 6 }), code('staleEpoch'));
+  assert.throws(() => left.answer({ ...asked, device: 'disk1' }), code('unknownDevice'));
+  assert.throws(() => left.answer({ ...asked, osId: 'lobster' }), code('unknownDevice'));
+});
+
+test('once the OS has asked in a newer epoch, older ones are turned away', () => {
+  assert.equal(left.answer({ ...asked, epoch: 9 }).exportName, 'crab-disk0-9');
+  assert.throws(() => left.answer({ ...asked, epoch: 8 }), code('staleEpoch'));
+  assert.equal(left.state.epoch, 9);
 });
 
 test('the OS itself may come home; another one would cost it its disk', () => {

@@ -1,7 +1,8 @@
 // The devices an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows it.
+// Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
-import { type DiskService, serveDisk } from '#devices/disk/serve.ts';
+import { type DiskService, exportNameOf, serveDisk } from '#devices/disk/serve.ts';
 import { PrinterService } from '#devices/printer/serve.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
@@ -11,20 +12,32 @@ import { log } from './log.ts';
 /** The kernel parameter through which a ghost tells the standby after it. */
 const parameter = 'yado.left';
 
+type Left = LeftBehind['behind'][number];
+type LeftDisk = Extract<Left, { kind: 'disk' }>;
+
 export class DevicesLeft {
   readonly #left: LeftBehind;
   /** Name and address of this computer. */
   readonly #computer: { readonly name: string; readonly address: string };
-  readonly #disks = new Map<string, DiskService>();
+  readonly #disks = new Map<string, { readonly service: DiskService; readonly epoch: number }>();
   readonly #printers = new Map<string, PrinterService>();
+  /** The newest in which the OS has asked for its devices. */
+  #epoch: number;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
     this.#left = left;
     this.#computer = computer;
+    this.#epoch = left.epoch;
   }
 
   get names(): string[] {
     return this.#left.behind.map(each => each.device);
+  }
+
+  /** What the standby that follows must know. */
+  get state(): LeftBehind {
+    return { osId: this.#left.osId, epoch: this.#epoch, behind: this.#left.behind };
   }
 
   /** Serves all of them. @throws Error naming the first that cannot be served */
@@ -33,22 +46,17 @@ export class DevicesLeft {
       if (left.kind === 'printer') {
         this.#printers.set(left.device, PrinterService.ofPort(left.port));
         log(`serving ${left.device} at ${left.port}`);
-        continue;
-      }
-      const { device, exportName, place } = left;
-      const { address } = this.#computer;
-      const service = await serveDisk(place, exportName, address, nbdPort, AbortSignal.timeout(30_000));
-      this.#disks.set(device, service);
-      log(`serving ${device} as ${exportName}`);
+      } else await this.#serveDisk(left);
     }
   }
 
   /** Everything that was written is on the disks when this returns; the OS waits until they are served again. */
   async stop(): Promise<void> {
-    for (const services of [this.#printers, this.#disks]) {
-      for (const service of services.values()) await service.stop();
-      services.clear();
-    }
+    await this.#turn;
+    for (const service of this.#printers.values()) await service.stop();
+    for (const { service } of this.#disks.values()) await service.stop();
+    this.#printers.clear();
+    this.#disks.clear();
   }
 
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
@@ -62,33 +70,63 @@ export class DevicesLeft {
       });
   }
 
-  /** Where a device is to be had. @throws YadoError `unknownDevice`, `staleEpoch` */
-  answer({ device, epoch }: ControlRequest<'device'>): ControlAnswer<'device'> {
-    const behind = this.#find(device, epoch);
-    if (behind.kind !== 'disk') throw yadoError('unknownDevice', { device, computer: this.#computer.name });
-    return { ready: this.#disks.has(device), exportName: behind.exportName, port: nbdPort };
+  /** Where a disk is to be had. @throws YadoError `unknownDevice`, `staleEpoch` */
+  answer(request: ControlRequest<'device'>): ControlAnswer<'device'> {
+    const left = this.#admit(request);
+    if (left.kind !== 'disk') throw this.#unknown(request.device);
+    const served = this.#disks.get(left.device);
+    if (served && served.epoch < this.#epoch) {
+      this.#disks.delete(left.device);
+      this.#serveAnew(left, served.service);
+    }
+    return {
+      ready: this.#disks.has(left.device),
+      exportName: exportNameOf(left.device, this.#left.osId, this.#epoch),
+      port: nbdPort,
+    };
   }
 
   /** Prints bytes of the OS. @throws YadoError `unknownDevice` (also while it is not served yet), `staleEpoch` */
-  async print({ device, epoch, first, data }: ControlRequest<'print'>): Promise<ControlAnswer<'print'>> {
-    this.#find(device, epoch);
-    const printer = this.#printers.get(device);
-    if (!printer) throw yadoError('unknownDevice', { device, computer: this.#computer.name });
-    return printer.print(first, data);
+  async print(request: ControlRequest<'print'>): Promise<ControlAnswer<'print'>> {
+    this.#admit(request);
+    const printer = this.#printers.get(request.device);
+    if (!printer) throw this.#unknown(request.device);
+    return printer.print(request.first, request.data);
   }
 
-  #find(device: string, epoch: number): LeftBehind['behind'][number] {
-    const behind = this.#left.behind.find(each => each.device === device);
-    if (!behind) throw yadoError('unknownDevice', { device, computer: this.#computer.name });
-    if (epoch !== this.#left.epoch)
-      throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#left.epoch });
-    return behind;
+  #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {
+    const left = this.#left.behind.find(each => each.device === device);
+    if (!left || osId !== this.#left.osId) throw this.#unknown(device);
+    if (epoch < this.#epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#epoch });
+    this.#epoch = epoch;
+    return left;
+  }
+
+  /** The name of the export changes, and with it nobody is connected who was before. */
+  #serveAnew(left: LeftDisk, former: DiskService): void {
+    this.#turn = this.#turn
+      .then(() => former.stop())
+      .then(() => this.#serveDisk(left))
+      .catch((error: Error) => log(`cannot serve ${left.device}: ${error.message}`));
+  }
+
+  async #serveDisk({ device, place }: LeftDisk): Promise<void> {
+    const epoch = this.#epoch;
+    const exportName = exportNameOf(device, this.#left.osId, epoch);
+    const { address } = this.#computer;
+    const service = await serveDisk(place, exportName, address, nbdPort, AbortSignal.timeout(30_000));
+    this.#disks.set(device, { service, epoch });
+    log(`serving ${device} as ${exportName}`);
+  }
+
+  #unknown(device: string): Error {
+    return yadoError('unknownDevice', { device, computer: this.#computer.name });
   }
 }
 
 /** For the kernel's command line of the standby that follows. */
-export function leftParameter({ osId, epoch, behind }: LeftBehind): string {
-  return `${parameter}=${Buffer.from(JSON.stringify({ osId, epoch, behind })).toString('base64url')}`;
+export function leftParameter(left: LeftBehind): string {
+  return `${parameter}=${Buffer.from(JSON.stringify(left)).toString('base64url')}`;
 }
 
 /** What the ghost before this standby was left with. @throws when the parameter is damaged */

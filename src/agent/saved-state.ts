@@ -13,6 +13,8 @@ const SavedStateSchema = v.strictObject({
   rsdp: v.nullable(v.number()),
   locations: DeviceLocationTableSchema,
   history: HistorySchema,
+  /** By device that another computer lends: the computer that had it before. */
+  lentFrom: v.optional(v.record(v.string(), v.string()), {}),
   /** By device: what its class wants to know again. */
   devices: v.record(v.string(), v.unknown()),
 });

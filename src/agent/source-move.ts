@@ -1,10 +1,11 @@
 // One move as the source runs it: preflight, prepare, the job of the frozen helper, and what follows on whichever
 // computer the OS wakes up. `runJob` returns twice in spirit, like fork: on A with "returned", on B with "arrived".
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
-import { yadoError } from '#core/errors.ts';
+import { YadoError, yadoError } from '#core/errors.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
@@ -18,7 +19,7 @@ import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
-import { sourceTimeouts } from './timeouts.ts';
+import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 export interface MoveRequest {
   readonly id: string;
@@ -46,6 +47,40 @@ const peerOf = ({ here, target }: MoveRequest): Peer => ({
   port: controlPort,
   localIp: here.address,
 });
+
+/**
+ * A target that the OS has left before is still a ghost: it is told to become a standby, and waited for.
+ * @throws YadoError what the ghost answered, or `phaseTimeout`
+ */
+export async function wakeTarget(request: MoveRequest): Promise<void> {
+  const { here, target, signal } = request;
+  const peer = peerOf(request);
+  const status = () => ask(peer, 'status', {}, { timeoutMs: 8000, signal });
+  if ((await status()).role !== 'ghost') return;
+  const { standbyMs } = sourceWaits();
+  const end = performance.now() + standbyMs;
+  // Just left, it answers that it is busy until it has heard that the OS is alive.
+  for (let asked = false; ; await sleep(300, undefined, { signal })) {
+    try {
+      if (!asked) await ask(peer, 'standby', {}, { timeoutMs: standbyMs, signal });
+      asked = true;
+      if ((await status()).role === 'standby') return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const passing =
+        error instanceof YadoError && (error.family === 'busy' || error.family === 'unreachable');
+      if (!passing) throw error;
+    }
+    if (performance.now() > end) {
+      throw yadoError('phaseTimeout', {
+        computer: target.name,
+        seconds: Math.round(standbyMs / 1000),
+        phase: 'starting its standby image',
+        source: here.name,
+      });
+    }
+  }
+}
 
 /** Phase 1: asks the target what it is, compares, decides ways and plans. Changes nothing. */
 export async function checkMove(

@@ -21,6 +21,11 @@ export function sourceTimeouts(scale = timeScale()): HelperTimeouts {
   };
 }
 
+/** On A, before anything is stopped: `standby` is how long a ghost may take until it is a standby. */
+export function sourceWaits(scale = timeScale()): { readonly standbyMs: number } {
+  return { standbyMs: 45 * seconds * scale };
+}
+
 /** On B. `ready` covers the time in which A freezes and makes its image. */
 export function targetTimeouts(scale = timeScale()): HelperTimeouts {
   return { stallMs: 6 * seconds * scale, readyMs: 30 * seconds * scale, claimMs: 1, repeatMs: 1 };

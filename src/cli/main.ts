@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type * as v from 'valibot';
-import { ComputersSchema, defaultSocketPath, EmptySchema, StatusSchema } from '#core/api.ts';
+import { ComputersSchema, defaultSocketPath, EmptySchema, LentSchema, StatusSchema } from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
 import { asYadoError, families } from '#core/errors.ts';
@@ -16,6 +16,7 @@ import {
   renderDevices,
   renderError,
   renderHistory,
+  renderLent,
   renderStatus,
   renderWhere,
 } from './render.ts';
@@ -112,6 +113,20 @@ function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: n
   );
 
   query('history', 'the moves so far, with their downtime in parts', HistorySchema, renderHistory);
+
+  verb('lend <device>', 'let the device of another computer serve the OS, which stays here')
+    .requiredOption('--to <computer>', 'the computer whose screen, keyboard or printer is to be used')
+    .action(async (device: string, { to, json }: { to: string; json?: boolean }) => {
+      const answer = await client.call('lend', LentSchema, { device, to });
+      terminal.out(json ? `${JSON.stringify(answer)}\n` : renderLent(answer));
+    });
+
+  verb('return <device>', 'use the device of before again').action(
+    async (device: string, { json }: { json?: boolean }) => {
+      const answer = await client.call('return', LentSchema, { device });
+      terminal.out(json ? `${JSON.stringify(answer)}\n` : renderLent(answer));
+    },
+  );
 
   verb('standby <computer>', 'make a computer that the OS has left ready to receive one again').action(
     async (computer: string, { json }: { json?: boolean }) => {

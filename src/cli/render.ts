@@ -1,6 +1,6 @@
 // Turns answers of the agent into text for a person who is tired and in a hurry. Pure.
 
-import type { ComputerRef, DryRun, Status } from '#core/api.ts';
+import type { ComputerRef, DryRun, Lent, Status } from '#core/api.ts';
 import type { ComputerRole } from '#core/capabilities.ts';
 import {
   type DeviceLocationTable,
@@ -139,6 +139,10 @@ export function renderDryRun({ checks, plan }: DryRun, target: string): string {
         'Nothing was changed.',
       ];
   return `${['Checks:', ...lines, '', ...end].map(printable).join('\n')}\n`;
+}
+
+export function renderLent({ device, computer, typeName }: Lent): string {
+  return `${printable(`${device} is now ${typeName ?? 'a device'} of ${computer}.`)}\n`;
 }
 
 export function renderError(error: YadoError): string {

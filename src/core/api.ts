@@ -22,6 +22,8 @@ export const apiPaths = {
   migrate: 'POST /v1/migrate',
   cancel: 'POST /v1/cancel',
   standby: 'POST /v1/standby',
+  lend: 'POST /v1/lend',
+  return: 'POST /v1/return',
 } as const;
 
 export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
@@ -68,6 +70,20 @@ export const StandbyRequestSchema = v.strictObject({
   computer: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(256))),
 });
 export type StandbyRequest = Readonly<v.InferOutput<typeof StandbyRequestSchema>>;
+
+const DeviceId = v.pipe(v.string(), v.minLength(1), v.maxLength(256));
+/** The device of the OS and the computer whose device of the same class takes its place. */
+export const LendRequestSchema = v.strictObject({ device: DeviceId, to: DeviceId });
+export type LendRequest = Readonly<v.InferOutput<typeof LendRequestSchema>>;
+export const ReturnRequestSchema = v.strictObject({ device: DeviceId });
+export type ReturnRequest = Readonly<v.InferOutput<typeof ReturnRequestSchema>>;
+/** Which computer has the device now. */
+export const LentSchema = v.object({
+  device: v.string(),
+  computer: v.string(),
+  typeName: v.optional(v.string()),
+});
+export type Lent = Readonly<v.InferOutput<typeof LentSchema>>;
 
 export const EmptySchema = v.object({});
 export const ErrorAnswerSchema = v.object({ error: ErrorBodySchema });

@@ -45,6 +45,21 @@ export const errorTable = {
     what: 'The OS already runs on {computer}.',
     hint: 'yado computers',
   },
+  notLendable: {
+    family: 'usage',
+    what: '{device} cannot be lent: what is in it belongs to the OS.',
+    hint: 'lend a display, an input device or a printer: yado devices',
+  },
+  alreadyThere: {
+    family: 'usage',
+    what: '{device} is at {computer} already.',
+    hint: 'yado where',
+  },
+  notLent: {
+    family: 'usage',
+    what: '{device} is at {computer} and was not lent.',
+    hint: 'yado where',
+  },
   nothingToCancel: {
     family: 'usage',
     what: 'No migration is under way on {computer}.',
@@ -85,6 +100,22 @@ export const errorTable = {
     family: 'unreachable',
     what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
     hint: 'bring {computer} back to the network; the disk then goes on by itself',
+  },
+
+  nothingToLend: {
+    family: 'refused',
+    what: '{computer} has no {class} to lend: {reason}.',
+    hint: 'choose another computer: yado computers',
+  },
+  notLentHere: {
+    family: 'refused',
+    what: '{computer} does not lend {device} (any more).',
+    hint: 'yado lend {device} --to {computer}',
+  },
+  lentToAnother: {
+    family: 'busy',
+    what: '{computer} has lent its {class} to {os}.',
+    hint: 'there: yado return {device}',
   },
 
   preflightRefused: {

@@ -32,6 +32,8 @@ export interface Arrival {
   readonly osId: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  /** A device that another computer lends: called when that computer is gone for good. */
+  readonly gone: () => void;
   /** For what a person should find in the journal later. */
   readonly say: (text: string) => void;
 }
@@ -40,7 +42,7 @@ export type DevicePlans = Partial<SourcePlans>;
 
 /** What a ghost needs to serve a device it was left with. */
 export type ServeState =
-  | { kind: 'disk'; device: string; exportName: string; place: BlockPlace }
+  | { kind: 'disk'; device: string; place: BlockPlace }
   | { kind: 'printer'; device: string; port: string };
 
 export interface Device {

@@ -16,6 +16,7 @@ import {
   encodeAnswer,
   encodeErrorAnswer,
   encodeRequest,
+  lendableClasses,
   MessageReader,
   maxControlBytes,
   protocolVersion,
@@ -24,6 +25,7 @@ import { WireError } from '#wire/wire-error.ts';
 
 const text = fc.string({ maxLength: 40, unit: 'grapheme' });
 const count = fc.maxSafeNat();
+const side = fc.integer({ min: 1, max: 16_384 });
 const plain = { noNullPrototype: true } as const;
 const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlRequest<T>> } = {
   prepare: fc.record(
@@ -39,11 +41,35 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   ),
   cancel: fc.constant({}),
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
-  device: fc.record({ device: text, epoch: count }, plain),
+  device: fc.record({ osId: text, device: text, epoch: count }, plain),
   print: fc.record(
-    { device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
+    { osId: text, device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
     plain,
   ),
+  lend: fc.record(
+    { osId: text, device: text, class: fc.constantFrom(...lendableClasses), epoch: count },
+    plain,
+  ),
+  giveBack: fc.record({ device: text, epoch: count }, plain),
+  screen: fc.record(
+    { device: text, epoch: count, width: side, height: side, bitsPerPixel: fc.constantFrom(16, 32) },
+    plain,
+  ),
+  draw: fc.record(
+    {
+      device: text,
+      epoch: count,
+      rects: fc.array(
+        fc.record(
+          { x: side, y: side, width: side, height: side, data: fc.uint8Array({ maxLength: 300 }) },
+          plain,
+        ),
+        { maxLength: 5 },
+      ),
+    },
+    plain,
+  ),
+  keys: fc.record({ device: text, epoch: count, waitMs: fc.nat(20_000), leds: fc.nat(0xffff) }, plain),
   standby: fc.constant({}),
   status: fc.constant({}),
 };

@@ -14,6 +14,18 @@ export const protocolVersion = 1;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;
+/** Compressed bytes of changed rectangles in one message, and rectangles in it. */
+export const maxDrawBytes = 768 * 1024;
+export const maxRectangles = 256;
+/** Side of a screen in pixels. */
+const maxPixels = 16_384;
+/** An input event on the wire: type u16, code u16, value s32, little endian (include/uapi/linux/input.h without time). */
+export const inputEventBytes = 8;
+export const maxInputEvents = 512;
+
+/** Classes of which a computer can lend its device to an OS elsewhere. */
+export const lendableClasses = ['display', 'input', 'printer'] as const;
+export type LendableClass = (typeof lendableClasses)[number];
 
 const Text = v.pipe(v.string(), v.maxLength(1000));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -21,10 +33,20 @@ const Token = v.pipe(
   v.instance(Uint8Array),
   v.check(bytes => bytes.length === 32, '32 bytes'),
 );
-const PrintBytes = v.pipe(
-  v.instance(Uint8Array),
-  v.check(bytes => bytes.length <= maxPrintBytes, `at most ${maxPrintBytes} bytes`),
-);
+const bytesUpTo = (most: number) =>
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check(bytes => bytes.length <= most, `at most ${most} bytes`),
+  );
+const Pixels = v.pipe(Count, v.maxValue(maxPixels));
+/** `data` is zstd of the rectangle's rows in the format of the stub, without gaps. */
+const Rectangle = v.strictObject({
+  x: Pixels,
+  y: Pixels,
+  width: v.pipe(Pixels, v.minValue(1)),
+  height: v.pipe(Pixels, v.minValue(1)),
+  data: bytesUpTo(maxDrawBytes),
+});
 
 /** Requests by type: what is asked and what is answered. */
 export const controlRequests = {
@@ -46,15 +68,60 @@ export const controlRequests = {
     request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }),
     answer: v.strictObject({}),
   },
-  /** Where a device of the OS is served, once the ghost has it ready. */
+  /** Where a device of the OS is served in its present epoch; whoever uses it in an older one is cut off. */
   device: {
-    request: v.strictObject({ device: Text, epoch: Count }),
+    request: v.strictObject({ osId: Text, device: Text, epoch: Count }),
     answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
   },
-  /** Bytes for a printer that was left in `epoch`; `first` numbers the first of them. None: asks for the status only. */
+  /** Bytes for a printer; `first` numbers the first of them. None: asks for the status only. */
   print: {
-    request: v.strictObject({ device: Text, epoch: Count, first: Count, data: PrintBytes }),
+    request: v.strictObject({
+      osId: Text,
+      device: Text,
+      epoch: Count,
+      first: Count,
+      data: bytesUpTo(maxPrintBytes),
+    }),
     answer: v.strictObject({ delivered: Count, status: v.pipe(Count, v.maxValue(0xff)) }),
+  },
+  /**
+   * A device of the asked computer is to serve as `device` of an OS (`yado lend`): it is shown as what it is, and
+   * answers `screen`, `keys` and `print` in `epoch` from now on, until it is given back or not used for a while.
+   */
+  lend: {
+    request: v.strictObject({ osId: Text, device: Text, class: v.picklist(lendableClasses), epoch: Count }),
+    answer: v.strictObject({ typeName: Text }),
+  },
+  giveBack: { request: v.strictObject({ device: Text, epoch: Count }), answer: v.strictObject({}) },
+  /** Frames of this size will come: what screen they go to and how they are converted, in words. */
+  screen: {
+    request: v.strictObject({
+      device: Text,
+      epoch: Count,
+      width: v.pipe(Pixels, v.minValue(1)),
+      height: v.pipe(Pixels, v.minValue(1)),
+      bitsPerPixel: v.picklist([16, 32]),
+    }),
+    answer: v.strictObject({ typeName: Text, mode: Text, conversion: Text }),
+  },
+  /** What has changed on the screen. */
+  draw: {
+    request: v.strictObject({
+      device: Text,
+      epoch: Count,
+      rects: v.pipe(v.array(Rectangle), v.maxLength(maxRectangles)),
+    }),
+    answer: v.strictObject({}),
+  },
+  /** What was typed and moved since the last answer; waits up to `waitMs` for the first. `leds`: bit n is LED n. */
+  keys: {
+    request: v.strictObject({
+      device: Text,
+      epoch: Count,
+      waitMs: v.pipe(Count, v.maxValue(20_000)),
+      leds: v.pipe(Count, v.maxValue(0xffff)),
+    }),
+    answer: v.strictObject({ typeName: Text, events: bytesUpTo(maxInputEvents * inputEventBytes) }),
   },
   standby: { request: v.strictObject({}), answer: v.strictObject({}) },
   status: {

@@ -15,12 +15,9 @@ import {
   letGoLater,
   type RemoteDisk,
 } from './driver.ts';
+import { exportNameOf } from './serve.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
-
-/** The export of a disk in an epoch. */
-export const exportNameOf = (device: string, osId: string, epoch: number): string =>
-  `${osId}-${device}-${epoch}`;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
@@ -36,7 +33,7 @@ export function rootDisk(remembered?: unknown): Device | undefined {
     return new RootDisk(stub.sizeBytes, memory.output);
   }
   const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
-  return below.place && new RootDisk(stub.sizeBytes, { place: below.place, typeName, leftIn: 0 });
+  return below.place && new RootDisk(stub.sizeBytes, { place: below.place, typeName });
 }
 
 class RootDisk implements Device {
@@ -45,19 +42,16 @@ class RootDisk implements Device {
   readonly #place: BlockPlace;
   /** Its name on the computer that has it, as it was when the OS started. */
   readonly #typeName: string;
-  /** Epoch of the move that left the disk behind: part of its export's name for as long as it stays there. */
-  #leftIn: number;
   #keeping = new AbortController();
 
-  constructor(sizeBytes: number, { place, typeName, leftIn }: DiskMemory) {
+  constructor(sizeBytes: number, { place, typeName }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
     this.#typeName = typeName;
-    this.#leftIn = leftIn;
   }
 
   memory(): DiskMemory {
-    return { place: this.#place, typeName: this.#typeName, leftIn: this.#leftIn };
+    return { place: this.#place, typeName: this.#typeName };
   }
 
   describe(here: Computer, at: Computer): DeviceStatusRow {
@@ -83,13 +77,7 @@ class RootDisk implements Device {
   leaveBehind(move: Move): ServeState | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
-    this.#leftIn = move.epoch;
-    return {
-      kind: 'disk',
-      device: this.id,
-      exportName: exportNameOf(this.id, move.osId, move.epoch),
-      place: this.#place,
-    };
+    return { kind: 'disk', device: this.id, place: this.#place };
   }
 
   async restore(arrival: Arrival): Promise<void> {
@@ -119,17 +107,17 @@ class RootDisk implements Device {
 
   /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
   async #reach<T>(
-    { here, at, osId, signal, say }: Arrival,
+    { here, at, osId, epoch, signal, say }: Arrival,
     attach: (where: RemoteDisk) => Promise<T>,
   ): Promise<T> {
-    const exportName = exportNameOf(this.id, osId, this.#leftIn);
+    const exportName = exportNameOf(this.id, osId, epoch);
     let said = false;
     for (;;) {
       const served = await askUntilAnswered(
         here,
         at,
         'device',
-        { device: this.id, epoch: this.#leftIn },
+        { osId, device: this.id, epoch },
         answer => answer.ready,
         signal,
       );

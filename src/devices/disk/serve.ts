@@ -7,6 +7,10 @@ import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { attachHere } from './driver.ts';
 
+/** The export of a disk in an epoch of its OS. */
+export const exportNameOf = (device: string, osId: string, epoch: number): string =>
+  `${osId}-${device}-${epoch}`;
+
 /** Where the agent image keeps what nbdkit loads. */
 const modules = '/lib/nbdkit';
 

@@ -18,6 +18,5 @@ export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
 export const DiskMemorySchema = v.strictObject({
   place: v.strictObject({ pciAddress: v.string(), unit: v.number(), partition: v.exactOptional(v.number()) }),
   typeName: v.string(),
-  leftIn: v.number(),
 });
 export type DiskMemory = v.InferOutput<typeof DiskMemorySchema>;

@@ -71,20 +71,20 @@ export class PortDriver implements PrinterDriver {
   }
 }
 
-/** A printer at another computer. `epoch` is that of the move that left it there. */
+/** A printer at another computer, used in `epoch` of the OS. */
 export class RemoteDriver implements PrinterDriver {
   readonly #peer: Peer;
   readonly #device: string;
-  readonly #epoch: number;
+  readonly #user: { readonly osId: string; readonly epoch: number };
 
-  constructor(peer: Peer, device: string, epoch: number) {
+  constructor(peer: Peer, device: string, user: { readonly osId: string; readonly epoch: number }) {
     this.#peer = peer;
     this.#device = device;
-    this.#epoch = epoch;
+    this.#user = user;
   }
 
   async print(first: number, data: Uint8Array, signal: AbortSignal): Promise<PrintAnswer> {
-    const request = { device: this.#device, epoch: this.#epoch, first, data: Uint8Array.from(data) };
+    const request = { ...this.#user, device: this.#device, first, data: Uint8Array.from(data) };
     return ask(this.#peer, 'print', request, { timeoutMs: 15_000, signal });
   }
 

@@ -25,7 +25,7 @@ export function printer(remembered?: unknown): Device | undefined {
   const port = listPrinterPorts()[0];
   if (!port) return undefined;
   const deviceId = port.deviceId || 'MFG:Unknown;MDL:Parallel printer;CLS:PRINTER;';
-  return new Printer({ typeName: `printer at ${port.path}`, port: port.path, deviceId, leftIn: 0 });
+  return new Printer({ typeName: `printer at ${port.path}`, port: port.path, deviceId });
 }
 
 class Printer implements Device {
@@ -35,16 +35,14 @@ class Printer implements Device {
   readonly #spool = new Spool();
   #stub: PrinterStub | undefined;
   #status = readyStatus;
-  #leftIn: number;
   #ended: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(known: PrinterMemory) {
     this.#known = known;
-    this.#leftIn = known.leftIn;
   }
 
   memory(): PrinterMemory {
-    return { ...this.#known, leftIn: this.#leftIn };
+    return this.#known;
   }
 
   describe(here: Computer, at: Computer): DeviceStatusRow {
@@ -70,7 +68,6 @@ class Printer implements Device {
   leaveBehind(move: Move): ServeState | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
-    this.#leftIn = move.epoch;
     return { kind: 'printer', device: this.id, port: this.#known.port };
   }
 
@@ -102,7 +99,7 @@ class Printer implements Device {
         : new RemoteDriver(
             { name: at.name, ip: at.address, port: controlPort, localIp: here.address },
             this.id,
-            this.#leftIn,
+            { osId: arrival.osId, epoch: arrival.epoch },
           );
     const abort = new AbortController();
     this.#ended = { abort, done: this.#deliver(driver, abort.signal, arrival) };

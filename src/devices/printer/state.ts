@@ -18,6 +18,5 @@ export const PrinterMemorySchema = v.strictObject({
   typeName: v.string(),
   port: v.string(),
   deviceId: v.string(),
-  leftIn: v.number(),
 });
 export type PrinterMemory = v.InferOutput<typeof PrinterMemorySchema>;
