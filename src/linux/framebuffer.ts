@@ -48,7 +48,10 @@ export class ModeReader {
     ioctl(this.#fd, C.FBIOGET_VSCREENINFO, this.#variable, 'video mode');
     ioctl(this.#fd, C.FBIOGET_FSCREENINFO, this.#fixed, 'framebuffer memory');
     const at = this.#variable.length;
-    if (this.#last.compare(this.#variable, 0, at, 0, at) === 0 && this.#last.compare(this.#fixed, 0, undefined, at) === 0)
+    if (
+      this.#last.compare(this.#variable, 0, at, 0, at) === 0 &&
+      this.#last.compare(this.#fixed, 0, undefined, at) === 0
+    )
       return undefined;
     this.#variable.copy(this.#last);
     this.#fixed.copy(this.#last, at);

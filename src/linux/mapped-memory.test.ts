@@ -34,5 +34,8 @@ test('memory of no file has an address and starts empty', () => {
 });
 
 test('memory that cannot be mapped is an error', () => {
-  assert.throws(() => new MappedMemory(999_999, 4096, { what: 'the screen' }), /the screen: bad file descriptor/);
+  assert.throws(
+    () => new MappedMemory(999_999, 4096, { what: 'the screen' }),
+    /the screen: bad file descriptor/,
+  );
 });

@@ -21,11 +21,31 @@ export interface Surface {
 
 const bits = (offset: number, length: number): ColourBits => ({ offset, length });
 /** What cards show. Names as in DRM: the first colour lies in the highest bits. */
-export const xrgb8888: PixelFormat = { bitsPerPixel: 32, red: bits(16, 8), green: bits(8, 8), blue: bits(0, 8) };
-export const rgb565: PixelFormat = { bitsPerPixel: 16, red: bits(11, 5), green: bits(5, 6), blue: bits(0, 5) };
+export const xrgb8888: PixelFormat = {
+  bitsPerPixel: 32,
+  red: bits(16, 8),
+  green: bits(8, 8),
+  blue: bits(0, 8),
+};
+export const rgb565: PixelFormat = {
+  bitsPerPixel: 16,
+  red: bits(11, 5),
+  green: bits(5, 6),
+  blue: bits(0, 5),
+};
 /** What vfb has, and what goes to another computer. */
-export const xbgr8888: PixelFormat = { bitsPerPixel: 32, red: bits(0, 8), green: bits(8, 8), blue: bits(16, 8) };
-export const bgr565: PixelFormat = { bitsPerPixel: 16, red: bits(0, 5), green: bits(5, 6), blue: bits(11, 5) };
+export const xbgr8888: PixelFormat = {
+  bitsPerPixel: 32,
+  red: bits(0, 8),
+  green: bits(8, 8),
+  blue: bits(16, 8),
+};
+export const bgr565: PixelFormat = {
+  bitsPerPixel: 16,
+  red: bits(0, 5),
+  green: bits(5, 6),
+  blue: bits(11, 5),
+};
 
 /** "XRGB8888": as DRM calls it. */
 export function formatName({ bitsPerPixel, red, green, blue }: PixelFormat): string {
@@ -43,7 +63,10 @@ export function formatName({ bitsPerPixel, red, green, blue }: PixelFormat): str
 export function isShowable({ bitsPerPixel, red, green, blue }: PixelFormat): boolean {
   const colours = [red, green, blue];
   if (bitsPerPixel === 32) return colours.every(each => each.length === 8 && each.offset <= 24);
-  return bitsPerPixel === 16 && colours.every(each => each.length > 0 && each.length <= 8 && each.offset + each.length <= 16);
+  return (
+    bitsPerPixel === 16 &&
+    colours.every(each => each.length > 0 && each.length <= 8 && each.offset + each.length <= 16)
+  );
 }
 
 /** `value` of `from` bits in `to` bits: the high bits are repeated below, so that full stays full and nothing nothing. */
@@ -63,7 +86,7 @@ export function convertPixel(pixel: number, from: PixelFormat, to: PixelFormat):
   return converted >>> 0;
 }
 
-const sameFormat = (a: PixelFormat, b: PixelFormat): boolean =>
+export const sameFormat = (a: PixelFormat, b: PixelFormat): boolean =>
   a.bitsPerPixel === b.bitsPerPixel &&
   (['red', 'green', 'blue'] as const).every(
     each => a[each].offset === b[each].offset && a[each].length === b[each].length,
@@ -117,7 +140,9 @@ export class Translation {
     this.#columns = nearest(this.#box.width, from.width);
     this.#isCopy = sameFormat(from.format, to.format) && !this.#box.scaled;
     if (!this.#isCopy && from.format.bitsPerPixel === 16)
-      this.#table = Uint32Array.from({ length: 65536 }, (_, pixel) => convertPixel(pixel, from.format, to.format));
+      this.#table = Uint32Array.from({ length: 65536 }, (_, pixel) =>
+        convertPixel(pixel, from.format, to.format),
+      );
     this.description = describe(from, to, this.#box);
   }
 
