@@ -12,6 +12,7 @@ import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
 import type { OsImage } from './os-image.ts';
+import { decodePpm, type Picture } from './picture.ts';
 import { endChild, run, runAny, tied } from './process.ts';
 import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
 import { Monitor } from './qmp.ts';
@@ -215,6 +216,13 @@ export class Computer {
   /** Saves what is on the screen as PNG. */
   async screenshot(file: string): Promise<void> {
     await this.#live().monitor.execute('screendump', { filename: file, format: 'png' });
+  }
+
+  /** What is on the screen, as the monitor's cable carries it. */
+  async pixels(): Promise<Picture> {
+    const file = this.#file('screen.ppm');
+    await this.#live().monitor.execute('screendump', { filename: file, format: 'ppm' });
+    return decodePpm(readFileSync(file));
   }
 
   /** Presses chords one after another: "ctrl-alt-f1", "enter", "a". */

@@ -3,7 +3,6 @@
 import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
-import { locate, withLocation } from '#core/device-location-table.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
@@ -13,9 +12,7 @@ import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network
 import { readRsdp } from '#linux/acpi.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { ask } from '#managers/control-client.ts';
-import { probeDevices } from '#managers/device-list.ts';
-import { askUntilAnswered, LocationManager } from '#managers/location-manager.ts';
-import { StatusManager } from '#managers/status-manager.ts';
+import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
@@ -24,8 +21,8 @@ import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
-import { Lending } from './lending.ts';
 import { log } from './log.ts';
+import { OsDevices } from './os-devices.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { reasonSentence } from './sentences.ts';
@@ -47,9 +44,7 @@ export class Active {
   readonly #api: ApiServer;
   readonly #control: ControlServer;
   readonly #desk = new ClaimDesk();
-  readonly #status: StatusManager;
-  readonly #locations: LocationManager;
-  readonly #lending: Lending;
+  readonly #devices: OsDevices;
   #here: Computer;
   #epoch: number;
   /** Of the computer the OS is on now. */
@@ -71,27 +66,15 @@ export class Active {
       this.#history = saved.history;
       this.#rsdp = saved.rsdp ?? undefined;
     }
-    this.#status = new StatusManager(probeDevices(() => this.#here.address, saved?.devices));
-    this.#locations = new LocationManager(
-      this.#status.devices.map(each => each.id),
-      this.#here.name,
-      this.#epoch,
-    );
-    if (saved) this.#locations.table = saved.locations;
-    this.#lending = new Lending(
+    this.#devices = new OsDevices(
       {
         osId: this.#osId,
         here: () => this.#here,
         epoch: () => this.#epoch,
         computer: name => this.#computer(name),
-        device: id => {
-          const row = this.#table().find(each => each.device === id);
-          if (!row) throw yadoError('unknownDevice', { device: id, computer: this.#here.name });
-          return { class: row.class, at: locate(this.#locations.table, id).computer };
-        },
-        place: (device, computer) => this.#place(device, computer),
+        changed: () => this.#save(),
       },
-      saved?.lentFrom,
+      saved,
     );
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
@@ -106,15 +89,15 @@ export class Active {
         protocol: protocolVersion,
         version,
       }),
-      devices: () => this.#table(),
-      where: () => this.#locations.table,
+      devices: () => this.#devices.table(),
+      where: () => this.#devices.where,
       computers: () => [this.#here, ...this.#computers().filter(each => each.name !== this.#here.name)],
       history: () => this.#history,
       migrate: request => this.#migrate(request),
       cancel: () => this.#cancel(),
       standby: request => this.#standby(request),
-      lend: request => this.#whileStill(() => this.#lending.lend(request)),
-      return: request => this.#whileStill(() => this.#lending.return(request)),
+      lend: request => this.#whileStill(() => this.#devices.lending.lend(request)),
+      return: request => this.#whileStill(() => this.#devices.lending.return(request)),
       firstEvent: () => {
         const data = this.#progress();
         return data && { event: 'progress', data };
@@ -126,10 +109,7 @@ export class Active {
     await this.#openNetwork();
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
-    const elsewhere = this.#locations.table.filter(each => each.computer !== this.#here.name);
-    const made = this.#status.devices.filter(each => each.isMadeHere);
-    const names = new Set([...elsewhere.map(each => each.device), ...made.map(each => each.id)]);
-    void this.#restoreDevices(this.#epoch, [...names]);
+    void this.#devices.restoreAfterStart();
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
 
@@ -162,10 +142,6 @@ export class Active {
     const found = [this.#here, ...this.#computers()].find(each => each.name === name);
     if (!found) throw yadoError('unknownComputer', { computer: name });
     return found;
-  }
-
-  #table() {
-    return this.#status.table(this.#here, this.#locations.table, name => this.#computer(name));
   }
 
   #capabilities() {
@@ -209,12 +185,6 @@ export class Active {
     });
   }
 
-  async #place(device: string, computer: string): Promise<void> {
-    this.#locations.table = withLocation(this.#locations.table, device, computer, this.#epoch);
-    await this.#restoreDevices(this.#epoch, [device]);
-    this.#save();
-  }
-
   async #migrate({ to, dryRun, acceptRisks }: MigrateRequest): Promise<{ status: number; body: object }> {
     const target = this.#whileStill(() => this.#computer(to));
     if (target.name === this.#here.name) throw yadoError('sameComputer', { computer: to });
@@ -230,9 +200,9 @@ export class Active {
       signal: abort.signal,
     };
     const check = () =>
-      checkMove(request, this.#status, () => this.#capabilities(), {
-        status: this.#table(),
-        locations: this.#locations.table,
+      checkMove(request, this.#devices.status, () => this.#capabilities(), {
+        status: this.#devices.table(),
+        locations: this.#devices.where,
       });
     if (dryRun) {
       const move = await check();
@@ -267,7 +237,7 @@ export class Active {
         report = await runJob(request, move, async () => {
           await this.#closeNetwork();
           frozen = true;
-          for (const device of this.#status.devices) await device.hold?.();
+          await this.#devices.hold();
           this.#phase('freeze');
         });
       } finally {
@@ -300,7 +270,7 @@ export class Active {
     if (!byHelper) await writeFile(PCI_RESCAN_PATH, '1');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
-    await this.#restoreDevices(epoch);
+    await this.#devices.restore();
     await this.#openNetwork();
   }
 
@@ -314,21 +284,16 @@ export class Active {
     this.#here = target;
     this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
-    const { lenders } = this.#lending;
-    this.#locations.arrived(target.name, epoch, prepared.ways);
+    const tellLenders = this.#devices.arrived(prepared.ways);
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
-    if (this.#locations.table.some(each => each.device === 'disk0' && each.computer === target.name))
-      await writeFile(PCI_RESCAN_PATH, '1');
-    await this.#restoreDevices(epoch, ['disk0']);
+    if (this.#devices.isHere('disk0')) await writeFile(PCI_RESCAN_PATH, '1');
+    await this.#devices.restore(['disk0']);
     const diskMs = performance.now() - thawedAt;
     this.#phase('after');
     await this.#openNetwork();
     await writeFile(PCI_RESCAN_PATH, '1');
-    await this.#restoreDevices(
-      epoch,
-      this.#status.devices.map(each => each.id).filter(id => id !== 'disk0'),
-    );
-    this.#lending.arrived(device => locate(this.#locations.table, device).computer, lenders);
+    await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
+    tellLenders();
     void askUntilAnswered(
       target,
       source,
@@ -338,28 +303,6 @@ export class Active {
       AbortSignal.timeout(600_000),
     ).catch(() => log(`${source.name} does not hear that the OS is alive`));
     return downtimeFrom(report, diskMs);
-  }
-
-  async #restoreDevices(epoch: number, only?: readonly string[]): Promise<void> {
-    for (const device of this.#status.devices) {
-      if (only && !only.includes(device.id)) continue;
-      const at = this.#computer(
-        this.#locations.table.find(each => each.device === device.id)?.computer ?? this.#here.name,
-      );
-      try {
-        await device.restore({
-          here: this.#here,
-          at,
-          osId: this.#osId,
-          epoch,
-          signal: AbortSignal.timeout(24 * 3600_000),
-          gone: () => this.#lending.gone(device.id),
-          say: log,
-        });
-      } catch (error) {
-        log(`${device.id}: ${asYadoError(error, this.#here.name).message}`);
-      }
-    }
   }
 
   #finish(
@@ -404,10 +347,8 @@ export class Active {
       here: this.#here,
       epoch: this.#epoch,
       rsdp: this.#rsdp ?? null,
-      locations: [...this.#locations.table],
       history: [...this.#history],
-      devices: this.#status.memories(),
-      lentFrom: this.#lending.former,
+      ...this.#devices.saved,
     });
   }
 }

@@ -1,10 +1,9 @@
 // The scenario of the paper: a running Debian at work on A is refused, cancelled, rolled back, and then moves to B, with
 // another graphics card and its disk left at A. One booted pair serves all of it, in the order of a bad day.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { DeviceLocationRow } from '#core/device-location-table.ts';
+import { after, before } from 'node:test';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { History } from '#core/history.ts';
 import type { Computer } from '#lab/computer.ts';
@@ -13,9 +12,20 @@ import { os } from '#lab/os-recipe.ts';
 import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
 import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
+import {
+  agentSays,
+  bootIdOf,
+  deviceRow,
+  evidenceFolder,
+  json,
+  noKernelComplaint,
+  places,
+  standbyReady,
+  storiesOf,
+  worksOn,
+} from './stories.ts';
 
-const evidence = join(import.meta.dirname, '../../lab/out/paper');
-const osStart = { timeoutMs: 300_000 };
+const evidence = evidenceFolder('paper');
 
 let lab: Lab;
 let a: Computer;
@@ -23,33 +33,14 @@ let b: Computer;
 let bootId = '';
 let connection: Awaited<ReturnType<Lab['third']['watchConnection']>>;
 let probe: Awaited<ReturnType<Lab['third']['probe']>>;
-let failed = false;
 let up = true;
 
-/** Runs a story and keeps what is needed to understand a failure. */
-function story(name: string, body: () => Promise<void>): void {
-  test(name, async () => {
-    assert.ok(!failed, 'an earlier part of the story failed');
-    try {
-      await body();
-    } catch (error) {
-      // The next parts need the OS at A; one that failed in its own way leaves it there.
-      failed =
-        (
-          await a
-            .exec('cat /proc/sys/kernel/random/boot_id', { timeoutMs: 30_000 })
-            .catch(() => ({ output: '' }))
-        ).output.trim() !== bootId.trim();
-      await lab.evidence(join(evidence, name.replace(/\W+/g, '-'))).catch(() => {});
-      console.log(`# ${String(error).slice(0, 2000)}`);
-      throw error;
-    }
-  });
-}
-
-async function json<T>(computer: Computer, command: string): Promise<T> {
-  return JSON.parse(await computer.shell(command, { timeoutMs: 60_000 })) as T;
-}
+const story = storiesOf(
+  () => lab,
+  evidence,
+  // The next parts need the OS at A; one that failed in its own way leaves it there.
+  async () => (await bootIdOf(a)) === bootId,
+);
 
 /** `yado migrate b` on A; gives its exit code and words. */
 const migrate = (): Promise<{ code: number; output: string }> =>
@@ -58,25 +49,13 @@ const migrate = (): Promise<{ code: number; output: string }> =>
 const armed = (computer: Computer, faults: string): Promise<string> =>
   computer.shell(`echo '${faults}' > /run/yado/faults`);
 
-async function standbyReady(): Promise<void> {
-  await b.ready();
-  await waitFor(
-    'the standby agent of b',
-    async () => ((await b.exec('yado status', { timeoutMs: 60_000 })).code === 0 ? true : undefined),
-    {
-      timeoutMs: 180_000,
-    },
-  );
-}
-
 /** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
 async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
   assert.notEqual(result.code, 0);
   assert.match(result.output, sentence);
   assert.match(result.output, /next: /);
-  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
-  const work = await checkWorkload(a);
-  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  assert.equal(await bootIdOf(a), bootId);
+  await worksOn(a);
   const history = await json<History>(a, 'yado history --json');
   assert.ok(history[0] && history[0].outcome !== 'moved');
   const { returnMs } = history[0];
@@ -103,22 +82,17 @@ async function keepsTime(work: () => Promise<void>): Promise<void> {
 async function startAgain(): Promise<void> {
   await b.kill();
   await b.boot();
-  await standbyReady();
+  await standbyReady(b);
 }
 
 before(async () => {
-  mkdirSync(evidence, { recursive: true });
   lab = await startLab({ ...product(), say: text => console.log(`# ${text}`) });
   a = lab.computer('a');
   b = lab.computer('b');
-  await waitFor(
-    'the agent of a',
-    async () => ((await a.exec('yado status', { timeoutMs: 60_000 })).code === 0 ? true : undefined),
-    osStart,
-  );
-  await standbyReady();
+  await agentSays(a, /active/, 300_000);
+  await standbyReady(b);
   await startWorkload(a);
-  bootId = await a.shell('cat /proc/sys/kernel/random/boot_id');
+  bootId = await bootIdOf(a);
   connection = await lab.third.watchConnection(os.address, tickerPort);
 });
 
@@ -205,12 +179,7 @@ story('the cable is pulled and not healed: the OS goes on at A', async () => {
   const result = await moving;
   await b.heal();
   await goesOnAtA(result, /connection to b broke/);
-  await waitFor(
-    'b to give up',
-    async () =>
-      /waits for an OS/.test((await b.exec('yado status', { timeoutMs: 30_000 })).output) ? true : undefined,
-    { timeoutMs: 120_000 },
-  );
+  await agentSays(b, /waits for an OS/);
 });
 
 story('B is switched off while the image is on its way: the OS goes on at A', async () => {
@@ -234,15 +203,15 @@ story('a late copy on B claims after the roll back: it is refused and B becomes 
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
   await a.waitForSerial(/refused a late claim from 10\.77\.0\.2/, { timeoutMs: 120_000, since: marks[0] });
   await b.waitForSerial(/standby b at/, { timeoutMs: 240_000, since: marks[1] });
-  await standbyReady();
-  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
+  await standbyReady(b);
+  assert.equal(await bootIdOf(a), bootId);
   await checkWorkload(a);
 });
 
 story('B dies in the restore: A takes the OS back by its time-out', async () => {
   await armed(b, 'die-in-restore');
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
-  await standbyReady();
+  await standbyReady(b);
 });
 
 /** Prints from a program that goes on through whatever happens, a line now and then behind a long job. */
@@ -276,9 +245,8 @@ story('the OS moves to B while claims and grants are lost three times', async ()
     const moved = await migrate();
     assert.equal(moved.code, 0, moved.output);
   });
-  assert.equal(await b.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
-  const work = await checkWorkload(b);
-  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  assert.equal(await bootIdOf(b), bootId);
+  await worksOn(b);
   const connectionReport = await connection.stop();
   assert.ok(connectionReport.whole, JSON.stringify(connectionReport));
   await assert.rejects(a.exec('true', { timeoutMs: 10_000 }), 'at A nothing answers: one OS runs, at B');
@@ -300,11 +268,9 @@ story('the tables at B show Fig. 6 and Fig. 7', async () => {
   assert.equal(row('network0').way, 'direct');
   assert.equal(row('disk0').way, 'remote');
   assert.match(row('disk0').actualType, /NBD from a/);
-  const where = await json<DeviceLocationRow[]>(b, 'yado where --json');
-  const at = Object.fromEntries(where.map(each => [each.device, each.computer]));
   assert.equal(row('printer0').way, 'remote');
   assert.equal(row('printer0').actualType, 'printer of a');
-  assert.deepEqual(at, { disk0: 'a', display0: 'b', network0: 'b', printer0: 'a' });
+  assert.deepEqual(await places(b), { disk0: 'a', display0: 'b', network0: 'b', printer0: 'a' });
 });
 
 story('what was being printed while the OS moved is printed at A, whole and once', async () => {
@@ -377,21 +343,18 @@ story('the OS goes home: same boot, disk and display direct again', async () => 
   const homeward = await lab.third.watchConnection(os.address, tickerPort);
   const moved = await b.exec('yado migrate a', { timeoutMs: 240_000 });
   assert.equal(moved.code, 0, moved.output);
-  assert.equal(await a.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
-  const work = await checkWorkload(a);
-  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+  assert.equal(await bootIdOf(a), bootId);
+  await worksOn(a);
   const report = await homeward.stop();
   assert.ok(report.whole, JSON.stringify(report));
-  const where = await json<DeviceLocationRow[]>(a, 'yado where --json');
-  assert.deepEqual([...new Set(where.map(each => each.computer))], ['a']);
-  const devices = await json<DeviceStatusRow[]>(a, 'yado devices --json');
-  assert.equal(devices.find(each => each.device === 'disk0')?.way, 'direct');
+  assert.deepEqual([...new Set(Object.values(await places(a)))], ['a']);
+  assert.equal((await deviceRow(a, 'disk0')).way, 'direct');
   const history = await json<History>(a, 'yado history --json');
   console.log(`# the way home in parts (ms): ${JSON.stringify(history[0]?.downtime)}`);
 });
 
 story('no kernel complained, on either side', async () => {
-  for (const computer of [a, b]) assert.doesNotMatch(computer.serialLog(), /WARNING: |BUG: |Oops|Call Trace/);
+  noKernelComplaint([a, b]);
 });
 
 story('the file system is whole', async () => {

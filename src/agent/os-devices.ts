@@ -1,0 +1,131 @@
+// The devices of the OS as its agent holds them: both managers, lending, and bringing devices up wherever the OS is.
+import { type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
+import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import type { WayDecision } from '#core/device-ways.ts';
+import { asYadoError, yadoError } from '#core/errors.ts';
+import type { Computer } from '#devices/device.ts';
+import { probeDevices } from '#managers/device-list.ts';
+import { LocationManager } from '#managers/location-manager.ts';
+import { StatusManager } from '#managers/status-manager.ts';
+import { Lending } from './lending.ts';
+import { log } from './log.ts';
+import type { SavedState } from './saved-state.ts';
+
+/** What the devices must know of the OS. */
+export interface OsPlace {
+  readonly osId: string;
+  here(): Computer;
+  epoch(): number;
+  /** @throws YadoError `unknownComputer` */
+  computer(name: string): Computer;
+  /** The tables have changed. */
+  changed(): void;
+}
+
+/** What is kept for an agent that is started anew on the same OS. */
+export type SavedDevices = Pick<SavedState, 'locations' | 'devices' | 'lentFrom'>;
+
+/** As long as it takes: programs wait for their disk, and nothing is gained by letting them fail. */
+const restoreMs = 24 * 3600_000;
+
+export class OsDevices {
+  readonly status: StatusManager;
+  readonly locations: LocationManager;
+  readonly lending: Lending;
+  readonly #place: OsPlace;
+
+  constructor(place: OsPlace, saved: SavedDevices | undefined) {
+    this.#place = place;
+    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices));
+    const ids = this.status.devices.map(each => each.id);
+    this.locations = new LocationManager(ids, place.here().name, place.epoch());
+    for (const row of saved?.locations ?? [])
+      if (ids.includes(row.device))
+        this.locations.table = withLocation(this.locations.table, row.device, row.computer, place.epoch());
+    this.lending = new Lending(
+      {
+        osId: place.osId,
+        here: () => place.here(),
+        epoch: () => place.epoch(),
+        computer: name => place.computer(name),
+        device: id => this.#describe(id),
+        place: (device, computer) => this.#moveDevice(device, computer),
+      },
+      saved?.lentFrom,
+    );
+  }
+
+  get saved(): SavedDevices {
+    return {
+      locations: [...this.locations.table],
+      devices: this.status.memories(),
+      lentFrom: this.lending.former,
+    };
+  }
+
+  /** The device status table as it is now. */
+  table(): DeviceStatusTable {
+    return this.status.table(this.#place.here(), this.locations.table, name => this.#place.computer(name));
+  }
+
+  get where(): DeviceLocationTable {
+    return this.locations.table;
+  }
+
+  isHere(device: string): boolean {
+    return this.where.some(each => each.device === device && each.computer === this.#place.here().name);
+  }
+
+  /** For an agent that has just been started: what only an agent makes, and what another one had connected. */
+  restoreAfterStart(): Promise<void> {
+    return this.restore(
+      this.status.devices.filter(each => each.isMadeHere || !this.isHere(each.id)).map(each => each.id),
+    );
+  }
+
+  /** Brings devices up where the location table says they are: all, or only these. Never rejects. */
+  async restore(only?: readonly string[]): Promise<void> {
+    const { osId } = this.#place;
+    const here = this.#place.here();
+    for (const device of this.status.devices) {
+      if (only && !only.includes(device.id)) continue;
+      try {
+        await device.restore({
+          here,
+          at: this.#place.computer(locate(this.where, device.id).computer),
+          osId,
+          epoch: this.#place.epoch(),
+          signal: AbortSignal.timeout(restoreMs),
+          gone: () => this.lending.gone(device.id),
+          say: log,
+        });
+      } catch (error) {
+        log(`${device.id}: ${asYadoError(error, here.name).message}`);
+      }
+    }
+  }
+
+  /** The last thing before the OS is frozen. */
+  async hold(): Promise<void> {
+    for (const device of this.status.devices) await device.hold?.();
+  }
+
+  /** The OS is on another computer now. Gives what must be told to those who lent something, once there is a network. */
+  arrived(ways: readonly WayDecision[]): () => void {
+    const { lenders } = this.lending;
+    this.locations.arrived(this.#place.here().name, this.#place.epoch(), ways);
+    return () => this.lending.arrived(device => locate(this.where, device).computer, lenders);
+  }
+
+  #describe(id: string) {
+    const row = this.table().find(each => each.device === id);
+    if (!row) throw yadoError('unknownDevice', { device: id, computer: this.#place.here().name });
+    return { class: row.class, at: locate(this.where, id).computer };
+  }
+
+  async #moveDevice(device: string, computer: string): Promise<void> {
+    this.locations.table = withLocation(this.where, device, computer, this.#place.epoch());
+    await this.restore([device]);
+    this.#place.changed();
+  }
+}

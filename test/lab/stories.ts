@@ -1,0 +1,102 @@
+// What the lab's stories share: a booted lab, parts of a story told one after the other, and what must hold after each.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { DeviceLocationRow } from '#core/device-location-table.ts';
+import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import type { Computer } from '#lab/computer.ts';
+import type { Lab } from '#lab/lab.ts';
+import { repositoryDir } from '#lab/paths.ts';
+import { waitFor } from '#lab/time.ts';
+import { checkWorkload } from '#lab/workload.ts';
+
+/** A folder for what a story leaves to read. */
+export function evidenceFolder(name: string): string {
+  const folder = join(repositoryDir, 'lab/out', name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+export type Story = (name: string, body: () => Promise<void>) => void;
+
+/**
+ * Gives `story`, which runs one part and keeps what is needed to understand a failure. Once a part has failed so that
+ * `goesOn` says no, the parts behind it fail at once.
+ */
+export function storiesOf(lab: () => Lab, evidence: string, goesOn: () => Promise<boolean>): Story {
+  let failed = false;
+  return (name, body) =>
+    void test(name, async () => {
+      assert.ok(!failed, 'an earlier part of the story failed');
+      try {
+        await body();
+      } catch (error) {
+        failed = !(await goesOn().catch(() => false));
+        await lab()
+          .evidence(join(evidence, name.replace(/\W+/g, '-')))
+          .catch(() => {});
+        console.log(`# ${String(error).slice(0, 2000)}`);
+        throw error;
+      }
+    });
+}
+
+/** What a command prints, as JSON. */
+export async function json<T>(computer: Computer, command: string): Promise<T> {
+  return JSON.parse(await computer.shell(command, { timeoutMs: 60_000 })) as T;
+}
+
+export const bootIdOf = (computer: Computer): Promise<string> =>
+  computer.shell('cat /proc/sys/kernel/random/boot_id', { timeoutMs: 30_000 });
+
+/** Waits until the agent of a computer answers and says what `pattern` wants. */
+export async function agentSays(computer: Computer, pattern = /./, timeoutMs = 180_000): Promise<void> {
+  await waitFor(
+    `the agent of ${computer.name} to say ${pattern}`,
+    async () => {
+      const { code, output } = await computer.exec('yado status', { timeoutMs: 60_000 });
+      return code === 0 && pattern.test(output) ? true : undefined;
+    },
+    { timeoutMs },
+  );
+}
+
+/** Waits until a computer can take in an OS. */
+export async function standbyReady(computer: Computer): Promise<void> {
+  await computer.ready();
+  await agentSays(computer);
+}
+
+export async function deviceRow(computer: Computer, device: string): Promise<DeviceStatusRow> {
+  const rows = await json<DeviceStatusRow[]>(computer, 'yado devices --json');
+  const row = rows.find(each => each.device === device);
+  assert.ok(row, `no ${device} in the device status table of ${computer.name}`);
+  return row;
+}
+
+/** State of one item of a device, such as "video mode". */
+export async function itemOf(computer: Computer, device: string, item: string): Promise<string> {
+  const { items } = await deviceRow(computer, device);
+  return items.find(each => each.item === item)?.state ?? '';
+}
+
+/** The device location table, as device → computer. */
+export async function places(computer: Computer): Promise<Record<string, string>> {
+  const rows = await json<DeviceLocationRow[]>(computer, 'yado where --json');
+  return Object.fromEntries(rows.map(each => [each.device, each.computer]));
+}
+
+/** The programs of the workload run and have found nothing changed. */
+export async function worksOn(computer: Computer): Promise<void> {
+  const work = await checkWorkload(computer);
+  assert.equal(work.memoryErrors + work.cpuErrors, 0);
+}
+
+/** No kernel of these computers has complained since they were switched on. */
+export function noKernelComplaint(computers: readonly Computer[]): void {
+  for (const each of computers) {
+    const complaint = /.*(?:WARNING: |BUG: |Oops|Call Trace)[\s\S]{0,600}/.exec(each.serialLog());
+    assert.equal(complaint, null, `${each.name}: ${complaint?.[0]}`);
+  }
+}
