@@ -118,7 +118,7 @@ class Display implements Device {
     if (!lent) await cardReady(signal);
     while (!signal.aborted) {
       try {
-        await using driver = lent ? this.#reach(arrival) : LocalDisplay.open();
+        await using driver = lent ? this.#reach(arrival, signal) : LocalDisplay.open();
         const pump = new Pump(this.#stub, driver);
         const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
         await pump.start(failed);
@@ -143,9 +143,9 @@ class Display implements Device {
     }
   }
 
-  #reach({ here, at, epoch }: Arrival): DisplayDriver {
+  #reach({ here, at, epoch }: Arrival, signal: AbortSignal): DisplayDriver {
     const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    return new RemoteDisplay(new ControlSession(peer), at.name, this.id, epoch);
+    return new RemoteDisplay(new ControlSession(peer), at.name, this.id, epoch, signal);
   }
 
   /** Once for every reason, not once a second. */

@@ -33,10 +33,15 @@ export class RemoteDisplay implements DisplayDriver {
   readonly #session: ScreenSession;
   readonly #device: string;
   readonly #epoch: number;
+  readonly #signal: AbortSignal;
   #picture: Surface | undefined;
 
-  /** @param computer its name, for the tables until the computer has said more */
-  constructor(session: ScreenSession, computer: string, device: string, epoch: number) {
+  /**
+   * @param computer its name, for the tables until the computer has said more
+   * @param signal ends a request under way
+   */
+  constructor(session: ScreenSession, computer: string, device: string, epoch: number, signal: AbortSignal) {
+    this.#signal = signal;
     this.#session = session;
     this.#typeName = `screen of ${computer}`;
     this.#device = device;
@@ -53,7 +58,10 @@ export class RemoteDisplay implements DisplayDriver {
     if (!sameFormat(format, wireFormats[bitsPerPixel]))
       throw new Error('pixels of this layout cannot be sent to another computer');
     const request = { device: this.#device, epoch: this.#epoch, width, height, bitsPerPixel } as const;
-    const { typeName, mode, conversion } = await this.#session.ask('screen', request, { timeoutMs });
+    const { typeName, mode, conversion } = await this.#session.ask('screen', request, {
+      timeoutMs,
+      signal: this.#signal,
+    });
     this.#typeName = typeName;
     this.#picture = picture;
     return { mode, conversion };
@@ -87,7 +95,8 @@ export class RemoteDisplay implements DisplayDriver {
   }
 
   async #send(rects: WireRect[]): Promise<void> {
-    await this.#session.ask('draw', { device: this.#device, epoch: this.#epoch, rects }, { timeoutMs });
+    const options = { timeoutMs, signal: this.#signal };
+    await this.#session.ask('draw', { device: this.#device, epoch: this.#epoch, rects }, options);
   }
 }
 
