@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { yadoError } from '#core/errors.ts';
+import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
@@ -26,7 +27,12 @@ export async function runGhost(state: GhostState): Promise<void> {
   const reader = new FrameReader(4096);
   let granted = false;
   let alive = false;
+  giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
+  // What the OS had on its consoles was on its stub, which nobody shows here any more.
+  void rescanned
+    .then(() => consolesToCard(AbortSignal.timeout(60_000)))
+    .catch((error: Error) => log(`no words on the screen: ${error.message}`));
 
   helper.on('data', (chunk: Buffer) => {
     for (const { type, payload } of reader.push(chunk)) {
@@ -48,6 +54,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   async function serve(): Promise<void> {
     await rescanned;
     await left.serve();
+    consoleToText();
     show(computer.name, [
       `${osId} is now at ${target.name}`,
       '',

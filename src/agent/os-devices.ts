@@ -110,6 +110,12 @@ export class OsDevices {
     for (const device of this.status.devices) await device.hold?.();
   }
 
+  /** The agent ends in good order. Never rejects. */
+  async end(): Promise<void> {
+    for (const device of this.status.devices)
+      await device.end?.().catch(error => log(`${device.id}: ${asYadoError(error, device.id).message}`));
+  }
+
   /** The OS is on another computer now. Gives what must be told to those who lent something, once there is a network. */
   arrived(ways: readonly WayDecision[]): () => void {
     const { lenders } = this.lending;

@@ -120,7 +120,8 @@ export function decideWay(device: MovingDevice, source: Capabilities, target: Ca
     };
   }
   if (traits.remote) return remote(device);
-  return { ...base, way: 'lost', computer: device.computer, reason: `${target.name} has no ${deviceClass}` };
+  // Replaceable: one that is put into the target later will do.
+  return { ...base, way: 'lost', computer: target.name, reason: `${target.name} has no ${deviceClass}` };
 }
 
 function decideUnique(device: MovingDevice, target: Capabilities): WayDecision {

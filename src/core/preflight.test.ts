@@ -165,7 +165,7 @@ test('ways: back at A its disk is direct again; a headless target loses the disp
     pciAddress: vgaA.address,
   } as const;
   const lost = decideWay(display, a, { ...b, pci: [nic], devices: ['network'] });
-  assert.deepEqual([lost.way, lost.computer], ['lost', 'a']);
+  assert.deepEqual([lost.way, lost.computer], ['lost', 'b']);
 });
 
 test('removed before the image: what B has not in the same place, never the host bridge', () => {
