@@ -46,3 +46,9 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
     ...modaliases,
   ]);
 }
+
+/** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
+export async function loadLendable(deviceClass: 'printer'): Promise<void> {
+  const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;
+  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/bin/sh', '-c', load]);
+}

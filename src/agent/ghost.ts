@@ -66,11 +66,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
   function rest(): void {
-    try {
-      becomeStandby(state, left);
-    } catch (error) {
-      log(error instanceof Error ? error.message : String(error));
-    }
+    becomeStandby(state, left).catch((error: Error) => log(error.message));
   }
 
   const control = new ControlServer(() => computer.name, {
@@ -89,14 +85,14 @@ export async function runGhost(state: GhostState): Promise<void> {
       if (state.behind.length === 0) setTimeout(rest, idleMs);
       return {};
     },
-    standby: () => {
+    standby: async () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
       if (!alive)
         throw yadoError('busy', {
           computer: computer.name,
           activity: `it waits until ${osId} is alive at ${target.name}`,
         });
-      becomeStandby(state, left);
+      await becomeStandby(state, left);
       return {};
     },
   });
@@ -108,7 +104,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
-function becomeStandby(state: GhostState, left: DevicesLeft): void {
+async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void> {
   const { computer } = state;
   using links = new LinkClient();
   const card = links
@@ -118,6 +114,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
     .trim()
     .split(' ')
     .filter(word => keptWords.test(word));
+  await left.stopPrinters(); // the standby is told how far they are
   const words = [
     ...kept,
     `yado.name=${computer.name}`,
@@ -135,6 +132,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
       cmdline: words.join(' '),
     });
   } catch (error) {
+    left.servePrinters();
     throw yadoError(
       'kexecFailed',
       { computer: computer.name, reason: error instanceof Error ? error.message : String(error) },

@@ -34,9 +34,9 @@ export class OsDevices {
   readonly lending: Lending;
   readonly #place: OsPlace;
 
-  constructor(place: OsPlace, saved: SavedDevices | undefined) {
+  constructor(place: OsPlace, saved: SavedDevices | undefined, printerUri?: string) {
     this.#place = place;
-    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices));
+    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
     const ids = this.status.devices.map(each => each.id);
     this.locations = new LocationManager(ids, place.here().name, place.epoch());
     for (const row of saved?.locations ?? [])

@@ -10,6 +10,7 @@ import { ApiServer } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftParameter } from './left-behind.ts';
@@ -154,6 +155,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await api.listen();
   log(`standby ${name} at ${address}`);
   idle();
+  if (left?.hasUsbPrinter) await loadLendable('printer').catch((error: Error) => log(error.message));
   await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
 }
 

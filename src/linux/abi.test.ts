@@ -23,6 +23,9 @@ const PROLOGUE = `
 #include <sys/syscall.h>
 #include <sys/mount.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #define _LINUX_MOUNT_H
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,6 +45,7 @@ const PROLOGUE = `
 #include <linux/suspend_ioctls.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
+#include <linux/lp.h>
 #include <linux/kexec.h>
 #include <linux/tls.h>
 #include <linux/utsname.h>

@@ -8,15 +8,16 @@ import { printer } from '#devices/printer/printer.ts';
 
 /**
  * Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on, `remembered`
- * what a former agent of this OS left in `Device.memory`.
+ * what a former agent of this OS left in `Device.memory`, `printerUri` the IPP printer to print on, if one was named.
  */
 export function probeDevices(
   machineAddress: () => string,
   remembered: Readonly<Record<string, unknown>> = {},
+  printerUri?: string,
 ): Device[] {
   const devices: (Device | undefined)[] = [
     rootDisk(remembered.disk0),
-    printer(remembered.printer0),
+    printer(remembered.printer0, printerUri),
     display(remembered.display0),
     new InputDevices(remembered.input0),
     new NetworkDevice(machineAddress, remembered.network0),

@@ -44,8 +44,17 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
   device: fc.record({ osId: text, device: text, epoch: count }, plain),
   print: fc.record(
-    { osId: text, device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
-    plain,
+    {
+      osId: text,
+      device: text,
+      epoch: count,
+      first: count,
+      delivered: count,
+      data: fc.uint8Array({ maxLength: 300 }),
+      jobEnd: count,
+      hold: fc.boolean(),
+    },
+    { ...plain, requiredKeys: ['osId', 'device', 'epoch', 'first', 'delivered', 'data', 'hold'] },
   ),
   lend: fc.record(
     { osId: text, device: text, class: fc.constantFrom(...lendableClasses), epoch: count },
