@@ -14,8 +14,10 @@ import { frameTypes } from '#wire/frames.ts';
 import { ControlServer } from './control-server.ts';
 import type { GhostState } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
+import { LentDevices, openersOf } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
+import { lentQuietMs } from './timeouts.ts';
 
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
@@ -27,6 +29,13 @@ export async function runGhost(state: GhostState): Promise<void> {
   const reader = new FrameReader(4096);
   let granted = false;
   let alive = false;
+  // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
+  const lent = new LentDevices(
+    computer.name,
+    lentQuietMs(),
+    openersOf(async () => {}),
+    () => {},
+  );
   giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
   // What the OS had on its consoles was on its stub, which nobody shows here any more.
@@ -72,7 +81,8 @@ export async function runGhost(state: GhostState): Promise<void> {
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => left.answer(request),
-    print: request => left.print(request),
+    ...lent.handlers,
+    print: request => (left.has(request.device) ? left.print(request) : lent.print(request)),
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};

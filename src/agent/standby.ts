@@ -14,12 +14,13 @@ import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftParameter } from './left-behind.ts';
+import { LentDevices, openersOf } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
 import { bar, show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
-import { targetTimeouts } from './timeouts.ts';
+import { lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
 export async function runStandby(config: Config, cardName: string): Promise<void> {
@@ -40,6 +41,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
+  const lent = new LentDevices(name, lentQuietMs(), openersOf(loadLendable), () => idle());
   const idle = (remark = '') =>
     show(name, [
       'waiting for an OS',
@@ -47,6 +49,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
       ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
+      ...lent.words.map(words => `lending   ${words}`),
       '',
       'on the computer that has the OS, type:',
       `    yado migrate ${name}`,
@@ -64,6 +67,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
     left?.refuseAnother(osId);
+    await lent.stop();
     dropCaches();
     const mine = capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {
@@ -135,10 +139,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     describe: () => ({ capabilities: capabilities() }),
     prepare,
     cancel,
-    ...(left && {
-      device: (request: ControlRequest<'device'>) => left.answer(request),
-      print: (request: ControlRequest<'print'>) => left.print(request),
-    }),
+    ...lent.handlers,
+    print: request => (left?.has(request.device) ? left.print(request) : lent.print(request)),
+    ...(left && { device: (request: ControlRequest<'device'>) => left.answer(request) }),
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({
