@@ -111,6 +111,7 @@ export class Active {
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
     void this.#devices.restoreAfterStart();
+    process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
 

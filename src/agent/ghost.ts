@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { yadoError } from '#core/errors.ts';
+import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
@@ -13,8 +14,10 @@ import { frameTypes } from '#wire/frames.ts';
 import { ControlServer } from './control-server.ts';
 import type { GhostState } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
+import { LentDevices, openersOf } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
+import { lentQuietMs } from './timeouts.ts';
 
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
@@ -26,7 +29,19 @@ export async function runGhost(state: GhostState): Promise<void> {
   const reader = new FrameReader(4096);
   let granted = false;
   let alive = false;
+  // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
+  const lent = new LentDevices(
+    computer.name,
+    lentQuietMs(),
+    openersOf(async () => {}),
+    () => {},
+  );
+  giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
+  // What the OS had on its consoles was on its stub, which nobody shows here any more.
+  void rescanned
+    .then(() => consolesToCard(AbortSignal.timeout(60_000)))
+    .catch((error: Error) => log(`no words on the screen: ${error.message}`));
 
   helper.on('data', (chunk: Buffer) => {
     for (const { type, payload } of reader.push(chunk)) {
@@ -48,6 +63,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   async function serve(): Promise<void> {
     await rescanned;
     await left.serve();
+    consoleToText();
     show(computer.name, [
       `${osId} is now at ${target.name}`,
       '',
@@ -65,7 +81,8 @@ export async function runGhost(state: GhostState): Promise<void> {
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => left.answer(request),
-    print: request => left.print(request),
+    ...lent.handlers,
+    print: request => (left.has(request.device) ? left.print(request) : lent.print(request)),
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};

@@ -35,6 +35,10 @@ export class DevicesLeft {
     return this.#left.behind.map(each => each.device);
   }
 
+  has(device: string): boolean {
+    return this.#left.behind.some(each => each.device === device);
+  }
+
   get hasUsbPrinter(): boolean {
     return this.#left.behind.some(each => each.kind === 'printer' && each.place.kind === 'usb');
   }

@@ -3,7 +3,7 @@ import { type DeviceLocationTable, locate, withLocation } from '#core/device-loc
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Computer } from '#devices/device.ts';
+import type { Computer, Device } from '#devices/device.ts';
 import { probeDevices } from '#managers/device-list.ts';
 import { LocationManager } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
@@ -83,31 +83,38 @@ export class OsDevices {
     );
   }
 
-  /** Brings devices up where the location table says they are: all, or only these. Never rejects. */
+  /** Brings devices up where the location table says they are: all, or only these, none waiting for another. Never rejects. */
   async restore(only?: readonly string[]): Promise<void> {
-    const { osId } = this.#place;
+    const wanted = this.status.devices.filter(each => !only || only.includes(each.id));
+    await Promise.all(wanted.map(each => this.#restore(each)));
+  }
+
+  async #restore(device: Device): Promise<void> {
     const here = this.#place.here();
-    for (const device of this.status.devices) {
-      if (only && !only.includes(device.id)) continue;
-      try {
-        await device.restore({
-          here,
-          at: this.#place.computer(locate(this.where, device.id).computer),
-          osId,
-          epoch: this.#place.epoch(),
-          signal: AbortSignal.timeout(restoreMs),
-          gone: () => this.lending.gone(device.id),
-          say: log,
-        });
-      } catch (error) {
-        log(`${device.id}: ${asYadoError(error, here.name).message}`);
-      }
+    try {
+      await device.restore({
+        here,
+        at: this.#place.computer(locate(this.where, device.id).computer),
+        osId: this.#place.osId,
+        epoch: this.#place.epoch(),
+        signal: AbortSignal.timeout(restoreMs),
+        gone: () => this.lending.gone(device.id),
+        say: log,
+      });
+    } catch (error) {
+      log(`${device.id}: ${asYadoError(error, here.name).message}`);
     }
   }
 
   /** The last thing before the OS is frozen. */
   async hold(): Promise<void> {
     for (const device of this.status.devices) await device.hold?.();
+  }
+
+  /** The agent ends in good order. Never rejects. */
+  async end(): Promise<void> {
+    for (const device of this.status.devices)
+      await device.end?.().catch(error => log(`${device.id}: ${asYadoError(error, device.id).message}`));
   }
 
   /** The OS is on another computer now. Gives what must be told to those who lent something, once there is a network. */

@@ -60,6 +60,8 @@ export interface Device {
   plans(move: Move): DevicePlans;
   /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */
   hold?(): Promise<void>;
+  /** The agent ends in good order: whatever needs it to run is given back to the OS's own drivers. */
+  end?(): Promise<void>;
   /** Brings the device up after the OS was thawed: on the target, or on the source after a roll back. */
   restore(arrival: Arrival): Promise<void>;
   /** What an agent that is started anew on this OS must be told, because probing cannot show it. Plain JSON. */

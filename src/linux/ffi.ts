@@ -46,10 +46,14 @@ const native = {
   clock_settime: bind('int clock_settime(int clock, const void *timespec)'),
   clock_gettime: bind('int clock_gettime(int clock, void *timespec)'),
   unshare: bind('int unshare(int flags)'),
+  munmap: bind('int munmap(void *address, size_t length)'),
   mknod: bind('int mknod(const char *path, uint mode, ulong device)'),
   ptrace: bind('long ptrace(long request, int thread, long address, long data)'),
   waitpid: bind('int waitpid(int thread, void *status, int options)'),
 };
+const mmap64: (...args: readonly (number | null)[]) => bigint = libc.func(
+  'void *mmap64(void *address, size_t length, int protection, int flags, int fd, int64 offset)',
+);
 // The same C function with integer instead of pointer arguments needs a prototype of its own.
 const ioctlInteger = bind('int ioctl(int fd, ulong request, long argument)');
 const syscallReboot = bind(
@@ -210,6 +214,26 @@ export function kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: strin
 /** unshare(2) for the calling (main) thread only. */
 export function unshare(flags: number): void {
   check(native.unshare(flags), 'unshare');
+}
+
+/** Memory shared with a device or the kernel. `memory` must never be read or written once it is unmapped. */
+export interface RawMapping {
+  readonly address: bigint;
+  readonly memory: ArrayBuffer;
+}
+
+/** mmap(2), shared, to read and write; without a file for `fd` -1. Offsets up to 2^53. */
+export function mmap(fd: number, length: number, offset = 0, what = 'mmap'): RawMapping {
+  const flags = fd < 0 ? C.MAP_PRIVATE | C.MAP_ANONYMOUS : C.MAP_SHARED;
+  const address = mmap64(null, length, C.PROT_READ | C.PROT_WRITE, flags, fd, offset);
+  if (address === MAP_FAILED) throw new SystemError(what, koffi.errno());
+  return { address, memory: koffi.view(address, length) };
+}
+const MAP_FAILED = 2n ** 64n - 1n;
+
+/** munmap(2). */
+export function munmap(address: bigint, length: number): void {
+  check(native.munmap(address, length), 'munmap');
 }
 
 /** Makes a device node. */

@@ -1,7 +1,8 @@
 // The devices of the OS, one line a class. The order is that of leaving; coming back is the reverse.
 import type { Device } from '#devices/device.ts';
 import { rootDisk } from '#devices/disk/disk.ts';
-import { DisplayDevice } from '#devices/display/display.ts';
+import { display } from '#devices/display/display.ts';
+import { InputDevices } from '#devices/input/input.ts';
 import { NetworkDevice } from '#devices/network/network.ts';
 import { printer } from '#devices/printer/printer.ts';
 
@@ -17,7 +18,8 @@ export function probeDevices(
   const devices: (Device | undefined)[] = [
     rootDisk(remembered.disk0),
     printer(remembered.printer0, printerUri),
-    new DisplayDevice(remembered.display0),
+    display(remembered.display0),
+    new InputDevices(remembered.input0),
     new NetworkDevice(machineAddress, remembered.network0),
   ];
   return devices.filter(each => each !== undefined);

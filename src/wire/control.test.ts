@@ -34,6 +34,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
       epoch: count,
       token: fc.uint8Array({ minLength: 32, maxLength: 32 }),
       imageBytes: count,
+      kept: fc.constantFrom([], ['0000:00:05.0', '0000:00:1f.3']),
       source: text,
       sourceAddress: text,
     },
@@ -164,11 +165,11 @@ test('what is not exactly a request is refused', () => {
 });
 
 test('a body is checked to the last field', () => {
-  const body = { device: 'disk0', epoch: 3 };
+  const body = { osId: 'crab', device: 'disk0', epoch: 3 };
   assert.deepEqual(checkRequest('device', body), body);
   for (const wrong of [
     { ...body, more: 1 },
-    { device: 'disk0' },
+    { osId: 'crab', device: 'disk0' },
     { ...body, epoch: '3' },
     null,
     undefined,

@@ -2,7 +2,7 @@
 // Strict: unknown fields, types and versions are refused.
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
-import { CapabilitiesSchema } from '#core/capabilities.ts';
+import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export const controlPort = 7400;
@@ -57,6 +57,8 @@ export const controlRequests = {
       epoch: Count,
       token: Token,
       imageBytes: Count,
+      /** PCI functions of the target that the OS has too, in the same place. */
+      kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
       source: Text,
       sourceAddress: Text,
     }),

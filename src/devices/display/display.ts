@@ -1,20 +1,45 @@
-// The display class, by plug and play: the source's card is taken away while the OS is frozen, the target's card is
-// found by the OS's own driver after the thaw, and the console goes on there.
-import { writeFileSync } from 'node:fs';
+// The display class. Programs and consoles draw on the stub; a pump carries the picture to the card of whatever computer
+// the OS is on (ways 1 and 2), or to a screen that another computer lends (way 3). The card is opened anew on every
+// computer, and whenever one appears: the stub, which moves with the OS, holds the picture.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
-import { listDrmCards, listFramebuffers, listVtConsoles, vtconsoleBindPath } from '#linux/display.ts';
-import { listPciDevices, type PciDevice } from '#linux/pci.ts';
+import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
-import { writeFileStep } from '#wire/plan.ts';
-import { type Arrival, type Device, type DevicePlans, type Move, rememberedType } from '../device.ts';
+import { controlPort } from '#wire/control.ts';
+import { type Arrival, type Computer, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import { cardName, findCard, listKmsCards } from './card.ts';
+import { consolesToCard, giveCardsFramebuffers } from './console.ts';
+import { type DisplayDriver, LocalDisplay } from './driver.ts';
+import { PlugAndPlayDisplay } from './plug-and-play.ts';
+import { Pump } from './pump.ts';
+import { RemoteDisplay } from './remote.ts';
+import { displayItems } from './state.ts';
+import { DisplayStub } from './stub.ts';
 
-const isDisplay = (each: PciDevice): boolean => each.class >>> 16 === 0x03;
+const retryMs = 1000;
+/** A driver that was just bound needs this long at most until its screens are known. */
+const probeMs = 10_000;
+/** A computer that lends its screen and does not answer for so long is gone. */
+const goneMs = 30_000;
 
-export class DisplayDevice implements Device {
+/** The display of this OS, on its stub when it has one. */
+export function display(remembered?: unknown): Device {
+  const stub = DisplayStub.find();
+  return stub ? new Display(stub, remembered) : new PlugAndPlayDisplay(remembered);
+}
+
+class Display implements Device {
   readonly id = 'display0';
+  readonly isMadeHere = true;
+  readonly #stub: DisplayStub;
   readonly #osType: string;
+  #keeping: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #pump: Pump | undefined;
+  /** Why nothing is shown, in words. */
+  #why = 'the agent has just started';
 
-  constructor(remembered?: unknown) {
+  constructor(stub: DisplayStub, remembered: unknown) {
+    this.#stub = stub;
     this.#osType = rememberedType(remembered) ?? cardName(findCard());
   }
 
@@ -22,33 +47,26 @@ export class DisplayDevice implements Device {
     return { typeName: this.#osType };
   }
 
-  describe(): DeviceStatusRow {
-    const card = findCard();
-    const actualType = cardName(card);
-    const framebuffer =
-      listFramebuffers().find(each => each.pciAddress === card?.address) ?? listFramebuffers()[0];
+  describe(here: Computer, at: Computer): DeviceStatusRow {
+    const pump = this.#pump;
+    const actualType = pump?.driver.typeName ?? 'none';
+    const local = actualType === this.#osType ? 'direct' : 'converted';
+    const { surface, picture, path } = this.#stub;
     return {
       device: this.id,
       class: 'display',
       osType: this.#osType,
       actualType,
-      way: !card ? 'lost' : actualType === this.#osType ? 'direct' : 'converted',
-      items: [
-        {
-          item: 'video mode',
-          state: framebuffer
-            ? `${framebuffer.width}x${framebuffer.height}, ${colours(framebuffer.bitsPerPixel)}`
-            : 'text',
-        },
-        {
-          item: 'console',
-          state:
-            listVtConsoles()
-              .filter(each => each.bound)
-              .map(each => each.name)
-              .join(', ') || 'none',
-        },
-      ],
+      way: !pump ? 'lost' : here.name === at.name ? local : 'remote',
+      items: displayItems({
+        surface,
+        picture,
+        path,
+        consoles: this.#stub.consoles(),
+        framesDrawn: pump?.framesDrawn ?? 0,
+        shown: pump?.shown,
+        why: this.#why,
+      }),
     };
   }
 
@@ -56,48 +74,98 @@ export class DisplayDevice implements Device {
     return findCard()?.address;
   }
 
-  plans(move: Move): DevicePlans {
-    const address = this.pciAddress();
-    if (address === undefined || !move.removed.includes(address)) return {};
-    // Only a console that hangs on the card must let go of it; the dummy console takes over.
-    const consoles = listVtConsoles().filter(each => each.bound && each.name.includes('frame buffer'));
-    return {
-      leave: consoles.map(each =>
-        writeFileStep('take the console off the card', vtconsoleBindPath(each.index), '0'),
-      ),
-    };
+  plans(): DevicePlans {
+    return {}; // after `hold` nothing hangs on the card
   }
 
   leaveBehind(): undefined {
     return undefined;
   }
 
-  async restore({ signal }: Arrival): Promise<void> {
-    const card = findCard();
-    if (!card) return;
-    if (card.driver === undefined) return; // the OS has no driver; `yado devices` says so
-    await waitUntil(
-      `a screen on ${cardName(card)}`,
-      () => listDrmCards().find(each => each.pciAddress === card.address),
-      { timeoutMs: 10_000, everyMs: 20, signal },
-    );
-    for (const each of listVtConsoles()) {
-      if (!each.bound && each.name.includes('frame buffer'))
-        writeFileSync(vtconsoleBindPath(each.index), '1');
+  /** Lets go of the card altogether: it may be taken away while the OS is frozen. */
+  async hold(): Promise<void> {
+    await this.#stop();
+    this.#why = 'the OS is moving';
+    this.#stub.takeConsoles();
+  }
+
+  /** Returns when the screen shows the picture, or cannot for now. */
+  async restore(arrival: Arrival): Promise<void> {
+    await this.#stop();
+    const abort = new AbortController();
+    const { promise: first, resolve: tried } = Promise.withResolvers<void>();
+    this.#keeping = { abort, done: this.#keep(arrival, abort.signal, tried) };
+    await first;
+  }
+
+  /** The agent ends: the card's own driver shows the consoles from now on. */
+  async end(): Promise<void> {
+    await this.#stop();
+    await consolesToCard(AbortSignal.timeout(probeMs));
+  }
+
+  async #stop(): Promise<void> {
+    this.#keeping?.abort.abort();
+    await this.#keeping?.done;
+    this.#keeping = undefined;
+  }
+
+  /** Shows the stub until told to stop, on whatever screen there is. `tried` is called after the first attempt. */
+  async #keep(arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
+    const { here, at, say, gone } = arrival;
+    const lent = here.name !== at.name;
+    let seenAt = performance.now();
+    if (!lent) await cardReady(signal);
+    while (!signal.aborted) {
+      try {
+        await using driver = lent ? this.#reach(arrival, signal) : LocalDisplay.open();
+        const pump = new Pump(this.#stub, driver);
+        const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
+        await pump.start(failed);
+        this.#pump = pump;
+        this.#stub.takeConsoles();
+        giveCardsFramebuffers(false);
+        say(`${this.id}: shown on ${driver.typeName}, ${pump.shown?.mode}`);
+        tried();
+        const stopped = Symbol('stopped');
+        const why = await Promise.race([failure, aborted(signal, stopped)]);
+        this.#pump = undefined;
+        await pump.stop();
+        seenAt = performance.now();
+        if (why !== stopped) throw why;
+      } catch (error) {
+        this.#pump = undefined;
+        this.#complain(error, say);
+      }
+      tried();
+      if (lent && performance.now() - seenAt > goneMs) return gone();
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
+  }
+
+  #reach({ here, at, epoch }: Arrival, signal: AbortSignal): DisplayDriver {
+    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
+    return new RemoteDisplay(new ControlSession(peer), at.name, this.id, epoch, signal);
+  }
+
+  /** Once for every reason, not once a second. */
+  #complain(error: unknown, say: (text: string) => void): void {
+    const why = error instanceof Error ? error.message : String(error);
+    if (why !== this.#why) say(`${this.id}: nothing is shown: ${why}`);
+    this.#why = why;
   }
 }
 
-function findCard(): PciDevice | undefined {
-  return listPciDevices().find(isDisplay);
+/** Waits for a driver that is still finding its screens. Where there is no card there is nothing to wait for. */
+async function cardReady(signal: AbortSignal): Promise<void> {
+  if (findCard()?.driver === undefined) return;
+  const ready = (): true | undefined => (listKmsCards().length > 0 ? true : undefined);
+  await waitUntil('a screen', ready, { timeoutMs: probeMs, everyMs: 20, signal }).catch(() => {});
 }
 
-function cardName(card: PciDevice | undefined): string {
-  if (!card) return 'none';
-  const hex = (id: number): string => id.toString(16).padStart(4, '0');
-  return `VGA ${card.driver ?? 'without driver'} ${hex(card.vendor)}:${hex(card.device)}`;
-}
-
-function colours(bitsPerPixel: number): string {
-  return bitsPerPixel >= 24 ? '16777216 colours' : `${2 ** bitsPerPixel} colours`;
+function aborted<T>(signal: AbortSignal, value: T): Promise<T> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve(value);
+    signal.addEventListener('abort', () => resolve(value), { once: true });
+  });
 }
