@@ -55,11 +55,13 @@ export class HeldPrograms {
         .flatMap(pid => names(`/proc/${pid}/task`).map(Number))
         .filter(thread => !this.#threads.has(thread));
       const more = found.filter(thread => this.#seize(thread)).length;
-      for (const [thread, signal] of this.#threads) if (signal === undefined) this.#look(thread);
-      const moving = [...this.#threads.values()].filter(each => each === undefined).length;
-      if (more === 0 && moving === 0) return 0;
-      if (performance.now() > end) return moving;
-      await sleep(everyMs);
+      // Looking through all processes takes its time: only once those that were found stand still.
+      while (this.#moving > 0) {
+        if (performance.now() > end) return this.#moving;
+        await sleep(everyMs);
+        for (const [thread, signal] of this.#threads) if (signal === undefined) this.#look(thread);
+      }
+      if (more === 0 || performance.now() > end) return 0;
     }
   }
 
@@ -73,6 +75,10 @@ export class HeldPrograms {
       }
       if (this.#threads.size > 0) await sleep(wait);
     }
+  }
+
+  get #moving(): number {
+    return [...this.#threads.values()].filter(each => each === undefined).length;
   }
 
   #seize(thread: number): boolean {

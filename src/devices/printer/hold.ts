@@ -5,7 +5,7 @@
 import { HeldPrograms, holdersOf } from '#linux/held-programs.ts';
 
 /** What does not stand still by then waits for something else than the printer: the freezer deals with it. */
-const timeoutMs = 1000;
+const timeoutMs = 2000;
 
 const held = new HeldPrograms();
 

@@ -105,8 +105,8 @@ class Printer implements Device {
     letGo();
     const former = this.#delivery;
     await former?.stop();
-    const { say, at } = arrival;
-    if (this.#spool.inDoubt > 0 && !former)
+    const { say, here, at } = arrival;
+    if (this.#spool.inDoubt > 0 && !former && here.name === at.name && !this.#isConverted)
       say(
         `${this.id}: up to ${this.#spool.inDoubt} bytes may be printed twice: the agent ended while it printed`,
       );
