@@ -1,16 +1,15 @@
 // Printing one raw job in the lab: through the stub at A and, after a move, from B, beside the same job written to
-// /dev/lp0 at A directly and sent to A over plain TCP. Run by hand: `node bench/printer.ts [bytes]`. QEMU's parallel port
+// /dev/lp0 at A directly and sent to A over plain TCP. `npm run bench -- printer`. QEMU's parallel port
 // takes a byte at a time and is slow by itself: only the ratios say something.
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Computer } from '#lab/computer.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
-import { errorText } from '#lab/lab-error.ts';
 import { thirdAddress } from '#lab/network.ts';
 import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
 
-const bytes = Number(process.argv[2] ?? 20_000_000);
+const bytes = 20_000_000;
 const jobPath = '/dev/shm/bench-job';
 const tcpPort = 7799;
 const long = { timeoutMs: 1_800_000 };
@@ -41,7 +40,7 @@ async function overTcp(lab: Lab, a: Computer): Promise<number> {
   return ms;
 }
 
-async function bench(): Promise<void> {
+export async function benchPrinter(): Promise<void> {
   const say = (text: string): void => console.error(text);
   await using lab = await startLab({ ...product(say), say });
   const [a, b] = [lab.computer('a'), lab.computer('b')];
@@ -63,8 +62,3 @@ async function bench(): Promise<void> {
       `${name.padEnd(16)} ${ms.toFixed(0).padStart(8)} ms ${(bytes / 1000 / ms).toFixed(2).padStart(8)} MB/s`,
     );
 }
-
-bench().catch((error: unknown) => {
-  console.error(`bench: ${errorText(error)}`);
-  process.exitCode = 1;
-});
