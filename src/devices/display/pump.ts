@@ -8,8 +8,8 @@ import { isShowable, type Surface } from './translate.ts';
 
 /** What the pump needs of the stub. */
 export interface Picture {
-  /** The mode when it is another than at the last call; the first call always tells. */
-  newMode(): Surface | undefined;
+  /** A function that gives the mode when it is another than at its last call; the first call always tells. */
+  watchMode(): () => Surface | undefined;
   /** The visible part of the framebuffer, which programs draw on at any time. */
   readonly picture: Buffer;
 }
@@ -79,8 +79,9 @@ export class Pump {
   /** One look: true when something was drawn. */
   #stepper(): () => Promise<boolean> {
     let shadow: Shadow | undefined;
+    const newMode = this.#source.watchMode();
     return async () => {
-      const mode = this.#source.newMode();
+      const mode = newMode();
       if (mode) shadow = await this.#configure(mode);
       if (!shadow) return false;
       const { picture } = this.#source;
