@@ -1,4 +1,4 @@
-// `node bench/display.ts`: the display of a Debian in the lab: full-screen updates and console scroll through the stub,
+// `npm run bench -- display`: the display of a Debian in the lab: full-screen updates and console scroll through the stub,
 // in frames a second and CPU per frame, beside writing to the card's own framebuffer. Prints a table and writes
 // lab/out/bench-display.json. Figures of an emulated computer compare only with each other.
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { Computer } from '#lab/computer.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
-import { errorText, LabError } from '#lab/lab-error.ts';
+import { LabError } from '#lab/lab-error.ts';
 import { repositoryDir } from '#lab/paths.ts';
 import { product } from '#lab/product.ts';
 import { scaled } from '#lab/time.ts';
@@ -99,7 +99,7 @@ function rowOf({ what, seconds: took, written, drawn, agentCpuMs: cpuMs }: Figur
   ];
 }
 
-async function bench(): Promise<void> {
+export async function benchDisplay(): Promise<void> {
   const say = (text: string): void => console.error(text);
   await using lab = await startLab({ ...product(say), say, scenario: 'alone' });
   const figures = await measure(lab);
@@ -119,8 +119,3 @@ async function bench(): Promise<void> {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'bench-display.json'), `${JSON.stringify(figures, null, 2)}\n`);
 }
-
-bench().catch((error: unknown) => {
-  console.error(`bench: ${errorText(error)}`);
-  process.exitCode = 1;
-});

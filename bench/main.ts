@@ -1,103 +1,27 @@
-// `npm run bench`: one move of a busy Debian in the lab, in parts, beside the figures of the first prototypes.
-// Prints a table and writes lab/out/bench.json. Figures of an emulated computer compare only with each other.
-
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
-import type { Downtime } from '#core/downtime.ts';
-import type { History } from '#core/history.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
+// `npm run bench [-- move|display|printer …]`: measurements in the lab, one after the other; all of them without a name.
+// Figures of emulated computers compare only with each other.
 import { errorText, LabError } from '#lab/lab-error.ts';
-import { os } from '#lab/os-recipe.ts';
-import { repositoryDir } from '#lab/paths.ts';
-import { product } from '#lab/product.ts';
-import { scaled } from '#lab/time.ts';
-import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
-import type { HelperReport } from '#wire/report.ts';
+import { benchDisplay } from './display.ts';
+import { benchMove } from './move.ts';
+import { benchPrinter } from './printer.ts';
 
-interface Measured {
-  readonly downtime: Downtime;
-  readonly report: HelperReport;
-  /** As the third machine saw it. */
-  readonly thirdMachineMs: number;
-}
-
-/** What the prototypes did, 1 GiB computers, other host: stop-and-copy by hand-written programs. */
-const prototype: Readonly<Record<string, string>> = {
-  freeze: '4-124 ms',
-  image: '1.0-1.5 s for 230-270 MB',
-  send: '25-35 MB/s',
-  'write, beside send': '2.6-4.5 s for 58 000 pages',
-  'third machine': '~12 s',
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  move: benchMove,
+  display: benchDisplay,
+  printer: benchPrinter,
 };
 
-async function measure(lab: Lab): Promise<Measured> {
-  const a = lab.computer('a');
-  const b = lab.computer('b');
-  await startWorkload(a);
-  await using probe = await lab.third.probe(os.address, tickerPort);
-  await a.shell('yado migrate b', { timeoutMs: scaled(300_000) });
-  const thirdMachineMs = (await probe.stop()).downtimeMs;
-  await checkWorkload(b);
-  const [entry] = JSON.parse(await b.shell('yado history --json')) as History;
-  if (entry?.outcome !== 'moved' || !entry.downtime) throw new LabError('the history of b tells of no move');
-  const line = await b.shell("journalctl -u yadod -o cat --no-pager | sed -n 's/^helper: //p' | tail -n 1");
-  return { downtime: entry.downtime, report: JSON.parse(line) as HelperReport, thirdMachineMs };
-}
-
-function rowsOf({ downtime, report, thirdMachineMs }: Measured): string[][] {
-  const { pages, wireBytes, timesUs } = report;
-  const row = (part: string, ms: number, bytes = 0, pageCount = 0): string[] => [
-    part,
-    ms.toFixed(0),
-    bytes && ms ? (bytes / 1000 / ms).toFixed(1) : '',
-    pageCount && ms ? ((pageCount * 1000) / ms).toFixed(0) : '',
-    prototype[part] ?? '',
-  ];
-  return [
-    ['PART', 'MS', 'MB/S', 'PAGES/S', 'PROTOTYPE'],
-    row('freeze', timesUs.freeze / 1000),
-    row('leave', timesUs.leave / 1000),
-    row('image', timesUs.image / 1000, pages * 4096, pages),
-    row('serve', timesUs.serve / 1000),
-    row('send', downtime.send, wireBytes, pages),
-    row('write, beside send', timesUs.write / 1000, pages * 4096, pages),
-    row('write, what was left', downtime.write),
-    row('restore', downtime.restore),
-    row('arrive', downtime.arrive),
-    row('disk', downtime.disk),
-    row('total', downtime.total, wireBytes, pages),
-    row('third machine', thirdMachineMs),
-  ];
-}
-
-async function bench(): Promise<void> {
-  const say = (text: string): void => console.error(text);
-  await using lab = await startLab({ ...product(say), say });
-  const out = join(repositoryDir, 'lab', 'out');
-  mkdirSync(out, { recursive: true });
-  const measured = await measure(lab).catch(async (error: unknown) => {
-    await lab.evidence(out);
-    throw error;
-  });
-  const { pages, zeroPages, wireBytes } = measured.report;
-  const table = rowsOf(measured);
-  const widths = table[0]!.map((_, column) => Math.max(...table.map(cells => cells[column]!.length)));
-  for (const cells of table) {
-    const last = cells.length - 1;
-    const padded = cells.map((cell, column) =>
-      column === 0 || column === last ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-    );
-    console.log(padded.join('  ').trimEnd());
+async function bench(names: readonly string[]): Promise<void> {
+  const unknown = names.find(name => !Object.hasOwn(benches, name));
+  if (unknown !== undefined)
+    throw new LabError(`there is no bench "${unknown}"`, `one of: ${Object.keys(benches).join(', ')}`);
+  for (const name of names.length > 0 ? names : Object.keys(benches)) {
+    console.log(`\n${name}`);
+    await benches[name]!();
   }
-  console.log(`${pages} pages, ${zeroPages} of them empty, ${(wireBytes / 1e6).toFixed(0)} MB on the wire`);
-  console.log(
-    `software emulation on ${cpus().length} host cores: noisy, and many times slower than hardware`,
-  );
-  writeFileSync(join(out, 'bench.json'), `${JSON.stringify(measured, null, 2)}\n`);
 }
 
-bench().catch((error: unknown) => {
+bench(process.argv.slice(2)).catch((error: unknown) => {
   console.error(`bench: ${errorText(error)}`);
   if (error instanceof LabError && error.hint !== '') console.error(`  try: ${error.hint}`);
   process.exitCode = 1;

@@ -1,7 +1,7 @@
 // Pictures: PPM in, colours out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asRgb565, decodePpm, isExact565 } from './picture.ts';
+import { asBgr565, decodePpm, isExact565 } from './picture.ts';
 
 const ppm = (rgb: readonly number[]): Buffer =>
   Buffer.concat([Buffer.from('P6\n2 1\n255\n'), Buffer.from(rgb)]);
@@ -9,7 +9,7 @@ const ppm = (rgb: readonly number[]): Buffer =>
 test('white and dark red as 65536 colours', () => {
   const picture = decodePpm(ppm([255, 255, 255, 0x84, 0, 0]));
   assert.deepEqual([picture.width, picture.height], [2, 1]);
-  assert.deepEqual([...asRgb565(picture)], [0xff, 0xff, 0x00, 0x80]);
+  assert.deepEqual([...asBgr565(picture)], [0xff, 0xff, 0x10, 0x00]);
   assert.equal(isExact565(picture), true);
 });
 

@@ -17,12 +17,12 @@ export function decodePpm(bytes: Uint8Array): Picture {
   return { width, height, rgb: rgb.subarray(0, width * height * 3) };
 }
 
-/** The bytes of a framebuffer with 65536 colours (RGB565, little endian) that shows exactly this. */
-export function asRgb565({ width, height, rgb }: Picture): Buffer {
+/** The bytes of a framebuffer with 65536 colours as vfb has them (red lowest, little endian) that shows exactly this. */
+export function asBgr565({ width, height, rgb }: Picture): Buffer {
   const out = Buffer.alloc(width * height * 2);
   for (let pixel = 0; pixel < width * height; pixel++) {
     const [red, green, blue] = [rgb[pixel * 3]!, rgb[pixel * 3 + 1]!, rgb[pixel * 3 + 2]!];
-    out.writeUInt16LE(((red >> 3) << 11) | ((green >> 2) << 5) | (blue >> 3), pixel * 2);
+    out.writeUInt16LE((red >> 3) | ((green >> 2) << 5) | ((blue >> 3) << 11), pixel * 2);
   }
   return out;
 }

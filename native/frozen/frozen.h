@@ -21,7 +21,7 @@ struct job {
   char copy_interface[16];
   struct bytes ghost_argv, faults;
   uint32_t stall_ms, ready_ms, claim_ms, repeat_ms;
-  struct bytes leave, serve, back, arrive, adopt;
+  struct bytes leave, serve, back, arrive, adopt, make_room;
   struct bytes ram_ranges;                // u64 pairs: first, end (exclusive)
   uint32_t e820_checksum;
   uint64_t physical_pages;

@@ -89,6 +89,7 @@ const target = payload(
     ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
     e820Checksum: 0xdeadbeef,
     physicalPages: 1 << 20,
+    makeRoom: everyStep,
   }),
 );
 

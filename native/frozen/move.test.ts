@@ -81,6 +81,7 @@ async function move(changes: Changes = {}): Promise<World> {
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
       e820Checksum: 1,
       physicalPages: 2,
+      makeRoom: [],
     }),
     ...changes.bSettings,
   });

@@ -194,6 +194,7 @@ static int restore(void) {
     int fd = open("/proc/sysrq-trigger", O_WRONLY);
     if (fd >= 0 && write(fd, "b", 1) == 1) poll(NULL, 0, 2000);
   }
+  plan_run(job->make_room, REASON_RESTORE);
   if (fault(job, "restore-fails") <= 0) ioctl(snapshot, SNAPSHOT_ATOMIC_RESTORE, 0); // does not return when it succeeds
   because(REASON_RESTORE, errno, -1, strerror(errno));
   return TARGET_ON_FAILED;

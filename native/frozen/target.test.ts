@@ -1,13 +1,14 @@
 // B's side on a fake kernel: what it writes for a good stream, and what it says to a bad one. Under ASan and UBSan.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
 import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
 import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
+import { writeFileStep } from '#wire/plan.ts';
 import { listenTcp } from '../../src/agent/listen.ts';
 import { compileFakeFrozen, temporaryFolder } from './test/compile.ts';
 import { type FakeSettings, logOf, startFake } from './test/helpers.ts';
@@ -28,6 +29,7 @@ const job: TargetJob = {
   ],
   e820Checksum: 0xdeadbeef,
   physicalPages: 0x1_2345_6789,
+  makeRoom: [],
 };
 const empty = Buffer.alloc(pageBytes);
 const mailboxPage = Buffer.concat([mailboxSignature(token), Buffer.alloc(pageBytes - 32)]);
@@ -79,14 +81,22 @@ async function target(more: Partial<FakeSettings> = {}, changes: Partial<TargetJ
 }
 
 test('a good image is written byte for byte, patched, and restored on GO', async () => {
-  await using b = await target();
+  const card = join(root, 'config-of-a-card');
+  writeFileSync(card, 'answers');
+  const makeRoom = [
+    writeFileStep('a card that is not there', join(root, 'no-card'), 'x', { mayFail: true }),
+    writeFileStep('a card', card, 'silence'),
+  ];
+  await using b = await target({}, { makeRoom });
   const { socket, next } = b.open();
   socket.write(Buffer.concat([begin, ...streamOf(pages, 3)]));
   assert.equal((await next())?.type, frameTypes.ready.number);
   assert.deepEqual(logOf(b.folder), ['B freeze']); // frozen before it says READY, restored only on GO
+  assert.equal(readFileSync(card, 'utf8'), 'answers'); // until there is no way back
   socket.write(go);
   assert.equal(await b.helper.ended, 0);
   assert.deepEqual(logOf(b.folder), ['B freeze', 'B restore']);
+  assert.equal(readFileSync(card, 'utf8'), 'silence');
   const written = readFileSync(join(b.folder, 'restored'));
   const mailbox = Buffer.from(written.subarray(3 * pageBytes, 4 * pageBytes));
   const expected = Buffer.concat(pages);

@@ -75,6 +75,7 @@ export class Active {
         changed: () => this.#save(),
       },
       saved,
+      config.printer?.uri,
     );
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),

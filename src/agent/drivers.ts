@@ -4,7 +4,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Capabilities } from '#core/capabilities.ts';
 import { classOfPci } from '#core/device-class.ts';
-import { modulesFor, readLoadedModules, readModuleAliases } from '#linux/modules.ts';
+import { modulesFor, readLoadedModules, readModuleAliases, virtioModalias } from '#linux/modules.ts';
+import type { LendableClass } from '#wire/control.ts';
 
 const osRoot = '/proc/1/root';
 
@@ -22,9 +23,13 @@ export function neededDrivers(target: Capabilities): NeededDrivers {
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];
   for (const each of target.pci.filter(one => classOfPci(one.class) !== undefined)) {
-    const found = modulesFor(each.modalias, aliases);
-    if (found.length === 0) missing.push({ address: each.address, modalias: each.modalias });
-    if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(each.modalias);
+    const { vendor, device, subsystem } = each;
+    const behind = virtioModalias({ vendor, device, subsystemDevice: subsystem.device });
+    for (const modalias of behind === undefined ? [each.modalias] : [each.modalias, behind]) {
+      const found = modulesFor(modalias, aliases);
+      if (found.length === 0) missing.push({ address: each.address, modalias });
+      if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(modalias);
+    }
   }
   return { load: [...load], missing };
 }
@@ -41,4 +46,10 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
     '--',
     ...modaliases,
   ]);
+}
+
+/** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
+export async function loadLendable(deviceClass: LendableClass): Promise<void> {
+  const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;
+  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/bin/sh', '-c', load]);
 }

@@ -1,5 +1,6 @@
 // What the agent leaves to its ghost, as JSON on the ghost's command line.
 import * as v from 'valibot';
+import { PrinterPlaceSchema } from '#devices/printer/state.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
 const ComputerSchema = v.strictObject({ name: Text, address: Text });
@@ -15,7 +16,12 @@ export const LeftBehindSchema = v.strictObject({
         device: Text,
         place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.exactOptional(v.number()) }),
       }),
-      v.strictObject({ kind: v.literal('printer'), device: Text, port: Text }),
+      v.strictObject({
+        kind: v.literal('printer'),
+        device: Text,
+        place: PrinterPlaceSchema,
+        printed: v.exactOptional(v.number()),
+      }),
     ]),
   ),
 });

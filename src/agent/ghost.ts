@@ -14,8 +14,10 @@ import { frameTypes } from '#wire/frames.ts';
 import { ControlServer } from './control-server.ts';
 import type { GhostState } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
+import { LentDevices, openersOf } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
+import { lentQuietMs } from './timeouts.ts';
 
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
@@ -27,6 +29,13 @@ export async function runGhost(state: GhostState): Promise<void> {
   const reader = new FrameReader(4096);
   let granted = false;
   let alive = false;
+  // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
+  const lent = new LentDevices(
+    computer.name,
+    lentQuietMs(),
+    openersOf(async () => {}),
+    () => {},
+  );
   giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
   // What the OS had on its consoles was on its stub, which nobody shows here any more.
@@ -66,17 +75,14 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
   function rest(): void {
-    try {
-      becomeStandby(state, left);
-    } catch (error) {
-      log(error instanceof Error ? error.message : String(error));
-    }
+    becomeStandby(state, left).catch((error: Error) => log(error.message));
   }
 
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => left.answer(request),
-    print: request => left.print(request),
+    ...lent.handlers,
+    print: request => (left.has(request.device) ? left.print(request) : lent.print(request)),
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};
@@ -89,14 +95,14 @@ export async function runGhost(state: GhostState): Promise<void> {
       if (state.behind.length === 0) setTimeout(rest, idleMs);
       return {};
     },
-    standby: () => {
+    standby: async () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
       if (!alive)
         throw yadoError('busy', {
           computer: computer.name,
           activity: `it waits until ${osId} is alive at ${target.name}`,
         });
-      becomeStandby(state, left);
+      await becomeStandby(state, left);
       return {};
     },
   });
@@ -108,7 +114,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
-function becomeStandby(state: GhostState, left: DevicesLeft): void {
+async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void> {
   const { computer } = state;
   using links = new LinkClient();
   const card = links
@@ -118,6 +124,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
     .trim()
     .split(' ')
     .filter(word => keptWords.test(word));
+  await left.stopPrinters(); // the standby is told how far they are
   const words = [
     ...kept,
     `yado.name=${computer.name}`,
@@ -135,6 +142,7 @@ function becomeStandby(state: GhostState, left: DevicesLeft): void {
       cmdline: words.join(' '),
     });
   } catch (error) {
+    left.servePrinters();
     throw yadoError(
       'kexecFailed',
       { computer: computer.name, reason: error instanceof Error ? error.message : String(error) },

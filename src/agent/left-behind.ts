@@ -35,25 +35,47 @@ export class DevicesLeft {
     return this.#left.behind.map(each => each.device);
   }
 
+  has(device: string): boolean {
+    return this.#left.behind.some(each => each.device === device);
+  }
+
+  get hasUsbPrinter(): boolean {
+    return this.#left.behind.some(each => each.kind === 'printer' && each.place.kind === 'usb');
+  }
+
   /** What the standby that follows must know. */
   get state(): LeftBehind {
-    return { osId: this.#left.osId, epoch: this.#epoch, behind: this.#left.behind };
+    const behind = this.#left.behind.map(each => {
+      const printed = each.kind === 'printer' ? this.#printers.get(each.device)?.printed : undefined;
+      return printed === undefined ? each : { ...each, printed };
+    });
+    return { osId: this.#left.osId, epoch: this.#epoch, behind };
   }
 
   /** Serves all of them. @throws Error naming the first that cannot be served */
   async serve(): Promise<void> {
-    for (const left of this.#left.behind) {
-      if (left.kind === 'printer') {
-        this.#printers.set(left.device, PrinterService.ofPort(left.port));
-        log(`serving ${left.device} at ${left.port}`);
-      } else await this.#serveDisk(left);
+    this.servePrinters();
+    for (const left of this.#left.behind) if (left.kind === 'disk') await this.#serveDisk(left);
+  }
+
+  /** Again too, after `stopPrinters`. */
+  servePrinters(): void {
+    for (const left of this.state.behind) {
+      if (left.kind !== 'printer') continue;
+      this.#printers.set(left.device, PrinterService.of(left.place, left.printed));
+      log(`serving ${left.device} at ${left.place.kind === 'ipp' ? left.place.uri : left.place.name}`);
     }
+  }
+
+  /** Printers print nothing more from here on: `state` says for good what they have. */
+  async stopPrinters(): Promise<void> {
+    for (const service of this.#printers.values()) await service.stop();
   }
 
   /** Everything that was written is on the disks when this returns; the OS waits until they are served again. */
   async stop(): Promise<void> {
     await this.#turn;
-    for (const service of this.#printers.values()) await service.stop();
+    await this.stopPrinters();
     for (const { service } of this.#disks.values()) await service.stop();
     this.#printers.clear();
     this.#disks.clear();
@@ -91,7 +113,9 @@ export class DevicesLeft {
     this.#admit(request);
     const printer = this.#printers.get(request.device);
     if (!printer) throw this.#unknown(request.device);
-    return printer.print(request.first, request.data);
+    const { first, data, delivered, jobEnd, hold } = request;
+    if (hold) return printer.hold();
+    return printer.print({ first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) });
   }
 
   #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {

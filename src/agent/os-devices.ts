@@ -3,7 +3,7 @@ import { type DeviceLocationTable, locate, withLocation } from '#core/device-loc
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Computer } from '#devices/device.ts';
+import type { Computer, Device } from '#devices/device.ts';
 import { probeDevices } from '#managers/device-list.ts';
 import { LocationManager } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
@@ -34,9 +34,9 @@ export class OsDevices {
   readonly lending: Lending;
   readonly #place: OsPlace;
 
-  constructor(place: OsPlace, saved: SavedDevices | undefined) {
+  constructor(place: OsPlace, saved: SavedDevices | undefined, printerUri?: string) {
     this.#place = place;
-    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices));
+    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
     const ids = this.status.devices.map(each => each.id);
     this.locations = new LocationManager(ids, place.here().name, place.epoch());
     for (const row of saved?.locations ?? [])
@@ -83,25 +83,26 @@ export class OsDevices {
     );
   }
 
-  /** Brings devices up where the location table says they are: all, or only these. Never rejects. */
+  /** Brings devices up where the location table says they are: all, or only these, none waiting for another. Never rejects. */
   async restore(only?: readonly string[]): Promise<void> {
-    const { osId } = this.#place;
+    const wanted = this.status.devices.filter(each => !only || only.includes(each.id));
+    await Promise.all(wanted.map(each => this.#restore(each)));
+  }
+
+  async #restore(device: Device): Promise<void> {
     const here = this.#place.here();
-    for (const device of this.status.devices) {
-      if (only && !only.includes(device.id)) continue;
-      try {
-        await device.restore({
-          here,
-          at: this.#place.computer(locate(this.where, device.id).computer),
-          osId,
-          epoch: this.#place.epoch(),
-          signal: AbortSignal.timeout(restoreMs),
-          gone: () => this.lending.gone(device.id),
-          say: log,
-        });
-      } catch (error) {
-        log(`${device.id}: ${asYadoError(error, here.name).message}`);
-      }
+    try {
+      await device.restore({
+        here,
+        at: this.#place.computer(locate(this.where, device.id).computer),
+        osId: this.#place.osId,
+        epoch: this.#place.epoch(),
+        signal: AbortSignal.timeout(restoreMs),
+        gone: () => this.lending.gone(device.id),
+        say: log,
+      });
+    } catch (error) {
+      log(`${device.id}: ${asYadoError(error, here.name).message}`);
     }
   }
 

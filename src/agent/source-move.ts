@@ -154,7 +154,15 @@ export async function runJob(
   const { port } = await ask(
     peerOf(request),
     'prepare',
-    { osId, epoch, token, imageBytes, source: here.name, sourceAddress: here.address },
+    {
+      osId,
+      epoch,
+      token,
+      imageBytes,
+      kept: keptFunctions(move),
+      source: here.name,
+      sourceAddress: here.address,
+    },
     { timeoutMs: 15_000, signal },
   );
   const behind = [...move.prepared.behind];
@@ -177,6 +185,14 @@ export async function runJob(
   // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   return await startHelper('source', job, stream.fd, () => {}).report;
+}
+
+/** What the OS has at the source and finds again in the same place at the target. */
+function keptFunctions({ source, target, prepared }: CheckedMove): string[] {
+  const there = new Set(target.pci.map(each => each.address));
+  return source.pci
+    .map(each => each.address)
+    .filter(address => there.has(address) && !prepared.removed.includes(address));
 }
 
 /**

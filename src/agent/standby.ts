@@ -10,14 +10,17 @@ import { ApiServer } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftParameter } from './left-behind.ts';
+import { LentDevices, openersOf } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
+import { makeRoom } from './make-room.ts';
 import { bar, show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
-import { targetTimeouts } from './timeouts.ts';
+import { lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
 export async function runStandby(config: Config, cardName: string): Promise<void> {
@@ -38,6 +41,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
+  const lent = new LentDevices(name, lentQuietMs(), openersOf(loadLendable), () => idle());
   const idle = (remark = '') =>
     show(name, [
       'waiting for an OS',
@@ -45,6 +49,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
       ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
+      ...lent.words.map(words => `lending   ${words}`),
       '',
       'on the computer that has the OS, type:',
       `    yado migrate ${name}`,
@@ -57,10 +62,12 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     epoch,
     token,
     imageBytes,
+    kept,
     source,
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
     left?.refuseAnother(osId);
+    await lent.stop();
     dropCaches();
     const mine = capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {
@@ -73,6 +80,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     setFreezeTimeout(3000);
     const faults = armedFaults();
     const ranges = mine.memory.ramRanges;
+    const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const job = encodeTargetJob({
       epoch,
@@ -82,6 +90,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
+      makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();
     let meter = newRateMeter();
@@ -99,7 +108,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
-      report => targetSentence(report, { source, target: name }),
+      report => {
+        if (report.reason === 'restore') room.undo();
+        return targetSentence(report, { source, target: name });
+      },
       (error: Error) => error.message,
     );
     void ended.then(sentence => {
@@ -127,10 +139,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     describe: () => ({ capabilities: capabilities() }),
     prepare,
     cancel,
-    ...(left && {
-      device: (request: ControlRequest<'device'>) => left.answer(request),
-      print: (request: ControlRequest<'print'>) => left.print(request),
-    }),
+    ...lent.handlers,
+    print: request => (left?.has(request.device) ? left.print(request) : lent.print(request)),
+    ...(left && { device: (request: ControlRequest<'device'>) => left.answer(request) }),
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({
@@ -147,6 +158,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await api.listen();
   log(`standby ${name} at ${address}`);
   idle();
+  if (left?.hasUsbPrinter) await loadLendable('printer').catch((error: Error) => log(error.message));
   await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
 }
 

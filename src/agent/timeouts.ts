@@ -26,6 +26,11 @@ export function sourceWaits(scale = timeScale()): { readonly standbyMs: number }
   return { standbyMs: 45 * seconds * scale };
 }
 
+/** On a lender: what nobody asks for so long is taken back. */
+export function lentQuietMs(scale = timeScale()): number {
+  return 15 * seconds * scale;
+}
+
 /** On B. `ready` covers the time in which A freezes and makes its image. */
 export function targetTimeouts(scale = timeScale()): HelperTimeouts {
   return { stallMs: 6 * seconds * scale, readyMs: 30 * seconds * scale, claimMs: 1, repeatMs: 1 };

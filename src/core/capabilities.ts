@@ -6,7 +6,7 @@ import * as v from 'valibot';
 export const Short = v.pipe(v.string(), v.maxLength(256));
 const Name = v.pipe(Short, v.minLength(1));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
+export const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
 const Id16 = v.pipe(Count, v.maxValue(0xffff));
 
 export const roles = ['active', 'standby', 'ghost'] as const;

@@ -57,6 +57,23 @@ export function functionsToRemove(
     .toSorted((a, b) => (a.address < b.address ? 1 : -1));
 }
 
+/** All bridges stay as they are. */
+const bridgeClass = 0x06;
+
+/**
+ * The functions of a target that the OS will not know when it wakes up there, and which no driver will have stopped.
+ * Where the firmware has put their registers the OS may have put those of another card: they must not answer.
+ * A card that brings the OS in, or serves a disk to it, is stopped by its driver.
+ */
+export function functionsToQuiet(target: readonly PciFunction[], kept: readonly string[]): PciFunction[] {
+  return target.filter(
+    each =>
+      each.class >>> 16 !== bridgeClass &&
+      !kept.includes(each.address) &&
+      (each.driver === undefined || classOfPci(each.class) === 'display'),
+  );
+}
+
 /** The way of one device when the OS goes from `source` to `target`. */
 export function decideWay(device: MovingDevice, source: Capabilities, target: Capabilities): WayDecision {
   const { device: id, class: deviceClass } = device;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema, type PciFunction } from './capabilities.ts';
-import { decideWay, functionsToRemove } from './device-ways.ts';
+import { decideWay, functionsToQuiet, functionsToRemove } from './device-ways.ts';
 import { preflight, refusal } from './preflight.ts';
 
 const MiB = 1024 * 1024;
@@ -174,4 +174,13 @@ test('removed before the image: what B has not in the same place, never the host
     functionsToRemove(a.pci, [{ ...hostBridge, device: 0x29c0 }, vgaA, { ...nic, address: '0000:01:00.0' }]),
     [diskA, nic],
   );
+});
+
+test('silenced on the target: what the OS will not know and no driver stops, never a bridge', () => {
+  const { driver: _, ...idle } = vgaA;
+  const sound = { ...idle, address: '0000:00:04.0', class: 0x040100 };
+  const disk = { ...diskA, driver: 'virtio-pci' };
+  const target = [hostBridge, nic, vgaA, sound, disk];
+  assert.deepEqual(functionsToQuiet(target, [nic.address]), [vgaA, sound]);
+  assert.deepEqual(functionsToQuiet(target, [nic.address, vgaA.address, sound.address]), []);
 });

@@ -6,6 +6,7 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import type { SourcePlans } from '#wire/job.ts';
+import type { PrinterPlace } from './printer/state.ts';
 
 /** A computer as the devices see it. `address` is its machine address without prefix length. */
 export interface Computer {
@@ -43,7 +44,8 @@ export type DevicePlans = Partial<SourcePlans>;
 /** What a ghost needs to serve a device it was left with. */
 export type ServeState =
   | { kind: 'disk'; device: string; place: BlockPlace }
-  | { kind: 'printer'; device: string; port: string };
+  /** `printed`: as far as the one who served it before knew. */
+  | { kind: 'printer'; device: string; place: PrinterPlace; printed?: number };
 
 export interface Device {
   /** Stable name within the OS, such as `disk0`. */

@@ -1,4 +1,4 @@
-// Compiles a C program that prints every constant, size and offset of abi.ts from the installed headers.
+// Compiles a C program that prints every constant, size and offset of abi.ts and abi-input.ts from the installed headers.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { C, OFFSET, SIZE } from '#linux/abi.ts';
+import { INPUT, INPUT_OFFSET, INPUT_SIZE } from '#linux/abi-input.ts';
 
 // sys/mount.h and linux/mount.h (pulled in by linux/fs.h) exclude each other: keep only the first.
 const PROLOGUE = `
@@ -22,6 +23,9 @@ const PROLOGUE = `
 #include <sys/syscall.h>
 #include <sys/mount.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #define _LINUX_MOUNT_H
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -41,9 +45,11 @@ const PROLOGUE = `
 #include <linux/suspend_ioctls.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
+#include <linux/lp.h>
 #include <linux/kexec.h>
 #include <linux/tls.h>
 #include <linux/utsname.h>
+#include <linux/uinput.h>
 #ifndef SOL_TLS
 #define SOL_TLS 282
 #endif
@@ -104,9 +110,10 @@ int main(void) {
 
 test('every number of the table is what the C headers say', () => {
   const expected = new Map<string, number>();
-  for (const [name, value] of Object.entries(C)) expected.set(name, value);
-  for (const [type, value] of Object.entries(SIZE)) expected.set(`sizeof(${type})`, value);
-  for (const [type, members] of Object.entries(OFFSET))
+  for (const [name, value] of Object.entries({ ...C, ...INPUT })) expected.set(name, value);
+  for (const [type, value] of Object.entries({ ...SIZE, ...INPUT_SIZE }))
+    expected.set(`sizeof(${type})`, value);
+  for (const [type, members] of Object.entries({ ...OFFSET, ...INPUT_OFFSET }))
     for (const [member, value] of Object.entries(members))
       expected.set(`offsetof(${type}, ${member})`, value);
 

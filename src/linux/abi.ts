@@ -28,6 +28,7 @@ export const C = {
   AF_NETLINK: 16,
   AF_PACKET: 17,
   SOCK_STREAM: 1,
+  SOCK_SEQPACKET: 5,
   SOCK_RAW: 3,
   SOCK_CLOEXEC: 0x80000,
   SOCK_NONBLOCK: 0x800,
@@ -224,6 +225,17 @@ export const C = {
   DM_DATA_OUT_FLAG: 0x10000,
   DM_NAME_LEN: 128,
   DM_UUID_LEN: 129,
+  // sys/ptrace.h, sys/wait.h
+  PTRACE_DETACH: 17,
+  PTRACE_SEIZE: 0x4206,
+  PTRACE_INTERRUPT: 0x4207,
+  PTRACE_EVENT_STOP: 128,
+  WNOHANG: 1,
+  __WALL: 0x40000000,
+  // linux/lp.h, sys/stat.h
+  LPGETSTATUS: 0x060b,
+  LPRESET: 0x060c,
+  S_IFCHR: 0o020000,
   // linux/fs.h
   BLKRRPART: 0x125f,
   BLKFLSBUF: 0x1261,

@@ -1,6 +1,7 @@
 // A character device that is served from here (CUSE): the kernel asks, the handlers answer. No request is left without
 // an answer: a program that waits in one can neither be frozen nor ended.
 import { constants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { C } from '#linux/abi.ts';
 import { open, read, waitFd, write } from '#linux/ffi.ts';
 import {
@@ -26,7 +27,11 @@ import { OwnedFd } from '#linux/owned-fd.ts';
 import { FormatError, SystemError } from '#linux/system-error.ts';
 
 export interface CuseHandlers {
-  /** Takes what there is room for; 0 when there is none: the writer waits until `roomAgain`. */
+  /** A program opens the device: 0, or a negative errno. */
+  open(): number;
+  /** The last descriptor of what was opened is closed. */
+  release(): void;
+  /** Takes what there is room for; 0 when there is none: the writer waits until `roomAgain`. Negative: an errno. */
   write(data: Uint8Array): number;
   hasRoom(): boolean;
   /** What a program that reads gets; empty is the end. */
@@ -36,8 +41,10 @@ export interface CuseHandlers {
 }
 
 const { EAGAIN, EINTR, EIO, ENODEV, ENOSYS, ENOTTY } = constants.errno;
-const [pollIn, pollOut] = [0x0041, 0x0104]; // IN | RDNORM, OUT | WRNORM
-const waitMs = 2 ** 31 - 1;
+const pollOut = 0x0104; // OUT | WRNORM
+const waitMs = 3600_000;
+/** A program that writes without end gets its answers between everything else the agent does. */
+const requestsInARow = 16;
 
 interface WaitingWrite {
   readonly unique: bigint;
@@ -65,8 +72,9 @@ export class CuseDevice {
     name: string,
     handlers: CuseHandlers,
     ended: (error: unknown) => void,
+    openCuse = (): number => open('/dev/cuse', C.O_RDWR | C.O_NONBLOCK),
   ): Promise<CuseDevice> {
-    using fd = new OwnedFd(open('/dev/cuse', C.O_RDWR | C.O_NONBLOCK));
+    using fd = new OwnedFd(openCuse());
     const buffer = Buffer.alloc(cuseBufferBytes);
     await waitFd(fd.fd, 'readable', { timeoutMs: 5000, what: 'CUSE' });
     const init = decodeFuseRequest(buffer.subarray(0, read(fd.fd, buffer)));
@@ -74,7 +82,9 @@ export class CuseDevice {
       throw new FormatError('CUSE', `opcode ${init.opcode} at the start`);
     write(fd.fd, encodeCuseInit(init.unique, name));
     const device = new CuseDevice(new OwnedFd(fd.take()), handlers);
-    void device.#run(buffer).catch(ended);
+    void device.#run(buffer).catch(error => {
+      if (!device.#end.signal.aborted) ended(error);
+    });
     return device;
   }
 
@@ -85,7 +95,7 @@ export class CuseDevice {
       const count = this.#handlers.write(next.data);
       if (count === 0) return;
       this.#waiting.shift();
-      this.#send(encodeWritten(next.unique, count));
+      this.#send(written(next.unique, count));
     }
     for (const wake of this.#wakes) this.#send(encodeWake(wake));
     this.#wakes.clear();
@@ -97,11 +107,15 @@ export class CuseDevice {
   }
 
   async #run(buffer: Buffer): Promise<void> {
-    while (!this.#end.signal.aborted) {
+    const { signal } = this.#end;
+    for (let inARow = 0; !signal.aborted; inARow++) {
       const length = this.#read(buffer);
       if (length > 0) this.#answer(decodeFuseRequest(buffer.subarray(0, length)));
-      else
-        await waitFd(this.#fd.fd, 'readable', { timeoutMs: waitMs, what: 'CUSE', signal: this.#end.signal });
+      if (length > 0 && inARow < requestsInARow) continue;
+      inARow = 0;
+      await (length > 0
+        ? setImmediate(undefined)
+        : waitFd(this.#fd.fd, 'readable', { timeoutMs: waitMs, what: 'CUSE', signal }).catch(unlessLate));
     }
   }
 
@@ -129,8 +143,10 @@ export class CuseDevice {
 
   #replyTo({ opcode, unique, body }: FuseRequest): Buffer | undefined {
     switch (opcode) {
-      case fuseOpcodes.open:
-        return encodeOpened(unique, ++this.#lastHandle);
+      case fuseOpcodes.open: {
+        const result = this.#handlers.open();
+        return result < 0 ? encodeError(unique, -result) : encodeOpened(unique, ++this.#lastHandle);
+      }
       case fuseOpcodes.write:
         return this.#write(unique, body);
       case fuseOpcodes.read:
@@ -141,12 +157,14 @@ export class CuseDevice {
         const { wake } = decodePoll(body);
         const room = this.#handlers.hasRoom();
         if (wake !== undefined && !room) this.#wakes.add(wake);
-        return encodePolled(unique, pollIn | (room ? pollOut : 0));
+        return encodePolled(unique, room ? pollOut : 0);
       }
       case fuseOpcodes.interrupt:
         return this.#interrupt(decodeInterrupt(body));
-      case fuseOpcodes.flush:
       case fuseOpcodes.release:
+        this.#handlers.release();
+        return encodeReply(unique);
+      case fuseOpcodes.flush:
         return encodeReply(unique);
       default:
         return encodeError(unique, ENOSYS);
@@ -156,7 +174,7 @@ export class CuseDevice {
   #write(unique: bigint, body: Buffer): Buffer | undefined {
     const { data, nonBlocking } = decodeWrite(body);
     const count = data.length === 0 || this.#waiting.length > 0 ? 0 : this.#handlers.write(data);
-    if (count > 0 || data.length === 0) return encodeWritten(unique, count);
+    if (count !== 0 || data.length === 0) return written(unique, count);
     if (nonBlocking) return encodeError(unique, EAGAIN);
     this.#waiting.push({ unique, data: Buffer.from(data) });
     return undefined;
@@ -185,4 +203,11 @@ export class CuseDevice {
       if (error instanceof SystemError && (error.errno === ENODEV || error.code !== 'ENOENT')) throw error;
     }
   }
+}
+
+const written = (unique: bigint, count: number): Buffer =>
+  count < 0 ? encodeError(unique, -count) : encodeWritten(unique, count);
+
+function unlessLate(error: unknown): void {
+  if (!(error instanceof SystemError && error.code === 'ETIMEDOUT')) throw error;
 }

@@ -16,6 +16,8 @@ function bind(signature: string): Call {
   return (...args) => Number(native(...args));
 }
 
+const libcIoctl = libc.func('int ioctl(int fd, ulong request, void *argument)');
+
 const native = {
   open: bind('int open(const char *path, int flags, uint mode)'),
   close: bind('int close(int fd)'),
@@ -45,6 +47,9 @@ const native = {
   clock_gettime: bind('int clock_gettime(int clock, void *timespec)'),
   unshare: bind('int unshare(int flags)'),
   munmap: bind('int munmap(void *address, size_t length)'),
+  mknod: bind('int mknod(const char *path, uint mode, ulong device)'),
+  ptrace: bind('long ptrace(long request, int thread, long address, long data)'),
+  waitpid: bind('int waitpid(int thread, void *status, int options)'),
 };
 const mmap64: (...args: readonly (number | null)[]) => bigint = libc.func(
   'void *mmap64(void *address, size_t length, int protection, int flags, int fd, int64 offset)',
@@ -87,6 +92,17 @@ export function ioctl(fd: number, request: number, argument: Uint8Array | number
   return check(call(fd, request, argument), what);
 }
 
+/** As `ioctl`, in a thread of its own: for devices that let the caller wait. `argument` is the kernel's meanwhile. */
+export function ioctlLater(fd: number, request: number, argument: Uint8Array, what = 'ioctl'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    libcIoctl.async(fd, request, argument, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(new SystemError(what, koffi.errno()));
+      else resolve();
+    });
+  });
+}
+
 export function fcntl(fd: number, command: number, argument = 0): number {
   return check(native.fcntl(fd, command, argument), 'fcntl');
 }
@@ -104,10 +120,10 @@ export function socket(family: number, type: number, protocol = 0): number {
   return check(native.socket(family, type | C.SOCK_CLOEXEC, protocol), 'socket');
 }
 
-/** A connected pair of Unix stream sockets. */
-export function socketPair(): [number, number] {
+/** A connected pair of Unix sockets. */
+export function socketPair(type: number = C.SOCK_STREAM): [number, number] {
   const fds = Buffer.alloc(8);
-  check(native.socketpair(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_CLOEXEC, 0, fds), 'socketpair');
+  check(native.socketpair(C.AF_UNIX, type | C.SOCK_CLOEXEC, 0, fds), 'socketpair');
   return [fds.readInt32LE(0), fds.readInt32LE(4)];
 }
 
@@ -218,6 +234,25 @@ const MAP_FAILED = 2n ** 64n - 1n;
 /** munmap(2). */
 export function munmap(address: bigint, length: number): void {
   check(native.munmap(address, length), 'munmap');
+}
+
+/** Makes a device node. */
+export function mknod(path: string, mode: number, major: number, minor: number): void {
+  // makedev() of glibc for numbers below 2^12 and 2^20
+  const device = (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+  check(native.mknod(path, mode, device), 'mknod', path);
+}
+
+/** ptrace(2) of one thread, by the calling (main) thread. */
+export function ptrace(request: number, thread: number, data = 0): void {
+  check(native.ptrace(request, thread, 0, data), 'ptrace');
+}
+
+/** waitpid(2) of one thread without waiting: its status, undefined when there is no news. */
+export function waitThread(thread: number): number | undefined {
+  const status = Buffer.alloc(4);
+  const result = check(native.waitpid(thread, status, C.WNOHANG | C.__WALL), 'waitpid');
+  return result === 0 ? undefined : status.readInt32LE(0);
 }
 
 // libuv watches a descriptor for one waiter only.

@@ -1,7 +1,7 @@
 // Which module a device needs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { modulesFor, parseBuiltinModinfo, parseModulesAlias } from '#linux/modules.ts';
+import { modulesFor, parseBuiltinModinfo, parseModulesAlias, virtioModalias } from '#linux/modules.ts';
 
 const table = [
   ...parseModulesAlias(`# Aliases extracted from modules themselves.
@@ -25,6 +25,13 @@ test('modaliases are matched like modprobe does', () => {
   assert.deepEqual(names('pci:v0000FFFFd00001111sv00001AF4sd00001100bc03sc00i00'), []);
   const [builtin] = modulesFor('pci:v00001B36d0000000Csv0sd0bc06sc04i00', table);
   assert.equal(builtin?.builtin, true);
+});
+
+test('a virtio card names the device behind it', () => {
+  const gpu = { vendor: 0x1af4, device: 0x1050, subsystemDevice: 0x1100 };
+  assert.equal(virtioModalias(gpu), 'virtio:d00000010v00001AF4');
+  assert.equal(virtioModalias({ ...gpu, device: 0x1000, subsystemDevice: 1 }), 'virtio:d00000001v00001AF4');
+  assert.equal(virtioModalias({ ...gpu, vendor: 0x8086 }), undefined);
 });
 
 test('a hostile modalias costs no time', () => {

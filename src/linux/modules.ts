@@ -104,6 +104,20 @@ export function readLoadedModules(root = REAL_ROOT): Set<string> {
   );
 }
 
+/**
+ * The modalias of the device that the virtio driver finds in a PCI function, and needs another module for; undefined
+ * when it is none. Device ids from 0x1040 on name the type (virtio 1.0, 4.1.2.1), older ones in the subsystem id.
+ */
+export function virtioModalias(pci: {
+  readonly vendor: number;
+  readonly device: number;
+  readonly subsystemDevice: number;
+}): string | undefined {
+  if (pci.vendor !== 0x1af4) return undefined;
+  const type = pci.device >= 0x1040 ? pci.device - 0x1040 : pci.subsystemDevice;
+  return `virtio:d${type.toString(16).toUpperCase().padStart(8, '0')}v00001AF4`;
+}
+
 /** Module names as the kernel shows them: '-' becomes '_'. */
 export function moduleName(name: string): string {
   return name.replaceAll('-', '_');

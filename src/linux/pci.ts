@@ -26,6 +26,15 @@ export interface PciDevice {
 
 const ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
+/** Written over the first bytes of a function's configuration: its ids cannot be written, its command register ends at 0. */
+export const PCI_QUIET_BYTES = '\0'.repeat(6);
+
+/** The configuration of a function, byte for byte. */
+export const pciConfigPath = (address: string): string => `/sys/bus/pci/devices/${address}/config`;
+
+/** The file to which a function's address is written to take its driver from it. */
+export const pciUnbindPath = (address: string): string => `/sys/bus/pci/devices/${address}/driver/unbind`;
+
 export function isPciAddress(text: string): boolean {
   return ADDRESS.test(text);
 }

@@ -2,21 +2,24 @@
 import type { Device } from '#devices/device.ts';
 import { rootDisk } from '#devices/disk/disk.ts';
 import { display } from '#devices/display/display.ts';
+import { InputDevices } from '#devices/input/input.ts';
 import { NetworkDevice } from '#devices/network/network.ts';
 import { printer } from '#devices/printer/printer.ts';
 
 /**
  * Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on, `remembered`
- * what a former agent of this OS left in `Device.memory`.
+ * what a former agent of this OS left in `Device.memory`, `printerUri` the IPP printer to print on, if one was named.
  */
 export function probeDevices(
   machineAddress: () => string,
   remembered: Readonly<Record<string, unknown>> = {},
+  printerUri?: string,
 ): Device[] {
   const devices: (Device | undefined)[] = [
     rootDisk(remembered.disk0),
-    printer(remembered.printer0),
+    printer(remembered.printer0, printerUri),
     display(remembered.display0),
+    new InputDevices(remembered.input0),
     new NetworkDevice(machineAddress, remembered.network0),
   ];
   return devices.filter(each => each !== undefined);

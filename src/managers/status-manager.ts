@@ -13,6 +13,8 @@ import { type Plan, writeFileStep } from '#wire/plan.ts';
 export interface PreparedMove {
   readonly ways: readonly WayDecision[];
   readonly plans: SourcePlans;
+  /** PCI functions that are taken away before the image. */
+  readonly removed: readonly string[];
   /** What the ghost is left with. */
   readonly behind: readonly ServeState[];
 }
@@ -68,7 +70,7 @@ export class StatusManager {
       adopt: all('adopt'),
     };
     const behind = this.devices.flatMap(each => each.leaveBehind(move) ?? []);
-    return { ways, plans, behind };
+    return { ways, plans, removed, behind };
   }
 
   #moving(id: string, table: DeviceStatusTable, locations: DeviceLocationTable): MovingDevice {

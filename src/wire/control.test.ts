@@ -34,6 +34,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
       epoch: count,
       token: fc.uint8Array({ minLength: 32, maxLength: 32 }),
       imageBytes: count,
+      kept: fc.constantFrom([], ['0000:00:05.0', '0000:00:1f.3']),
       source: text,
       sourceAddress: text,
     },
@@ -43,8 +44,17 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
   device: fc.record({ osId: text, device: text, epoch: count }, plain),
   print: fc.record(
-    { osId: text, device: text, epoch: count, first: count, data: fc.uint8Array({ maxLength: 300 }) },
-    plain,
+    {
+      osId: text,
+      device: text,
+      epoch: count,
+      first: count,
+      delivered: count,
+      data: fc.uint8Array({ maxLength: 300 }),
+      jobEnd: count,
+      hold: fc.boolean(),
+    },
+    { ...plain, requiredKeys: ['osId', 'device', 'epoch', 'first', 'delivered', 'data', 'hold'] },
   ),
   lend: fc.record(
     { osId: text, device: text, class: fc.constantFrom(...lendableClasses), epoch: count },
@@ -155,11 +165,11 @@ test('what is not exactly a request is refused', () => {
 });
 
 test('a body is checked to the last field', () => {
-  const body = { device: 'disk0', epoch: 3 };
+  const body = { osId: 'crab', device: 'disk0', epoch: 3 };
   assert.deepEqual(checkRequest('device', body), body);
   for (const wrong of [
     { ...body, more: 1 },
-    { device: 'disk0' },
+    { osId: 'crab', device: 'disk0' },
     { ...body, epoch: '3' },
     null,
     undefined,

@@ -2,7 +2,7 @@
 // Strict: unknown fields, types and versions are refused.
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
-import { CapabilitiesSchema } from '#core/capabilities.ts';
+import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export const controlPort = 7400;
@@ -57,6 +57,8 @@ export const controlRequests = {
       epoch: Count,
       token: Token,
       imageBytes: Count,
+      /** PCI functions of the target that the OS has too, in the same place. */
+      kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
       source: Text,
       sourceAddress: Text,
     }),
@@ -73,16 +75,30 @@ export const controlRequests = {
     request: v.strictObject({ osId: Text, device: Text, epoch: Count }),
     answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
   },
-  /** Bytes for a printer; `first` numbers the first of them. None: asks for the status only. */
+  /**
+   * Bytes for a printer; `first` numbers the first of them, the OS knows that it has those before `delivered`. None: only
+   * the status is asked for. `jobEnd`: number behind the job, for a printer that takes whole jobs. `hold`: what is under
+   * way is ended and nothing more printed, for the OS is about to move. The answer's `received` is what to give next.
+   */
   print: {
     request: v.strictObject({
       osId: Text,
       device: Text,
       epoch: Count,
       first: Count,
+      delivered: Count,
       data: bytesUpTo(maxPrintBytes),
+      jobEnd: v.exactOptional(Count),
+      hold: v.boolean(),
     }),
-    answer: v.strictObject({ delivered: Count, status: v.pipe(Count, v.maxValue(0xff)) }),
+    answer: v.strictObject({
+      delivered: Count,
+      received: Count,
+      status: v.pipe(Count, v.maxValue(0xff)),
+      typeName: v.exactOptional(Text),
+      deviceId: v.exactOptional(Text),
+      note: v.exactOptional(Text),
+    }),
   },
   /**
    * A device of the asked computer is to serve as `device` of an OS (`yado lend`): it is shown as what it is, and

@@ -67,6 +67,7 @@ export const jobFields = {
   planReturn: 12,
   planArrive: 14,
   planAdopt: 15,
+  planMakeRoom: 16, // on the target, right before it restores
   ramRanges: 20, // u64 pairs: first page frame, last + 1
   e820Checksum: 21, // u32
   physicalPages: 22, // u64

@@ -18,6 +18,7 @@ const target: TargetJob = {
   ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
   e820Checksum: 0xdeadbeef,
   physicalPages: 2 ** 33,
+  makeRoom: [],
 };
 const source: SourceJob = {
   ...common,

@@ -43,6 +43,8 @@ export interface TargetJob extends CommonJob {
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
+  /** Run right before the restore; what fails in it is passed over. */
+  readonly makeRoom: Plan;
 }
 
 export function encodeSourceJob(job: SourceJob): Buffer {
@@ -71,6 +73,7 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     ),
     field(jobFields.e820Checksum, u32(job.e820Checksum)),
     field(jobFields.physicalPages, u64(job.physicalPages)),
+    field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
   ]);
 }
 

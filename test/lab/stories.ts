@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import type { DeviceLocationRow } from '#core/device-location-table.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { Computer } from '#lab/computer.ts';
 import type { Lab } from '#lab/lab.ts';
 import { repositoryDir } from '#lab/paths.ts';
+import { asBgr565, isExact565 } from '#lab/picture.ts';
 import { waitFor } from '#lab/time.ts';
 import { checkWorkload } from '#lab/workload.ts';
 
@@ -91,6 +93,29 @@ export async function places(computer: Computer): Promise<Record<string, string>
 export async function worksOn(computer: Computer): Promise<void> {
   const work = await checkWorkload(computer);
   assert.equal(work.memoryErrors + work.cpuErrors, 0);
+}
+
+/** The screen of `computer` shows the framebuffer of the OS that is at `at`, pixel for pixel. */
+export async function showsStub(computer: Computer, at: Computer): Promise<void> {
+  assert.match(await itemOf(at, 'display0', 'video mode'), /^1280x1024, 65536 colours/);
+  let last = '';
+  await waitFor(
+    `the screen of ${computer.name} to equal the framebuffer`,
+    async () => {
+      const picture = await computer.pixels();
+      const sum = crc32(asBgr565(picture)).toString(16).padStart(8, '0');
+      last = `${picture.width}x${picture.height}, ${sum}`;
+      const same = (await itemOf(at, 'display0', 'framebuffer')).includes(sum);
+      return same && isExact565(picture) && picture.width === 1280 && picture.height === 1024
+        ? true
+        : undefined;
+    },
+    { timeoutMs: 90_000, everyMs: 200 },
+  ).catch(async (error: Error) => {
+    throw new Error(
+      `${error.message}; the screen is ${last}, the framebuffer ${await itemOf(at, 'display0', 'framebuffer')}`,
+    );
+  });
 }
 
 /** No kernel of these computers has complained since they were switched on. */

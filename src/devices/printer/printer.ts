@@ -1,44 +1,63 @@
-// The printer class: programs write to the stub at any time; a loop carries their bytes to the printer, over the port of
-// this computer (way 1) or to the computer that has it (way 3).
-import { setTimeout as sleep } from 'node:timers/promises';
+// The printer class: programs write to the stub at any time, and their bytes lie in the spool until a delivery has
+// carried them to the printer: at a port of this computer (way 1), an IPP printer (way 2), or the printer of the
+// computer that has it (way 3).
+import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
-import { listPrinterPorts } from '#linux/parport.ts';
-import { controlPort, maxPrintBytes } from '#wire/control.ts';
+import { listPrinterPorts } from '#linux/printer-ports.ts';
+import { controlPort } from '#wire/control.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
-import { awayAnswer, PortDriver, type PrinterDriver, RemoteDriver } from './driver.ts';
+import { Delivery } from './delivery.ts';
+import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
-import { Spool } from './spool.ts';
+import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
 import { makeStub, type PrinterStub } from './stub.ts';
-import { readyStatus } from './translate.ts';
+import { awayStatus, readyStatus } from './translate.ts';
 
+const spoolFolder = '/run/yado/printer0';
 /** A port that takes nothing is asked again after this time, so that a move never waits long for it. */
-const portPatienceMs = 500;
-const statusEveryMs = 5000;
-const awayRetryMs = 1000;
+const patienceMs = 500;
+const unknownId = 'MFG:Unknown;MDL:Printer;CLS:PRINTER;';
 
-/** The parallel printer the OS was started with, or knows from before; undefined when it never had one. */
-export function printer(remembered?: unknown): Device | undefined {
+/**
+ * The printer the OS was started with, or knows from before; undefined when it never had one.
+ * @param uri an IPP printer takes the jobs instead of one at a port
+ */
+export function printer(remembered?: unknown, uri?: string): Device | undefined {
   const memory = v.safeParse(PrinterMemorySchema, remembered);
   if (memory.success) return new Printer(memory.output);
   const port = listPrinterPorts()[0];
-  if (!port) return undefined;
-  const deviceId = port.deviceId || 'MFG:Unknown;MDL:Parallel printer;CLS:PRINTER;';
-  return new Printer({ typeName: `printer at ${port.path}`, port: port.path, deviceId });
+  if (!port && uri === undefined) return undefined;
+  // Names of IPP jobs: the boot tells apart one OS from another, and is the same for the agent after this one.
+  const jobs = `yado-${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 18)}`;
+  return new Printer({
+    typeName: port ? `printer at ${port.path}` : 'printer at a port',
+    place:
+      uri === undefined
+        ? { kind: port!.kind, name: port!.name, identity: port!.identity }
+        : { kind: 'ipp', uri, jobs },
+    deviceId: port?.deviceId || unknownId,
+    actualName: '',
+  });
 }
 
 class Printer implements Device {
   readonly id = 'printer0';
   readonly isMadeHere = true;
-  readonly #known: PrinterMemory;
-  readonly #spool = new Spool();
+  #known: PrinterMemory;
+  readonly #spool: Spool;
   #stub: PrinterStub | undefined;
   #status = readyStatus;
-  #ended: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #delivery: Delivery | undefined;
 
   constructor(known: PrinterMemory) {
     this.#known = known;
+    this.#spool = new Spool(spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
+  }
+
+  get #isConverted(): boolean {
+    return this.#known.place.kind === 'ipp';
   }
 
   memory(): PrinterMemory {
@@ -46,13 +65,15 @@ class Printer implements Device {
   }
 
   describe(here: Computer, at: Computer): DeviceStatusRow {
+    const { typeName, place, actualName } = this.#known;
     const local = here.name === at.name;
+    const own = place.kind === 'ipp' ? actualName || `IPP printer ${place.uri}` : typeName;
     return {
       device: this.id,
       class: 'printer',
-      osType: this.#known.typeName,
-      actualType: local ? this.#known.typeName : `printer of ${at.name}`,
-      way: local ? 'direct' : 'remote',
+      osType: typeName,
+      actualType: local ? own : this.#isConverted ? `${own} of ${at.name}` : `printer of ${at.name}`,
+      way: local ? (this.#isConverted ? 'converted' : 'direct') : 'remote',
       items: printerItems(this.#status, this.#spool, this.#stub?.path ?? 'nothing: no CUSE'),
     };
   }
@@ -68,86 +89,70 @@ class Printer implements Device {
   leaveBehind(move: Move): ServeState | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
-    return { kind: 'printer', device: this.id, port: this.#known.port };
+    return { kind: 'printer', device: this.id, place: this.#known.place };
   }
 
-  /** Lets go of the port, which the ghost needs, and sees to it that nobody waits in a write. */
+  /** Lets go of the port, which the ghost needs, and sees to it that nobody waits in our device. */
   async hold(): Promise<void> {
+    await this.#delivery?.stop();
     this.#spool.bottomless = true;
     this.#stub?.roomAgain();
-    await this.#stop();
     if (this.#stub) await holdBack(this.#stub.path);
   }
 
   async restore(arrival: Arrival): Promise<void> {
-    await this.#stop();
-    if (!this.#stub) {
-      const ended = (error: unknown): void =>
-        arrival.say(
-          `${this.id}: programs must open it again: ${error instanceof Error ? error.message : error}`,
-        );
-      const face = { status: () => this.#status, deviceId: this.#known.deviceId, ended };
-      this.#stub = await makeStub(this.#spool, face);
-      arrival.say(`${this.id}: programs print to ${this.#stub.path}`);
-    }
     this.#spool.bottomless = false;
     letGo();
-    const { here, at } = arrival;
-    const driver =
-      here.name === at.name
-        ? new PortDriver(this.#known.port, portPatienceMs)
-        : new RemoteDriver(
-            { name: at.name, ip: at.address, port: controlPort, localIp: here.address },
-            this.id,
-            { osId: arrival.osId, epoch: arrival.epoch },
-          );
-    const abort = new AbortController();
-    this.#ended = { abort, done: this.#deliver(driver, abort.signal, arrival) };
+    const former = this.#delivery;
+    await former?.stop();
+    const { say, here, at } = arrival;
+    if (this.#spool.inDoubt > 0 && !former && here.name === at.name && !this.#isConverted)
+      say(
+        `${this.id}: up to ${this.#spool.inDoubt} bytes may be printed twice: the agent ended while it printed`,
+      );
+    const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
+    const away = (error: unknown): void => {
+      this.#status = awayStatus;
+      say(`${this.id}: ${at.name} does not print: ${error instanceof Error ? error.message : error}`);
+    };
+    const back = (): void => say(`${this.id}: it prints again`);
+    const driver = this.#driverFor(arrival);
+    this.#delivery = new Delivery(
+      this.#spool,
+      driver,
+      { answered, away, back },
+      former?.done ?? Promise.resolve(),
+    );
+    this.#stub ??= await this.#makeStub(say);
   }
 
-  async #stop(): Promise<void> {
-    this.#ended?.abort.abort();
-    await this.#ended?.done;
-    this.#ended = undefined;
+  async #makeStub(say: Arrival['say']): Promise<PrinterStub> {
+    const stub = await makeStub(this.#spool, {
+      status: () => this.#status,
+      deviceId: () => this.#known.deviceId,
+      wholeJobs: this.#isConverted,
+      ended: error => {
+        this.#stub = undefined;
+        this.#spool.endJob();
+        say(`${this.id}: its device is gone: ${error instanceof Error ? error.message : error}`);
+      },
+    });
+    say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
+    return stub;
   }
 
-  /** Carries bytes until told to stop. A printer or computer that is away is waited for; nothing is thrown away. */
-  async #deliver(driver: PrinterDriver, signal: AbortSignal, { say, at }: Arrival): Promise<void> {
-    await using port = driver;
-    let away = false;
-    while (!signal.aborted) {
-      const first = this.#spool.firstByte;
-      try {
-        const data = this.#spool.peek(maxPrintBytes);
-        const { delivered, status } = await port.print(first, data, signal);
-        this.#status = status;
-        this.#spool.delivered(delivered);
-        if (away) say(`${this.id}: it prints again`);
-        away = false;
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#status = awayAnswer(first).status;
-        if (!away)
-          say(`${this.id}: ${at.name} does not print: ${error instanceof Error ? error.message : error}`);
-        away = true;
-      }
-      if (this.#spool.firstByte > first) this.#stub?.roomAgain();
-      if (away) await rest(awayRetryMs, signal);
-      else if (this.#spool.size === 0) await this.#somethingToPrint(signal);
-    }
+  #driverFor({ here, at, osId, epoch }: Arrival): PrinterDriver {
+    if (here.name === at.name) return driverOf(this.#known.place, patienceMs);
+    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
+    return new RemoteDriver(peer, { osId, epoch, device: this.id }, this.#isConverted);
   }
 
-  /** Until a program writes; in between the status is asked for. */
-  async #somethingToPrint(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#spool.onData = resolve;
-    const timer = setTimeout(resolve, statusEveryMs);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
-    this.#spool.onData = undefined;
+  #answered({ status, typeName, deviceId, note }: PrintAnswer, say: Arrival['say']): void {
+    this.#status = status;
+    if (note !== undefined) say(`${this.id}: ${note}`);
+    if (typeName !== undefined) this.#known = { ...this.#known, actualName: typeName };
+    if (deviceId !== undefined && this.#known.deviceId === unknownId)
+      this.#known = { ...this.#known, deviceId };
+    this.#stub?.roomAgain();
   }
 }
-
-const rest = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => {});

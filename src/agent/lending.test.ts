@@ -1,0 +1,124 @@
+// Lending as both sides see it: what the location table says, who is told, and who is turned away.
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { controlPort } from '#wire/control.ts';
+import { ControlServer } from './control-server.ts';
+import { Lending, type LendingWorld } from './lending.ts';
+import { LentDevices, type Openers } from './lent-devices.ts';
+
+mock.method(console, 'log', () => {});
+
+/** Devices of a lender that do nothing but remember. */
+function fakeOpeners() {
+  const open: string[] = [];
+  const service = (typeName: string) => async () => {
+    open.push(typeName);
+    const service = {
+      stop: async () => void open.splice(open.indexOf(typeName), 1),
+      screen: async () => ({ typeName, mode: '640x480', conversion: 'none' }),
+      draw: async () => ({}),
+      keys: async () => ({ typeName, events: new Uint8Array(0) }),
+    };
+    return { typeName, service };
+  };
+  const openers = {
+    display: service('a screen'),
+    input: service('a keyboard'),
+    printer: async () => {
+      throw new Error('there is no printer');
+    },
+  };
+  return { open, openers: openers as unknown as Openers };
+}
+
+async function lender(address: string, quietMs = 60_000) {
+  const { open, openers } = fakeOpeners();
+  const lent = new LentDevices('c', quietMs, openers, () => {});
+  const server = new ControlServer(() => 'c', lent.handlers);
+  await server.listen(address, controlPort);
+  return { open, lent, server };
+}
+
+/** An OS on computer b that knows c at `address`. */
+function world(address: string) {
+  const at: Record<string, string> = { display0: 'b', disk0: 'a', printer0: 'a' };
+  const classes = { display0: 'display', disk0: 'disk', printer0: 'printer' } as const;
+  const computers = { b: '127.0.0.1', c: address };
+  const placed: string[] = [];
+  const real: LendingWorld = {
+    osId: 'crab',
+    here: () => ({ name: 'b', address: '127.0.0.1' }),
+    epoch: () => 5,
+    computer: name => ({ name, address: computers[name as keyof typeof computers] }),
+    device: id => ({ class: classes[id as keyof typeof classes], at: at[id]! }),
+    place: async (device, computer) => {
+      at[device] = computer;
+      placed.push(`${device} to ${computer}`);
+    },
+  };
+  return { placed, real, lending: new Lending(real) };
+}
+
+test('a screen is lent and comes back', async () => {
+  const { open, server } = await lender('127.0.0.21');
+  const { placed, lending } = world('127.0.0.21');
+  assert.deepEqual(await lending.lend({ device: 'display0', to: 'c' }), {
+    device: 'display0',
+    computer: 'c',
+    typeName: 'a screen',
+  });
+  assert.deepEqual(open, ['a screen']);
+  assert.deepEqual(lending.former, { display0: 'b' });
+  await assert.rejects(lending.lend({ device: 'display0', to: 'c' }), { code: 'alreadyThere' });
+  await lending.return({ device: 'display0' });
+  assert.deepEqual(placed, ['display0 to c', 'display0 to b']);
+  for (let tries = 0; open.length > 0 && tries < 500; tries++) await new Promise(setImmediate);
+  assert.deepEqual(open, []);
+  await assert.rejects(lending.return({ device: 'display0' }), { code: 'notLent' });
+  await server.close();
+});
+
+test('a disk is not lent, a computer without printer lends none, and nothing has changed then', async () => {
+  const { server } = await lender('127.0.0.22');
+  const { placed, lending } = world('127.0.0.22');
+  await assert.rejects(lending.lend({ device: 'disk0', to: 'c' }), { code: 'notLendable' });
+  await assert.rejects(lending.lend({ device: 'printer0', to: 'c' }), {
+    code: 'nothingToLend',
+    message: 'c has no printer to lend: there is no printer.',
+  });
+  assert.deepEqual([placed, lending.former], [[], {}]);
+  await server.close();
+});
+
+test('a lender that is gone: the OS uses its own device again', async () => {
+  const { server } = await lender('127.0.0.23');
+  const { placed, lending } = world('127.0.0.23');
+  await lending.lend({ device: 'display0', to: 'c' });
+  await server.close();
+  lending.gone('display0');
+  for (let tries = 0; placed.length < 2 && tries < 500; tries++) await new Promise(setImmediate);
+  assert.deepEqual(placed, ['display0 to c', 'display0 to b']);
+});
+
+test('older epochs, other devices and other systems are turned away', async () => {
+  const { lent, server } = await lender('127.0.0.24');
+  const { lend, draw, giveBack } = lent.handlers;
+  const asked = { osId: 'crab', device: 'display0', class: 'display', epoch: 5 } as const;
+  await lend(asked);
+  await assert.rejects(lend({ ...asked, osId: 'lobster' }), { code: 'lentToAnother' });
+  await assert.rejects(lend({ ...asked, epoch: 4 }), { code: 'staleEpoch' });
+  assert.throws(() => draw({ device: 'display0', epoch: 4, rects: [] }), { code: 'staleEpoch' });
+  assert.throws(() => draw({ device: 'display1', epoch: 5, rects: [] }), { code: 'notLentHere' });
+  await draw({ device: 'display0', epoch: 6, rects: [] });
+  await assert.rejects(giveBack({ device: 'display0', epoch: 5 }), { code: 'staleEpoch' });
+  await server.close();
+});
+
+test('what nobody asks for any more comes back by itself', async () => {
+  const { open, lent, server } = await lender('127.0.0.25', 20);
+  await lent.handlers.lend({ osId: 'crab', device: 'input0', class: 'input', epoch: 1 });
+  for (let tries = 0; open.length > 0 && tries < 200; tries++)
+    await new Promise(resolve => setTimeout(resolve, 5));
+  assert.deepEqual([open, lent.words], [[], []]);
+  await server.close();
+});

@@ -1,0 +1,103 @@
+// Carries the bytes of the spool to the printer, until it is stopped. A printer or computer that is away is waited for;
+// nothing is thrown away.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Piece, PrintAnswer, PrinterDriver } from './driver.ts';
+import type { Spool } from './spool.ts';
+
+const statusEveryMs = 5000;
+const awayRetryMs = 1000;
+/** So long a move waits for a printer in the middle of something. */
+const stopMs = 1500;
+const settleMs = 2500;
+
+export interface Listener {
+  /** After every answer of the printer. */
+  answered(answer: PrintAnswer): void;
+  /** The printer cannot be reached: once, until it prints again. */
+  away(error: unknown): void;
+  back(): void;
+}
+
+export class Delivery {
+  readonly #spool: Spool;
+  readonly #driver: PrinterDriver;
+  readonly #listener: Listener;
+  readonly #abort = new AbortController();
+  #stopping = false;
+  #away = false;
+  /** Given to the printer, though perhaps not printed. */
+  #next: number;
+  readonly #idle = new Set<() => void>();
+  /** Ends when nothing more is under way. */
+  readonly done: Promise<void>;
+
+  /** @param after begins when this has ended: what is under way must not be given twice */
+  constructor(spool: Spool, driver: PrinterDriver, listener: Listener, after: Promise<void>) {
+    this.#spool = spool;
+    this.#driver = driver;
+    this.#listener = listener;
+    this.#next = spool.firstByte;
+    this.done = after.then(() => this.#run()).catch(error => listener.away(error));
+  }
+
+  /** Returns within a few seconds, also when the printer does not take anything and its kernel driver waits for it. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const wake of this.#idle) wake();
+    await Promise.race([this.done, sleep(stopMs)]);
+    this.#abort.abort();
+    await Promise.race([this.done, sleep(settleMs)]);
+  }
+
+  async #run(): Promise<void> {
+    await using driver = this.#driver;
+    while (!this.#stopping) {
+      await this.#give(driver, this.#piece());
+      if (this.#away) await this.#rest(awayRetryMs);
+      else if (this.#next === this.#spool.firstByte && this.#piece().data.length === 0)
+        await this.#rest(statusEveryMs);
+    }
+    const settled = await driver.settle(this.#spool.firstByte);
+    if (settled !== undefined) this.#spool.delivered(settled);
+  }
+
+  #piece(): Piece {
+    const first = Math.max(this.#next, this.#spool.firstByte);
+    const delivered = this.#spool.firstByte;
+    const { wholeJobs, pieceBytes } = this.#driver;
+    const jobEnd = wholeJobs ? this.#spool.endOfJob(first) : undefined;
+    const most = wholeJobs ? Math.min(pieceBytes, (jobEnd ?? first) - first) : pieceBytes;
+    const data = this.#spool.peek(first, most);
+    return { first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) };
+  }
+
+  async #give(driver: PrinterDriver, piece: Piece): Promise<void> {
+    try {
+      if (piece.data.length > 0) this.#spool.sending(piece.first + piece.data.length);
+      const answer = await driver.print(piece, this.#abort.signal);
+      this.#spool.delivered(answer.delivered);
+      this.#next = Math.min(Math.max(answer.received, this.#spool.firstByte), this.#spool.end);
+      this.#listener.answered(answer);
+      if (this.#away) this.#listener.back();
+      this.#away = false;
+    } catch (error) {
+      this.#next = this.#spool.firstByte;
+      if (this.#abort.signal.aborted) return;
+      if (!this.#away) this.#listener.away(error);
+      this.#away = true;
+    }
+  }
+
+  /** Until a program writes, or this time is over: then the status is asked for. */
+  async #rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (!this.#away) this.#spool.onChange = resolve;
+    this.#idle.add(resolve);
+    if (this.#stopping) resolve();
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+    this.#idle.delete(resolve);
+    this.#spool.onChange = undefined;
+  }
+}

@@ -1,0 +1,218 @@
+// Office, portable, home: an OS goes from A to B, on to C and back to A, while a person types in an editor on its console,
+// a long job is being printed, and its disk and its printer stay at A. One booted set of three computers.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before } from 'node:test';
+import { crc32 } from 'node:zlib';
+import type { Computer } from '#lab/computer.ts';
+import { type Lab, startLab } from '#lab/lab.ts';
+import { os } from '#lab/os-recipe.ts';
+import { asRgb565, isExact565 } from '#lab/picture.ts';
+import { product } from '#lab/product.ts';
+import { waitFor } from '#lab/time.ts';
+import { startWorkload, tickerPort } from '#lab/workload.ts';
+import {
+  agentSays,
+  bootIdOf,
+  deviceRow,
+  evidenceFolder,
+  itemOf,
+  noKernelComplaint,
+  places,
+  standbyReady,
+  storiesOf,
+  worksOn,
+} from './stories.ts';
+
+const evidence = evidenceFolder('chain');
+const letter = '/root/letter';
+
+let lab: Lab;
+let a: Computer;
+let b: Computer;
+let c: Computer;
+/** The computer that has the OS. */
+let at: Computer;
+let bootId = '';
+let connection: Awaited<ReturnType<Lab['third']['watchConnection']>>;
+
+const story = storiesOf(
+  () => lab,
+  evidence,
+  async () => (await bootIdOf(at)) === bootId,
+);
+
+/** What is written on the first console of the OS. */
+const consoleText = (): Promise<string> => at.shell('cat /dev/vcs1', { timeoutMs: 30_000 });
+
+async function consoleShows(pattern: RegExp): Promise<void> {
+  await waitFor(
+    `${pattern} on the console`,
+    async () => (pattern.test(await consoleText()) ? true : undefined),
+    { timeoutMs: 90_000 },
+  );
+}
+
+/** The screen of `computer` shows the framebuffer of the OS, pixel for pixel. */
+async function shows(computer: Computer): Promise<void> {
+  assert.match(await itemOf(at, 'display0', 'video mode'), /^1280x1024, 65536 colours/);
+  let last = '';
+  await waitFor(
+    `the screen of ${computer.name} to equal the framebuffer`,
+    async () => {
+      const picture = await computer.pixels();
+      const sum = crc32(asRgb565(picture)).toString(16).padStart(8, '0');
+      last = `${picture.width}x${picture.height}, ${sum}`;
+      const same = (await itemOf(at, 'display0', 'framebuffer')).includes(sum);
+      return same && isExact565(picture) && picture.width === 1280 && picture.height === 1024
+        ? true
+        : undefined;
+    },
+    { timeoutMs: 90_000, everyMs: 200 },
+  ).catch(async (error: Error) => {
+    throw new Error(
+      `${error.message}; the screen is ${last}, the framebuffer ${await itemOf(at, 'display0', 'framebuffer')}`,
+    );
+  });
+}
+
+async function moveTo(target: Computer): Promise<void> {
+  const moved = await at.exec(`yado migrate ${target.name}`, { timeoutMs: 400_000 });
+  assert.equal(moved.code, 0, moved.output);
+  at = target;
+  assert.equal(await bootIdOf(at), bootId);
+  await worksOn(at);
+}
+
+before(async () => {
+  lab = await startLab({ ...product(), scenario: 'chain', say: text => console.log(`# ${text}`) });
+  [a, b, c] = ['a', 'b', 'c'].map(name => lab.computer(name)) as [Computer, Computer, Computer];
+  at = a;
+  await agentSays(a, /active/, 300_000);
+  for (const each of [b, c]) await standbyReady(each);
+  await startWorkload(a, { memoryMiB: 30 });
+  bootId = await bootIdOf(a);
+  connection = await lab.third.watchConnection(os.address, tickerPort);
+});
+
+after(async () => {
+  await lab?.down();
+});
+
+const lines = 300;
+const job = `${Array.from({ length: lines }, (_, index) => `line ${index + 1}\n`).join('')}end\n`;
+
+story('at A a person writes a letter in an editor, and a long job is being printed', async () => {
+  await a.key('ctrl-alt-f1');
+  await consoleShows(/login:/);
+  await a.type('root\n');
+  await consoleShows(/:~#/);
+  await a.type(`nano ${letter}\n`);
+  await consoleShows(/GNU nano/);
+  await a.type('Dear reader, this begins at A, ');
+  await consoleShows(/begins at A,/);
+  await shows(a);
+  const print = `exec 3>/dev/usb/lp0; i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i" >&3; sleep 1; done; echo end >&3`;
+  await a.shell(`systemd-run --quiet --collect --unit=lab-print sh -c '${print}'`);
+});
+
+story('it goes to B; typing goes on at the keyboard of B, the same picture is on its screen', async () => {
+  await moveTo(b);
+  await shows(b);
+  await b.type('goes on at B, ');
+  await consoleShows(/begins at A, goes on at B,/);
+  await shows(b);
+  assert.deepEqual(await places(b), {
+    display0: 'b',
+    input0: 'b',
+    network0: 'b',
+    disk0: 'a',
+    printer0: 'a',
+  });
+  assert.equal((await deviceRow(b, 'display0')).way, 'converted');
+});
+
+story('the screen and the keyboard of C are lent to the OS at B, and given back', async () => {
+  await b.shell('yado lend display0 --to c', { timeoutMs: 90_000 });
+  await b.shell('yado lend input0 --to c', { timeoutMs: 90_000 });
+  const where = await places(b);
+  assert.deepEqual([where.display0, where.input0], ['c', 'c']);
+  assert.equal((await deviceRow(b, 'display0')).way, 'remote');
+  await shows(c);
+  await c.type('is written from afar, ');
+  await consoleShows(/at B, is written from afar,/);
+  await shows(c);
+  const twice = await b.exec('yado lend display0 --to c', { timeoutMs: 60_000 });
+  assert.match(twice.output, /display0 is at c already/);
+  await b.shell('yado return display0 && yado return input0', { timeoutMs: 90_000 });
+  await shows(b);
+});
+
+story('a lender that vanishes: the OS is back on its own screen by itself', async () => {
+  await b.shell('yado lend display0 --to c', { timeoutMs: 90_000 });
+  await shows(c);
+  await c.kill();
+  await waitFor(
+    'the screen of b to be used again',
+    async () => ((await places(b)).display0 === 'b' ? true : undefined),
+    { timeoutMs: 120_000 },
+  );
+  await shows(b);
+  await c.boot();
+  await standbyReady(c);
+});
+
+story('it goes on to C, its disk and its printer still at A; B becomes a standby by itself', async () => {
+  const mark = b.serialMark();
+  await moveTo(c);
+  await shows(c);
+  await c.type('comes to C ');
+  await consoleShows(/from afar, comes to C/);
+  assert.deepEqual(await places(c), {
+    display0: 'c',
+    input0: 'c',
+    network0: 'c',
+    disk0: 'a',
+    printer0: 'a',
+  });
+  await b.waitForSerial(/standby b at/, { timeoutMs: 240_000, since: mark });
+});
+
+story('it goes home to A, which becomes a standby for it by itself', async () => {
+  await moveTo(a);
+  await shows(a);
+  await a.type('and ends at A.');
+  await consoleShows(/comes to C and ends at A\./);
+  await a.key('ctrl-o', 'enter');
+  await consoleShows(/Wrote 1 line/);
+  await a.key('ctrl-x');
+  await consoleShows(/:~#/);
+  assert.equal(
+    await a.shell(`cat ${letter}`),
+    'Dear reader, this begins at A, goes on at B, is written from afar, comes to C and ends at A.\n',
+  );
+  assert.deepEqual([...new Set(Object.values(await places(a)))], ['a']);
+  for (const device of ['disk0', 'printer0', 'display0', 'input0'])
+    assert.equal((await deviceRow(a, device)).way, 'direct', device);
+});
+
+story('the job was printed whole and once, the connection never broke', async () => {
+  await waitFor(
+    'the job',
+    async () => (readFileSync(a.printerFile).length >= job.length ? true : undefined),
+    { timeoutMs: 400_000 },
+  );
+  assert.equal(readFileSync(a.printerFile, 'latin1'), job);
+  const report = await connection.stop();
+  assert.ok(report.whole, JSON.stringify(report));
+});
+
+story('no kernel complained, the file system is whole', async () => {
+  noKernelComplaint([a, b, c]);
+  await a.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
+    timeoutMs: 60_000,
+  });
+  await a.kill();
+  const disk = await a.checkDisk();
+  assert.ok(disk.clean, disk.report);
+});
