@@ -87,7 +87,7 @@ test('the pump shows the picture, its changes, and another mode; a screen that g
   let mode: Surface | undefined = surface(64, 48);
   const source = {
     picture: Buffer.alloc(64 * 48 * 2, 5),
-    newMode: () => {
+    watchMode: () => () => {
       const told = mode;
       mode = undefined;
       return told;

@@ -8,17 +8,15 @@ import { isShowable, type Surface } from './translate.ts';
 
 /** What the pump needs of the stub. */
 export interface Picture {
-  /** The mode when it is another than at the last call; the first call always tells. */
-  newMode(): Surface | undefined;
+  /** A function that gives the mode when it is another than at its last call; the first call always tells. */
+  watchMode(): () => Surface | undefined;
   /** The visible part of the framebuffer, which programs draw on at any time. */
   readonly picture: Buffer;
 }
 
-/** While the picture changes, and at most when it does not: changes are on the screen within 50 ms. */
+/** While one look after the other finds something, and else (a blinking cursor): changes are shown within 50 ms. */
 const busyMs = 33;
 const idleMs = 42;
-/** Looks without a change after which the screen counts as idle. */
-const idleAfter = 15;
 const checkMs = 1000;
 /** Other work of the agent gets at least this time between two frames. */
 const leastRestMs = 5;
@@ -64,16 +62,16 @@ export class Pump {
   }
 
   async #run(step: () => Promise<boolean>): Promise<void> {
-    let still = 0;
+    let [drew, drewBefore] = [false, false];
     let checkedAt = performance.now();
     while (!this.#stopping) {
       const startedAt = performance.now();
-      still = (await step()) ? 0 : still + 1;
-      if (still > 0 && startedAt - checkedAt > checkMs) {
+      [drewBefore, drew] = [drew, await step()];
+      if (!drew && startedAt - checkedAt > checkMs) {
         checkedAt = startedAt;
         await this.driver.check();
       }
-      const every = still > idleAfter ? idleMs : busyMs;
+      const every = drew && drewBefore ? busyMs : idleMs;
       await sleep(Math.max(leastRestMs, every - (performance.now() - startedAt)));
     }
   }
@@ -81,8 +79,9 @@ export class Pump {
   /** One look: true when something was drawn. */
   #stepper(): () => Promise<boolean> {
     let shadow: Shadow | undefined;
+    const newMode = this.#source.watchMode();
     return async () => {
-      const mode = this.#source.newMode();
+      const mode = newMode();
       if (mode) shadow = await this.#configure(mode);
       if (!shadow) return false;
       const { picture } = this.#source;

@@ -22,7 +22,6 @@ export class DisplayStub {
   readonly path: string;
   readonly #fd: OwnedFd;
   readonly #memory: MappedMemory;
-  readonly #reader: ModeReader;
   #info: ScreenInfo;
 
   /** The stub of this OS; undefined when its module is not loaded. It stays open: other processes see no difference. */
@@ -37,18 +36,19 @@ export class DisplayStub {
     this.#fd = new OwnedFd(open(this.path, C.O_RDWR));
     this.#info = readScreenInfo(this.#fd.fd);
     this.#memory = new MappedMemory(this.#fd.fd, this.#info.memoryBytes, { what: `map ${this.path}` });
-    this.#reader = new ModeReader(this.#fd.fd);
   }
 
-  /** The mode when a program has set another one since the last call (the first call always tells). */
-  newMode(): Surface | undefined {
-    const info = this.#reader.changed();
-    if (!info) return undefined;
-    this.#info = info;
-    return surfaceOf(info);
+  /** A function that gives the mode when a program has set another one since its last call; the first call tells it. */
+  watchMode(): () => Surface | undefined {
+    const reader = new ModeReader(this.#fd.fd);
+    return () => {
+      const info = reader.changed();
+      if (!info) return undefined;
+      this.#info = info;
+      return surfaceOf(info);
+    };
   }
 
-  /** Reported by the first `newMode` after this call, whatever it is. */
   get surface(): Surface {
     this.#info = readScreenInfo(this.#fd.fd);
     return surfaceOf(this.#info);
