@@ -234,6 +234,7 @@ export class Active {
       const move = await check();
       refuseUnfit(request, move);
       this.#phase('prepare');
+      await this.#devices.lending.returnAllFrom(request.target.name);
       let frozen = false;
       try {
         report = await runJob(request, move, async () => {

@@ -90,6 +90,17 @@ test('a disk is not lent, a computer without printer lends none, and nothing has
   await server.close();
 });
 
+test('before the OS moves to a lender, what it lends goes back', async () => {
+  const { server } = await lender('127.0.0.26');
+  const { placed, lending } = world('127.0.0.26');
+  await lending.lend({ device: 'display0', to: 'c' });
+  await lending.returnAllFrom('a');
+  assert.deepEqual(placed, ['display0 to c']);
+  await lending.returnAllFrom('c');
+  assert.deepEqual(placed, ['display0 to c', 'display0 to b']);
+  await server.close();
+});
+
 test('a lender that is gone: the OS uses its own device again', async () => {
   const { server } = await lender('127.0.0.23');
   const { placed, lending } = world('127.0.0.23');

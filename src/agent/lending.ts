@@ -71,6 +71,11 @@ export class Lending {
     return { device, computer: former };
   }
 
+  /** Before the OS moves to a lender, which then needs its devices itself. */
+  async returnAllFrom(computer: string): Promise<void> {
+    for (const [device, lender] of this.lenders) if (lender === computer) await this.return({ device });
+  }
+
   /** The lender does not answer any more: the OS goes on with the device it had before. */
   gone(device: string): void {
     if (!this.#former.has(device)) return;

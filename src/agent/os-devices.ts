@@ -33,6 +33,8 @@ export class OsDevices {
   readonly locations: LocationManager;
   readonly lending: Lending;
   readonly #place: OsPlace;
+  /** From the freeze until devices are brought up again: nothing else may bring one up. */
+  #held = false;
 
   constructor(place: OsPlace, saved: SavedDevices | undefined, printerUri?: string) {
     this.#place = place;
@@ -85,6 +87,7 @@ export class OsDevices {
 
   /** Brings devices up where the location table says they are: all, or only these, none waiting for another. Never rejects. */
   async restore(only?: readonly string[]): Promise<void> {
+    this.#held = false;
     const wanted = this.status.devices.filter(each => !only || only.includes(each.id));
     await Promise.all(wanted.map(each => this.#restore(each)));
   }
@@ -98,7 +101,9 @@ export class OsDevices {
         osId: this.#place.osId,
         epoch: this.#place.epoch(),
         signal: AbortSignal.timeout(restoreMs),
-        gone: () => this.lending.gone(device.id),
+        gone: () => {
+          if (!this.#held) this.lending.gone(device.id);
+        },
         say: log,
       });
     } catch (error) {
@@ -108,6 +113,7 @@ export class OsDevices {
 
   /** The last thing before the OS is frozen. */
   async hold(): Promise<void> {
+    this.#held = true;
     for (const device of this.status.devices) await device.hold?.();
   }
 

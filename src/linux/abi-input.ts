@@ -8,7 +8,6 @@ export const INPUT = {
   EV_REL: 0x02,
   EV_ABS: 0x03,
   EV_LED: 0x11,
-  EV_REP: 0x14,
   SYN_REPORT: 0,
   SYN_DROPPED: 3,
   KEY_POWER: 116,

@@ -15,8 +15,6 @@ export interface UinputDescription {
   readonly keys: readonly number[];
   readonly axes?: readonly number[];
   readonly lights?: readonly number[];
-  /** The kernel repeats keys that are held. */
-  readonly repeat?: boolean;
 }
 
 const waitMs = 2 ** 31 - 1;
@@ -28,7 +26,7 @@ export class Uinput implements Disposable {
   /** @throws SystemError ENOENT, ENODEV when the module uinput is not there */
   constructor(description: UinputDescription) {
     using fd = new OwnedFd(open('/dev/uinput', C.O_RDWR | C.O_NONBLOCK));
-    const { keys, axes = [], lights = [], repeat = false } = description;
+    const { keys, axes = [], lights = [] } = description;
     const kinds = [
       [INPUT.EV_KEY, INPUT.UI_SET_KEYBIT, keys],
       [INPUT.EV_REL, INPUT.UI_SET_RELBIT, axes],
@@ -38,7 +36,6 @@ export class Uinput implements Disposable {
       if (codes.length > 0) ioctl(fd.fd, INPUT.UI_SET_EVBIT, type, 'UI_SET_EVBIT');
       for (const code of codes) ioctl(fd.fd, request, code, 'UI_SET_*BIT');
     }
-    if (repeat) ioctl(fd.fd, INPUT.UI_SET_EVBIT, INPUT.EV_REP, 'UI_SET_EVBIT');
     ioctl(fd.fd, INPUT.UI_DEV_SETUP, encodeSetup(description), 'UI_DEV_SETUP');
     ioctl(fd.fd, INPUT.UI_DEV_CREATE, 0, 'UI_DEV_CREATE');
     this.#fd = new OwnedFd(fd.take());

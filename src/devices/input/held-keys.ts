@@ -2,7 +2,7 @@
 // a keyboard that is gone lets go of all it held. Pure.
 import { INPUT } from '#linux/abi-input.ts';
 import type { InputEvent } from '#wire/input-events.ts';
-import { key } from './translate.ts';
+import { key, repeated } from './translate.ts';
 
 export class HeldKeys {
   readonly #holders = new Map<number, Set<string>>();
@@ -16,6 +16,7 @@ export class HeldKeys {
   merge(source: string, frame: readonly InputEvent[]): InputEvent[] {
     return frame.filter(({ type, code, value }) => {
       if (type !== INPUT.EV_KEY) return true;
+      if (value === repeated) return this.#holders.get(code)?.has(source) === true;
       return value === 1 ? this.#press(source, code) : this.#release(source, code);
     });
   }

@@ -31,7 +31,7 @@ export class InputQueue {
       return;
     }
     for (const { type, code, value } of events)
-      if (type === INPUT.EV_KEY) value === 1 ? this.#down.add(code) : this.#down.delete(code);
+      if (type === INPUT.EV_KEY) value === 0 ? this.#down.delete(code) : this.#down.add(code);
   }
 
   /** All that is here; it is gone from here then. */

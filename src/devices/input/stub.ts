@@ -27,7 +27,6 @@ export class InputStub implements InputSink, Disposable {
       product: 1,
       keys: keyboardCodes,
       lights,
-      repeat: true,
     });
     this.#pointer = new Uinput({
       name: 'Yadokari pointer',

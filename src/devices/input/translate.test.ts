@@ -26,14 +26,14 @@ test('the stub keyboard has letters and media keys, but no button of a mouse or 
   for (const code of [0, 0x110, 0x120, 0x130, 0x14a, 0x220, 0x2c0]) assert.ok(!keyboardCodes.includes(code));
 });
 
-test('keys come frame by frame, repeats and scan codes do not', () => {
+test('keys and their repeats come frame by frame, scan codes do not', () => {
   const translator = new Translator();
   const { frames } = translator.push([
     ...[event(4, 4, a), key(a, 1), report],
     ...[event(EV_KEY, a, 2), report],
     ...[key(a, 0)],
   ]);
-  assert.deepEqual(frames, [[key(a, 1)]]);
+  assert.deepEqual(frames, [[key(a, 1)], [key(a, 2)]]);
   assert.deepEqual(translator.push([report]).frames, [[key(a, 0)]]);
 });
 

@@ -1,5 +1,6 @@
 // From the events of one real device to those of the stubs: frames of keys and movements, nothing else. Positions become
-// movements, repeats and unknown keys fall out, lost events are made good. Pure; believes nothing it is given.
+// movements, unknown keys fall out, lost events are made good. Repeats are those of the real keyboard: a repeat made here
+// would go on when the news of a key let go is late. Pure; believes nothing it is given.
 import { INPUT } from '#linux/abi-input.ts';
 import type { InputEvent } from '#wire/input-events.ts';
 
@@ -40,9 +41,12 @@ export const pointerAxes: readonly number[] = [INPUT.REL_X, INPUT.REL_Y, INPUT.R
 const knownKeys = new Set([...keyboardCodes, ...pointerButtons]);
 const knownAxes = new Set(pointerAxes);
 
+/** Value of a key that is still down. */
+export const repeated = 2;
+
 /** True when the stubs have this key, button or axis and the value is one a device can mean. */
 export function makesSense({ type, code, value }: InputEvent): boolean {
-  if (type === INPUT.EV_KEY) return knownKeys.has(code) && (value === 0 || value === 1);
+  if (type === INPUT.EV_KEY) return knownKeys.has(code) && (value === 0 || value === 1 || value === repeated);
   return type === INPUT.EV_REL && knownAxes.has(code) && value !== 0 && Math.abs(value) <= maxStep;
 }
 
@@ -109,7 +113,7 @@ export class Translator {
     else if (type === INPUT.EV_KEY) {
       if (code === INPUT.BTN_TOUCH) this.#touch(value === 1);
       const meaning = this.#meaning(code);
-      if (meaning !== undefined && (value === 0 || value === 1)) this.#frame.push(key(meaning, value));
+      if (meaning !== undefined && makesSense(key(meaning, value))) this.#frame.push(key(meaning, value));
     } else if (makesSense(event)) this.#frame.push({ type, code, value });
   }
 
@@ -134,7 +138,7 @@ export class Translator {
 
   #keep(frame: InputEvent[]): InputEvent[] {
     for (const { type, code, value } of frame)
-      if (type === INPUT.EV_KEY) value === 1 ? this.#down.add(code) : this.#down.delete(code);
+      if (type === INPUT.EV_KEY) value === 0 ? this.#down.delete(code) : this.#down.add(code);
     return frame;
   }
 }
@@ -179,7 +183,7 @@ class Axis {
   }
 }
 
-export const key = (code: number, value: 0 | 1): InputEvent => ({ type: INPUT.EV_KEY, code, value });
+export const key = (code: number, value: number): InputEvent => ({ type: INPUT.EV_KEY, code, value });
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
