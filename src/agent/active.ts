@@ -40,7 +40,7 @@ import { version } from './version.ts';
 
 export class Active {
   readonly #config: Config;
-  readonly #imageHash: string;
+  readonly #imageHash: Promise<string>;
   readonly #api: ApiServer;
   readonly #control: ControlServer;
   readonly #desk = new ClaimDesk();
@@ -52,9 +52,10 @@ export class Active {
   #history: History = [];
   #move: { request: MoveRequest; phase: Phase; startedAt: number; abort: AbortController } | undefined;
 
-  constructor(config: Config, imageHash: string) {
+  constructor(config: Config, imageHash: Promise<string>) {
     this.#config = config;
     this.#imageHash = imageHash;
+    imageHash.catch(() => {}); // who asks for it hears of it
     this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = Math.floor(Date.now() / 1000 - uptime());
@@ -79,7 +80,7 @@ export class Active {
     );
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
-      describe: () => ({ capabilities: this.#capabilities() }),
+      describe: async () => ({ capabilities: await this.#capabilities() }),
     });
     this.#api = new ApiServer({
       status: () => ({
@@ -146,14 +147,14 @@ export class Active {
     return found;
   }
 
-  #capabilities() {
+  async #capabilities() {
     const network = readNetwork(this.#here.address);
     const card = network && {
       name: network.port.name,
       mac: network.portMac,
       address: `${this.#here.address}/24`,
     };
-    return gatherCapabilities(this.#here.name, 'active', this.#imageHash, card, this.#rsdp);
+    return gatherCapabilities(this.#here.name, 'active', await this.#imageHash, card, this.#rsdp);
   }
 
   #progress(): Progress | undefined {
@@ -358,5 +359,5 @@ export class Active {
 
 /** Starts the agent inside the OS. */
 export async function runActive(config: Config): Promise<void> {
-  await new Active(config, await agentImageHash()).start();
+  await new Active(config, agentImageHash()).start(); // whoever needs the hash waits for it
 }

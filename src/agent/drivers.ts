@@ -17,8 +17,8 @@ export interface NeededDrivers {
 }
 
 /** Compares the target's devices of known classes with the modules the OS has. */
-export function neededDrivers(target: Capabilities): NeededDrivers {
-  const aliases = readModuleAliases(osRoot);
+export async function neededDrivers(target: Capabilities): Promise<NeededDrivers> {
+  const aliases = await readModuleAliases(osRoot);
   const loaded = readLoadedModules();
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];

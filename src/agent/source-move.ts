@@ -86,7 +86,7 @@ export async function wakeTarget(request: MoveRequest): Promise<void> {
 export async function checkMove(
   request: MoveRequest,
   manager: StatusManager,
-  gather: () => Capabilities,
+  gather: () => Promise<Capabilities>,
   tables: { status: DeviceStatusTable; locations: DeviceLocationTable },
 ): Promise<CheckedMove> {
   const { capabilities: target } = await ask(
@@ -95,8 +95,8 @@ export async function checkMove(
     {},
     { timeoutMs: 8000, signal: request.signal },
   );
-  const source = gather();
-  const { load, missing } = neededDrivers(target);
+  const source = await gather();
+  const { load, missing } = await neededDrivers(target);
   const checks = preflight(source, target, { acceptRisks: request.acceptRisks, missingDrivers: missing });
   const prepared = manager.prepare(
     request.osId,

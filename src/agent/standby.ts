@@ -28,16 +28,19 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const ip = address.split('/')[0] ?? '';
   using links = new LinkClient();
   const card = links.link(cardName);
-  const imageHash = await agentImageHash();
+  // Takes its time: nobody waits for it but those who ask.
+  const imageHash = agentImageHash();
+  imageHash.catch(() => {}); // they hear of it
   const behind = readLeftParameter();
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
   let helper: RunningHelper | undefined;
+  let preparing = false;
 
-  const capabilities = () =>
+  const capabilities = async () =>
     gatherCapabilities(
       name,
       'standby',
-      imageHash,
+      await imageHash,
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
@@ -57,7 +60,19 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       remark,
     ]);
 
-  async function prepare({
+  /** One at a time, also while the one before is still getting ready. */
+  async function prepare(request: ControlRequest<'prepare'>): Promise<{ port: number }> {
+    if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    left?.refuseAnother(request.osId);
+    preparing = true;
+    try {
+      return await begin(request);
+    } finally {
+      preparing = false;
+    }
+  }
+
+  async function begin({
     osId,
     epoch,
     token,
@@ -65,11 +80,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     kept,
     source,
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
-    if (helper) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
-    left?.refuseAnother(osId);
     await lent.stop();
+    await imageHash; // reading the image fills the page cache
     dropCaches();
-    const mine = capabilities();
+    const mine = await capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {
       throw yadoError('notEnoughMemoryTarget', {
         computer: name,
@@ -136,7 +150,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
 
   const control = new ControlServer(() => name, {
     status: () => ({ name, role: 'standby' }),
-    describe: () => ({ capabilities: capabilities() }),
+    describe: async () => ({ capabilities: await capabilities() }),
     prepare,
     cancel,
     ...lent.handlers,

@@ -2,10 +2,11 @@
 // While user space is frozen modprobe fails: load everything another computer's hardware needs beforehand.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { REAL_ROOT } from '#linux/sysfs.ts';
 
 /** A line of modules.alias: shell pattern and module. `builtin` modules need no loading. */
 export interface ModuleAlias {
@@ -84,12 +85,19 @@ function matchesPart(character: string, part: string): boolean {
   return inside !== negated;
 }
 
-/** The running kernel's alias table; empty when its modules are not installed. */
-export function readModuleAliases(root = REAL_ROOT, kernelRelease: string = release()): ModuleAlias[] {
-  const directory = join(root, 'lib/modules', kernelRelease);
+/**
+ * The running kernel's alias table; empty when its modules are not installed. Never read while others wait: the tables
+ * lie on a disk, and it may be the caller who has to bring that disk back.
+ */
+export async function readModuleAliases(
+  root = REAL_ROOT,
+  kernelRelease: string = release(),
+): Promise<ModuleAlias[]> {
+  const read = (name: string): Promise<string> =>
+    readFile(join(root, 'lib/modules', kernelRelease, name), 'utf8').catch(() => '');
   return [
-    ...parseModulesAlias(readText(directory, 'modules.alias') ?? ''),
-    ...parseBuiltinModinfo(readText(directory, 'modules.builtin.modinfo') ?? ''),
+    ...parseModulesAlias(await read('modules.alias')),
+    ...parseBuiltinModinfo(await read('modules.builtin.modinfo')),
   ];
 }
 
