@@ -231,7 +231,8 @@ export class Active {
     let report: HelperReport | undefined;
     try {
       this.#phase('preflight');
-      await wakeTarget(request);
+      const woken = (await wakeTarget(request)) ? request.target.name : undefined;
+      await this.#devices.ready(woken, request.signal);
       const move = await check();
       refuseUnfit(request, move);
       this.#phase('prepare');

@@ -111,6 +111,11 @@ export class OsDevices {
     }
   }
 
+  /** Before a move: see `Device.ready`. */
+  async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
+    await Promise.all(this.status.devices.map(each => each.ready?.(woken, signal)));
+  }
+
   /** The last thing before the OS is frozen. */
   async hold(): Promise<void> {
     this.#held = true;

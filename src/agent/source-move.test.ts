@@ -54,9 +54,9 @@ const moveTo = (address: string): MoveRequest => ({
 
 test('a ghost that is to take in an OS becomes a standby first, also when it is busy at first', async () => {
   const { said, server } = await ghost('127.0.0.31', 1);
-  await wakeTarget(moveTo('127.0.0.31'));
+  assert.equal(await wakeTarget(moveTo('127.0.0.31')), true);
   assert.deepEqual(said, ['standby', 'standby']);
-  await wakeTarget(moveTo('127.0.0.31'));
+  assert.equal(await wakeTarget(moveTo('127.0.0.31')), false);
   assert.equal(said.length, 2, 'a standby is left alone');
   await server.close();
 });

@@ -49,14 +49,15 @@ const peerOf = ({ here, target }: MoveRequest): Peer => ({
 });
 
 /**
- * A target that the OS has left before is still a ghost: it is told to become a standby, and waited for.
+ * A target that the OS has left before is still a ghost: it is told to become a standby, and waited for. True when it
+ * was: whoever was connected to it is no more.
  * @throws YadoError what the ghost answered, or `phaseTimeout`
  */
-export async function wakeTarget(request: MoveRequest): Promise<void> {
+export async function wakeTarget(request: MoveRequest): Promise<boolean> {
   const { here, target, signal } = request;
   const peer = peerOf(request);
   const status = () => ask(peer, 'status', {}, { timeoutMs: 8000, signal });
-  if ((await status()).role !== 'ghost') return;
+  if ((await status()).role !== 'ghost') return false;
   const { standbyMs } = sourceWaits();
   const end = performance.now() + standbyMs;
   // Just left, it answers that it is busy until it has heard that the OS is alive.
@@ -64,7 +65,7 @@ export async function wakeTarget(request: MoveRequest): Promise<void> {
     try {
       if (!asked) await ask(peer, 'standby', {}, { timeoutMs: standbyMs, signal });
       asked = true;
-      if ((await status()).role === 'standby') return;
+      if ((await status()).role === 'standby') return true;
     } catch (error) {
       signal.throwIfAborted();
       const passing =

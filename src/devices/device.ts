@@ -58,6 +58,11 @@ export interface Device {
   pciAddress(): string | undefined;
   /** The steps of this device in every plan of a move. */
   plans(move: Move): DevicePlans;
+  /**
+   * Before a move: returns once the device answers. `woken` has just been started anew: a connection to it is made anew.
+   * @throws YadoError naming the device and the computer when it does not in time
+   */
+  ready?(woken: string | undefined, signal: AbortSignal): Promise<void>;
   /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */
   hold?(): Promise<void>;
   /** The agent ends in good order: whatever needs it to run is given back to the OS's own drivers. */

@@ -5,11 +5,13 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
+import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
 import {
   attachAgain,
   attachHere,
   attachThere,
+  breakConnection,
   detachFormer,
   isConnectionLost,
   letGoLater,
@@ -18,6 +20,9 @@ import {
 import { exportNameOf } from './serve.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
+
+/** How long a move waits for the disk to be connected again. */
+const readyMs = 60_000;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
@@ -43,6 +48,8 @@ class RootDisk implements Device {
   /** Its name on the computer that has it, as it was when the OS started. */
   readonly #typeName: string;
   #keeping = new AbortController();
+  /** The computer it is reached at, when that is another one. */
+  #reachedAt: string | undefined;
 
   constructor(sizeBytes: number, { place, typeName }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
@@ -80,8 +87,21 @@ class RootDisk implements Device {
     return { kind: 'disk', device: this.id, place: this.#place };
   }
 
+  async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
+    const computer = this.#reachedAt;
+    if (computer === undefined) return;
+    // That computer has forgotten the connection, and an idle one does not notice.
+    if (computer === woken) breakConnection();
+    const connected = (): true | undefined => (isConnectionLost() ? undefined : true);
+    await waitUntil(this.id, connected, { timeoutMs: readyMs, everyMs: 50, signal }).catch(error => {
+      signal.throwIfAborted();
+      throw yadoError('diskUnreachable', { device: this.id, computer }, error);
+    });
+  }
+
   async restore(arrival: Arrival): Promise<void> {
     this.#keeping.abort();
+    this.#reachedAt = undefined;
     const local = arrival.here.name === arrival.at.name;
     const beneath = local
       ? await attachHere(this.#place, arrival.signal)
@@ -89,6 +109,7 @@ class RootDisk implements Device {
     putBeneath(beneath, this.#sizeBytes);
     detachFormer(beneath);
     if (local) return;
+    this.#reachedAt = arrival.at.name;
     this.#keeping = new AbortController();
     void this.#keep({ ...arrival, signal: this.#keeping.signal });
   }

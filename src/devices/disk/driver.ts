@@ -71,13 +71,18 @@ export function isConnectionLost(): boolean {
   return (getsockoptInt(attached.socket.fd, C.IPPROTO_TCP, C.TCP_INFO) & 0xff) !== C.TCP_ESTABLISHED;
 }
 
+/** Ends the attached disk's connection; requests wait for the next one. */
+export function breakConnection(): void {
+  if (attached && !isConnectionLost()) shutdown(attached.socket.fd);
+}
+
 /** Gives the attached disk a new connection; requests that wait go out on it. */
 export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promise<void> {
   const { socket } = await openExport(disk, signal);
   try {
     const old = attached;
     if (!old) throw new Error('no disk is attached');
-    if (!isConnectionLost()) shutdown(old.socket.fd); // the kernel replaces only what it knows to be dead
+    breakConnection(); // the kernel replaces only what it knows to be dead
     using nbd = new NbdClient();
     await waitUntil(
       'the kernel to take the new connection',
