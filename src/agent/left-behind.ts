@@ -2,8 +2,10 @@
 // Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
+import { readMark } from '#devices/disk/left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from '#devices/disk/serve.ts';
 import { PrinterService } from '#devices/printer/serve.ts';
+import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
@@ -138,7 +140,11 @@ export class DevicesLeft {
     const epoch = this.#epoch;
     const exportName = exportNameOf(device, this.#left.osId, epoch);
     const { address } = this.#computer;
-    const service = await serveDisk(place, exportName, address, nbdPort, AbortSignal.timeout(30_000));
+    const mark = {
+      mark: JSON.stringify(this.state),
+      unmarked: (why: string) => log(`${device}: the OS could be started from it a second time: ${why}`),
+    };
+    const service = await serveDisk(place, exportName, mark, address, nbdPort, AbortSignal.timeout(30_000));
     this.#disks.set(device, { service, epoch });
     log(`serving ${device} as ${exportName}`);
   }
@@ -153,8 +159,31 @@ export function leftParameter(left: LeftBehind): string {
   return `${parameter}=${Buffer.from(JSON.stringify(left)).toString('base64url')}`;
 }
 
-/** What the ghost before this standby was left with. @throws when the parameter is damaged */
-export function readLeftParameter(): LeftBehind | undefined {
+/**
+ * What an OS has left on this computer: the ghost before this standby has told, or a mark on a disk tells when the
+ * computer was switched off in between. @throws when the parameter is damaged
+ */
+export function readLeftBehind(): LeftBehind | undefined {
   const text = kernelParameter(readCmdline(), parameter);
+  if (text === undefined) return readMarkedDisk();
   return text ? v.parse(LeftBehindSchema, JSON.parse(Buffer.from(text, 'base64url').toString())) : undefined;
+}
+
+function readMarkedDisk(): LeftBehind | undefined {
+  for (const { name } of listBlockDevices()) {
+    const mark = readMark(nodePath(name));
+    if (mark === undefined) continue;
+    const left = v.safeParse(LeftBehindSchema, parsed(mark));
+    if (left.success) return left.output;
+    log(`${name} has a mark that cannot be read`);
+  }
+  return undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

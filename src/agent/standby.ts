@@ -13,7 +13,7 @@ import { ControlServer } from './control-server.ts';
 import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
-import { DevicesLeft, readLeftParameter } from './left-behind.ts';
+import { DevicesLeft, readLeftBehind } from './left-behind.ts';
 import { LentDevices, openersOf } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
@@ -31,7 +31,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   // Takes its time: nobody waits for it but those who ask.
   const imageHash = agentImageHash();
   imageHash.catch(() => {}); // they hear of it
-  const behind = readLeftParameter();
+  const behind = readLeftBehind();
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
   let helper: RunningHelper | undefined;
   let preparing = false;

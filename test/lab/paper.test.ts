@@ -270,7 +270,13 @@ story('the tables at B show Fig. 6 and Fig. 7', async () => {
   assert.match(row('disk0').actualType, /NBD from a/);
   assert.equal(row('printer0').way, 'remote');
   assert.equal(row('printer0').actualType, 'printer of a');
-  assert.deepEqual(await places(b), { disk0: 'a', display0: 'b', network0: 'b', printer0: 'a' });
+  assert.deepEqual(await places(b), {
+    disk0: 'a',
+    display0: 'b',
+    input0: 'b',
+    network0: 'b',
+    printer0: 'a',
+  });
 });
 
 story('what was being printed while the OS moved is printed at A, whole and once', async () => {
@@ -305,6 +311,23 @@ story('A becomes a standby while the OS uses its disk: programs wait, and go on'
   await b.shell('yado standby a', { timeoutMs: 60_000 });
   await a.waitForSerial(/standby a at/, { timeoutMs: 240_000, since: mark });
   await b.waitForSerial(/disk0: connected to a again/, { timeoutMs: 120_000 });
+  const before = await checkWorkload(b);
+  await waitFor(
+    'more records',
+    async () => ((await checkWorkload(b)).records > before.records ? true : undefined),
+    { timeoutMs: 60_000 },
+  );
+});
+
+story('A loses power: its disk does not start the OS a second time, a standby serves it again', async () => {
+  await a.kill();
+  const mark = a.serialMark();
+  await a.boot('os');
+  await a.waitForSerial(/must not be started a second time/, { timeoutMs: 180_000, since: mark });
+  await a.kill();
+  const since = b.serialMark();
+  await a.boot('standby');
+  await b.waitForSerial(/disk0: connected to a again/, { timeoutMs: 240_000, since });
   const before = await checkWorkload(b);
   await waitFor(
     'more records',

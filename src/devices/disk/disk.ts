@@ -15,6 +15,7 @@ import {
   detachFormer,
   isConnectionLost,
   letGoLater,
+  markHome,
   type RemoteDisk,
 } from './driver.ts';
 import { exportNameOf } from './serve.ts';
@@ -38,7 +39,9 @@ export function rootDisk(remembered?: unknown): Device | undefined {
     return new RootDisk(stub.sizeBytes, memory.output);
   }
   const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
-  return below.place && new RootDisk(stub.sizeBytes, { place: below.place, typeName });
+  if (!below.place) return undefined;
+  markHome(below.place); // started from a marked disk after all: somebody has taken that risk
+  return new RootDisk(stub.sizeBytes, { place: below.place, typeName });
 }
 
 class RootDisk implements Device {
@@ -106,6 +109,7 @@ class RootDisk implements Device {
     const beneath = local
       ? await attachHere(this.#place, arrival.signal)
       : await this.#reach(arrival, where => attachThere(where, arrival.signal));
+    if (local) markHome(this.#place);
     putBeneath(beneath, this.#sizeBytes);
     detachFormer(beneath);
     if (local) return;

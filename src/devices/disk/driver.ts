@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
-import { type BlockPlace, describeName, findBlockDevice } from '#linux/block.ts';
+import { type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { NbdClient } from '#linux/nbd.ts';
@@ -11,6 +11,7 @@ import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
+import { clearMark } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
 const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
@@ -28,6 +29,12 @@ export async function attachHere(place: BlockPlace, signal: AbortSignal): Promis
     everyMs: 20,
     signal,
   });
+}
+
+/** The OS runs where its disk is: nothing speaks against starting it from there. */
+export function markHome(place: BlockPlace): void {
+  const device = findBlockDevice(place);
+  if (device) clearMark(nodePath(device.name));
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */

@@ -6,6 +6,7 @@ import { closeSync, existsSync, fdatasyncSync, openSync, rmSync } from 'node:fs'
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { attachHere } from './driver.ts';
+import { writeMark } from './left-mark.ts';
 
 /** The export of a disk in an epoch of its OS. */
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
@@ -20,12 +21,14 @@ export interface DiskService {
 }
 
 /**
- * Starts a server for the disk at `place` and returns when it listens. It goes on serving if this process dies.
+ * Marks the disk at `place` with `mark`, starts a server for it and returns when it listens. It goes on serving if this
+ * process dies. `unmarked` is told why when the disk cannot be marked.
  * @throws Error when the disk does not appear, the port is taken, or the server does not start
  */
 export async function serveDisk(
   place: BlockPlace,
   exportName: string,
+  { mark, unmarked }: { readonly mark: string; readonly unmarked: (why: string) => void },
   address: string,
   port: number,
   signal: AbortSignal,
@@ -39,6 +42,11 @@ export async function serveDisk(
   const where = ['--ipaddr', address, '--port', String(port)];
   const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
   const path = nodePath(device.name);
+  try {
+    writeMark(path, mark);
+  } catch (error) {
+    unmarked(error instanceof Error ? error.message : String(error));
+  }
   const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
   const server = spawn('/bin/nbdkit', [...options, ...where, ...file, ...what], {
     stdio: ['ignore', 'inherit', 'inherit'],

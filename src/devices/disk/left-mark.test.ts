@@ -1,0 +1,57 @@
+// The mark of an OS that has gone: written only where nothing is, read, taken away.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { clearMark, encodeMark, markMagic, readMark, writeMark } from './left-mark.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'yado-mark-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A disk whose boot block holds `boot` and whose superblock must not change. */
+function disk(boot = Buffer.alloc(1024)): string {
+  const path = join(folder, `disk-${Math.random()}`);
+  writeFileSync(path, Buffer.concat([boot, Buffer.alloc(3072, 0x53)]));
+  return path;
+}
+const rest = (path: string): Buffer => readFileSync(path).subarray(1024);
+
+test('a disk is marked, marked anew, and cleared; the rest of it stays', () => {
+  const path = disk();
+  assert.equal(readMark(path), undefined);
+  writeMark(path, '{"epoch":7}');
+  assert.equal(readMark(path), '{"epoch":7}');
+  writeMark(path, '{"epoch":8}');
+  assert.equal(readMark(path), '{"epoch":8}');
+  clearMark(path);
+  assert.equal(readMark(path), undefined);
+  assert.ok(
+    readFileSync(path)
+      .subarray(0, 1024)
+      .every(byte => byte === 0),
+  );
+  assert.deepEqual(rest(path), Buffer.alloc(3072, 0x53));
+});
+
+test('a boot loader is not written over, and clearing leaves it alone', () => {
+  const loader = Buffer.alloc(1024, 0xeb);
+  const path = disk(loader);
+  assert.throws(() => writeMark(path, 'x'), /something else lies/);
+  clearMark(path);
+  assert.deepEqual(readFileSync(path).subarray(0, 1024), loader);
+});
+
+test('what does not fit is refused, what cannot be read has no mark', () => {
+  assert.equal(encodeMark('x'.repeat(1024)), undefined);
+  assert.equal(encodeMark('x')?.length, 1024);
+  assert.equal(readMark(join(folder, 'nothing')), undefined);
+});
+
+test('the initramfs looks for the same mark', () => {
+  const script = readFileSync(
+    join(import.meta.dirname, '../../../packaging/files/initramfs-local-top'),
+    'utf8',
+  );
+  assert.ok(script.includes(`= ${markMagic} ]`) && script.includes(`bs=${markMagic.length} count=1`));
+});
