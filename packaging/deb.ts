@@ -9,6 +9,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['enter', 'usr/lib/yadokari/enter', 0o755],
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
   ['yadod.service', 'lib/systemd/system/yadod.service', 0o644],
+  ['yadod-prepare.service', 'lib/systemd/system/yadod-prepare.service', 0o644],
   ['modprobe.conf', 'lib/modprobe.d/yadokari.conf', 0o644],
   ['initramfs-hook', 'usr/share/initramfs-tools/hooks/yadokari', 0o755],
   ['initramfs-local-top', 'usr/share/initramfs-tools/scripts/local-top/yadokari', 0o755],

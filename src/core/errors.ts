@@ -27,7 +27,7 @@ export const errorTable = {
   badConfig: {
     family: 'usage',
     what: 'The configuration {file} on {computer} is not usable: {reason}.',
-    hint: 'correct {file}, then: systemctl restart yadod',
+    hint: 'correct {file}, then: systemctl restart yadod-prepare',
   },
   badRequest: { family: 'usage', what: 'The request was not understood: {reason}.', hint: 'yado --help' },
   unknownComputer: {
