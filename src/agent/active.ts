@@ -246,7 +246,7 @@ export class Active {
           this.#phase('freeze');
         });
       } finally {
-        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request, report !== undefined);
+        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
       }
       log(`helper: ${JSON.stringify(report)}`);
       if (report.outcome !== 'arrived') {
@@ -269,10 +269,9 @@ export class Active {
     }
   }
 
-  /** Rolled back: the OS goes on at the source. A helper that died left its devices to us; the kernel thawed by itself. */
-  async #comeBack({ epoch }: MoveRequest, byHelper: boolean): Promise<void> {
+  /** Rolled back: the OS goes on at the source. */
+  async #comeBack({ epoch }: MoveRequest): Promise<void> {
     this.#phase('return');
-    if (!byHelper) await writeFile(PCI_RESCAN_PATH, '1');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
     await this.#devices.restore();

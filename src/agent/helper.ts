@@ -23,7 +23,7 @@ export interface RunningHelper {
 
 /** `streamFd` is the connection to the target, or the target's listening socket; the caller closes its own copy. */
 export function startHelper(
-  role: 'source' | 'target',
+  role: 'source' | 'target' | 'back',
   job: Uint8Array,
   streamFd: number,
   onProgress: (progress: HelperProgress) => void,

@@ -185,7 +185,13 @@ export async function runJob(
   await freezing();
   // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
-  return await startHelper('source', job, stream.fd, () => {}).report;
+  try {
+    return await startHelper('source', job, stream.fd, () => {}).report;
+  } catch (error) {
+    // The helper died, and the kernel thawed the OS by itself: its card and its addresses are still put aside.
+    await startHelper('back', job, stream.fd, () => {}).report;
+    throw error;
+  }
 }
 
 /** What the OS has at the source and finds again in the same place at the target. */
