@@ -1,6 +1,5 @@
 // The role `active`: inside the running OS. Holds both managers, answers the API, and carries the OS to another computer.
 // It is itself part of what moves: after a move the same process is the agent of the computer it woke up on.
-import { writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import type { MigrateRequest, StandbyRequest } from '#core/api.ts';
 import type { Downtime } from '#core/downtime.ts';
@@ -10,7 +9,6 @@ import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
-import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { ask } from '#managers/control-client.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
@@ -290,12 +288,12 @@ export class Active {
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
-    if (this.#devices.isHere('disk0')) await writeFile(PCI_RESCAN_PATH, '1');
+    if (this.#devices.isHere('disk0')) await this.#devices.scan();
     await this.#devices.restore(['disk0']);
     const diskMs = performance.now() - thawedAt;
     this.#phase('after');
     await this.#openNetwork();
-    await writeFile(PCI_RESCAN_PATH, '1');
+    await this.#devices.scan();
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
     void askUntilAnswered(

@@ -1,9 +1,11 @@
 // The devices of the OS as its agent holds them: both managers, lending, and bringing devices up wherever the OS is.
+import { writeFile } from 'node:fs/promises';
 import { type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import type { Computer, Device } from '#devices/device.ts';
+import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { probeDevices } from '#managers/device-list.ts';
 import { LocationManager } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
@@ -114,6 +116,16 @@ export class OsDevices {
   /** Before a move: see `Device.ready`. */
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
     await Promise.all(this.status.devices.map(each => each.ready?.(woken, signal)));
+  }
+
+  /** Looks for the cards of the computer the OS is on now; their drivers have them when this returns. */
+  async scan(): Promise<void> {
+    for (const device of this.status.devices) device.scanning?.(true);
+    try {
+      await writeFile(PCI_RESCAN_PATH, '1');
+    } finally {
+      for (const device of this.status.devices) device.scanning?.(false);
+    }
   }
 
   /** The last thing before the OS is frozen. */

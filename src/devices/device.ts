@@ -63,6 +63,8 @@ export interface Device {
    * @throws YadoError naming the device and the computer when it does not in time
    */
   ready?(woken: string | undefined, signal: AbortSignal): Promise<void>;
+  /** Before and after a scan that may find a card of its class. */
+  scanning?(isOn: boolean): void;
   /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */
   hold?(): Promise<void>;
   /** The agent ends in good order: whatever needs it to run is given back to the OS's own drivers. */

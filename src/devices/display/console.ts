@@ -14,8 +14,9 @@ import { putConsoles } from './stub.ts';
 const emulationPath = '/sys/module/drm_kms_helper/parameters/fbdev_emulation';
 
 /**
- * Whether cards found from now on get a framebuffer of their own. While we show the stub they must not: a new primary
- * card takes all consoles to itself, and its size would cut their text.
+ * Whether cards found from now on get a framebuffer of their own. While we show the stub they had better not: a new
+ * primary card takes all consoles to itself, and its size would cut their text. Only for the time of a scan, and never
+ * while a card goes: one that has a framebuffer would leave it in the kernel's list (drm_fb_helper_fini of 6.1).
  */
 export function giveCardsFramebuffers(give: boolean): void {
   if (existsSync(emulationPath)) writeFileSync(emulationPath, give ? 'Y' : 'N');

@@ -78,6 +78,10 @@ class Display implements Device {
     return {}; // after `hold` nothing hangs on the card
   }
 
+  scanning(isOn: boolean): void {
+    giveCardsFramebuffers(!isOn);
+  }
+
   leaveBehind(): undefined {
     return undefined;
   }
@@ -124,7 +128,6 @@ class Display implements Device {
         await pump.start(failed);
         this.#pump = pump;
         this.#stub.takeConsoles();
-        giveCardsFramebuffers(false);
         say(`${this.id}: shown on ${driver.typeName}, ${pump.shown?.mode}`);
         tried();
         const stopped = Symbol('stopped');
