@@ -209,9 +209,9 @@ static int send_go(void) {
 
 static int grant(void) {
   if (!report.times_us[STEP_RESTORE]) report.times_us[STEP_RESTORE] = now_us() - go_at;
+  // The ghost first: should we die now, it keeps this copy from running again, and answers in our place.
+  if (!told_ghost && ghost >= 0) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->token, TOKEN_BYTES, 100) == 0;
   answer(CLAIM_KIND_GRANT);
-  if (!told_ghost && ghost >= 0) send_frame(ghost, FRAME_GRANTED, job->epoch, NULL, 0, 100);
-  told_ghost = true;
   return WAIT;
 }
 

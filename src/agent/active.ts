@@ -219,9 +219,11 @@ export class Active {
     }
     this.#move = { request, phase: 'preflight', startedAt: performance.now(), abort };
     const startedAt = new Date().toISOString();
-    void this.#run(request, check, startedAt).finally(() => {
-      this.#move = undefined;
-    });
+    this.#run(request, check, startedAt)
+      .catch(error => log(`the end of a move: ${asYadoError(error, this.#here.name).message}`))
+      .finally(() => {
+        this.#move = undefined;
+      });
     return { status: 202, body: { id: request.id } };
   }
 

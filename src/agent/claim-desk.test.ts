@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { mock, test } from 'node:test';
 import fc from 'fast-check';
 import { claim } from '#wire/frames.ts';
-import { ClaimDesk, refuse } from './claim-desk.ts';
+import { ClaimDesk, grantOf, refuse } from './claim-desk.ts';
 
 const { offsets, kinds } = claim;
 
@@ -45,6 +45,16 @@ test('answers, other versions and other lengths are not answered', () => {
   assert.equal(refuse(changed(offsets.magic, 0)), undefined);
   assert.equal(refuse(question.subarray(0, 135)), undefined);
   assert.equal(refuse(Buffer.concat([question, Buffer.alloc(1)])), undefined);
+});
+
+test('a ghost grants the claim that was granted, and no other', () => {
+  const grant = grantOf(new Uint8Array(32).fill(0xab), 7, () => 5n);
+  const answer = grant(claimOf(7n, 9n, 0xab));
+  assert.equal(answer?.readUInt16LE(offsets.kind), kinds.grant);
+  assert.equal(answer?.readBigUInt64LE(offsets.sequence), 9n);
+  assert.equal(answer?.readBigUInt64LE(offsets.realtimeNs), 5n);
+  assert.equal(grant(claimOf(8n, 9n, 0xab)), undefined);
+  assert.equal(grant(claimOf(7n, 9n, 0xac)), undefined);
 });
 
 test('any datagram is refused or ignored, never granted', () => {

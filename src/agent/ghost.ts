@@ -8,9 +8,10 @@ import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/d
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
-import { controlPort } from '#wire/control.ts';
+import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
+import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ControlServer } from './control-server.ts';
 import type { GhostState } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
@@ -28,6 +29,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   const left = new DevicesLeft(state, computer);
   const reader = new FrameReader(4096);
   let granted = false;
+  let token = new Uint8Array(0);
   let alive = false;
   // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
   const lent = new LentDevices(
@@ -38,6 +40,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   );
   giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
+  rescanned.catch((error: Error) => log(`devices are not found again: ${error.message}`));
   // What the OS had on its consoles was on its stub, which nobody shows here any more.
   void rescanned
     .then(() => consolesToCard(AbortSignal.timeout(60_000)))
@@ -52,12 +55,22 @@ export async function runGhost(state: GhostState): Promise<void> {
           bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8))),
         ]);
       }
-      if (type !== frameTypes.granted.number) continue;
+      if (type !== frameTypes.granted.number || granted) continue;
       granted = true;
+      token = Uint8Array.from(payload);
       void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
     }
   });
   helper.on('error', error => log(`helper: ${error.message}`));
+  helper.on('close', () => {
+    // Nobody was granted the OS: with us the last hold on it goes, and the kernel thaws it here.
+    if (!granted) process.exit(1);
+    log('the helper has died: its grant is repeated here');
+    const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+    new ClaimDesk(grantOf(token, epoch, now), from => `repeated the grant to ${from}`)
+      .open(computer.address, claimPort)
+      .catch((error: Error) => log(`claims are not answered: ${error.message}`));
+  });
 
   /** Only a granted OS may write to the disk: until then it is still this computer's. */
   async function serve(): Promise<void> {
@@ -73,6 +86,15 @@ export async function runGhost(state: GhostState): Promise<void> {
     ]);
   }
 
+  /** Whoever asks for what was left here in its epoch or a later one is the OS: it is alive. */
+  function heardFrom<T>(answer: T): T {
+    if (granted && !alive) {
+      alive = true;
+      helper.write(encodeFrame(frameTypes.release.number, 0n));
+    }
+    return answer;
+  }
+
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
   function rest(): void {
     becomeStandby(state, left).catch((error: Error) => log(error.message));
@@ -80,7 +102,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
-    device: request => left.answer(request),
+    device: request => heardFrom(left.answer(request)),
     ...lent.handlers,
     print: request => (left.has(request.device) ? left.print(request) : lent.print(request)),
     cancel: () => {
@@ -149,9 +171,15 @@ async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void
       error,
     );
   }
-  setTimeout(async () => {
+  const jump = async (): Promise<void> => {
     await left.stop();
     writeFileSync('/proc/sys/vm/drop_caches', '1');
     kexecJump();
+  };
+  setTimeout(() => {
+    jump().catch((error: Error) => {
+      log(`could not start the standby image: ${error.message}`);
+      left.serve().catch((reason: Error) => log(`cannot serve: ${reason.message}`));
+    });
   }, 200); // the answer goes out first
 }

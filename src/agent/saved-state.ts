@@ -1,9 +1,10 @@
 // What the agent of an OS must know again when it is started anew while the OS runs on: where it is, its epoch, where its
 // devices are. In memory, so it ends with the boot.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { HistorySchema } from '#core/history.ts';
+import { log } from './log.ts';
 
 const path = '/run/yado/state.json';
 
@@ -23,10 +24,15 @@ export type SavedState = v.InferOutput<typeof SavedStateSchema>;
 /** Undefined when this boot has saved nothing, or something of another version. */
 export function readSavedState(): SavedState | undefined {
   if (!existsSync(path)) return undefined;
-  const result = v.safeParse(SavedStateSchema, JSON.parse(readFileSync(path, 'utf8')));
-  return result.success ? result.output : undefined;
+  try {
+    return v.parse(SavedStateSchema, JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    log(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 export function saveState(state: SavedState): void {
-  writeFileSync(path, JSON.stringify(state), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
+  renameSync(`${path}.new`, path); // whole or not at all
 }

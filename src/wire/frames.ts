@@ -38,7 +38,7 @@ export const frameTypes = {
   // helper → agent (also to the ghost)
   progress: { number: 30, arg: 'bytes on the wire so far', payload: 'u64 pages done, u64 pages in all' },
   result: { number: 31, arg: 'outcome', payload: 'struct report, src/wire/report.ts' },
-  granted: { number: 32, arg: 'epoch', payload: '' },
+  granted: { number: 32, arg: 'epoch', payload: 'the token of the move' },
 } as const;
 
 /** Operations of a plan: what the helper does while nobody else runs. */
