@@ -115,7 +115,7 @@ export class OsDevices {
 
   /** Before a move: see `Device.ready`. */
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
-    await Promise.all(this.status.devices.map(each => each.ready?.(woken, signal)));
+    for (const device of this.status.devices) await device.ready?.(woken, signal);
   }
 
   /** Looks for the cards of the computer the OS is on now; their drivers have them when this returns. */
