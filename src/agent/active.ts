@@ -274,6 +274,7 @@ export class Active {
     this.#phase('return');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
+    this.#save();
     await this.#devices.restore();
     await this.#openNetwork();
   }
@@ -289,6 +290,7 @@ export class Active {
     this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
+    this.#save(); // an agent that dies from here on is started anew on this computer
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
     if (this.#devices.isHere('disk0')) await this.#devices.scan();
     await this.#devices.restore(['disk0']);

@@ -26,6 +26,10 @@ export class DevicesLeft {
   /** The newest in which the OS has asked for its devices. */
   #epoch: number;
   #turn: Promise<void> = Promise.resolve();
+  /** Disks whose server is being started. */
+  readonly #starting = new Set<string>();
+  /** From `serve` to `stop`: before the grant nobody may write to what was left. */
+  #isServing = false;
 
   constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
     this.#left = left;
@@ -54,10 +58,12 @@ export class DevicesLeft {
     return { osId: this.#left.osId, epoch: this.#epoch, behind };
   }
 
-  /** Serves all of them. @throws Error naming the first that cannot be served */
+  /** Serves all of them; what cannot be served is said, and tried again when the OS asks for it. */
   async serve(): Promise<void> {
+    this.#isServing = true;
     this.servePrinters();
-    for (const left of this.#left.behind) if (left.kind === 'disk') await this.#serveDisk(left);
+    for (const left of this.#left.behind) if (left.kind === 'disk') this.#seeToIt(left);
+    await this.#turn;
   }
 
   /** Again too, after `stopPrinters`. */
@@ -76,6 +82,7 @@ export class DevicesLeft {
 
   /** Everything that was written is on the disks when this returns; the OS waits until they are served again. */
   async stop(): Promise<void> {
+    this.#isServing = false;
     await this.#turn;
     await this.stopPrinters();
     for (const { service } of this.#disks.values()) await service.stop();
@@ -98,11 +105,7 @@ export class DevicesLeft {
   answer(request: ControlRequest<'device'>): ControlAnswer<'device'> {
     const left = this.#admit(request);
     if (left.kind !== 'disk') throw this.#unknown(request.device);
-    const served = this.#disks.get(left.device);
-    if (served && served.epoch < this.#epoch) {
-      this.#disks.delete(left.device);
-      this.#serveAnew(left, served.service);
-    }
+    this.#seeToIt(left);
     return {
       ready: this.#disks.has(left.device),
       exportName: exportNameOf(left.device, this.#left.osId, this.#epoch),
@@ -128,12 +131,21 @@ export class DevicesLeft {
     return left;
   }
 
-  /** The name of the export changes, and with it nobody is connected who was before. */
-  #serveAnew(left: LeftDisk, former: DiskService): void {
+  /**
+   * A newer epoch gives the export another name, and with it nobody is connected who was before. A server that has died,
+   * or could not be started, is started again: the OS asks until it has its disk.
+   */
+  #seeToIt(left: LeftDisk): void {
+    const served = this.#disks.get(left.device);
+    const isGood = served?.service.isAlive === true && served.epoch === this.#epoch;
+    if (!this.#isServing || isGood || this.#starting.has(left.device)) return;
+    this.#disks.delete(left.device);
+    this.#starting.add(left.device);
     this.#turn = this.#turn
-      .then(() => former.stop())
+      .then(() => served?.service.stop())
       .then(() => this.#serveDisk(left))
-      .catch((error: Error) => log(`cannot serve ${left.device}: ${error.message}`));
+      .catch((error: Error) => log(`cannot serve ${left.device}: ${error.message}`))
+      .finally(() => this.#starting.delete(left.device));
   }
 
   async #serveDisk({ device, place }: LeftDisk): Promise<void> {

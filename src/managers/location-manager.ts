@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterArrival, type DeviceLocationTable } from '#core/device-location-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
+import { asYadoError, YadoError } from '#core/errors.ts';
 import type { Computer } from '#devices/device.ts';
 import { type ControlAnswer, type ControlRequest, type ControlType, controlPort } from '#wire/control.ts';
 import { ask } from './control-client.ts';
@@ -25,7 +26,10 @@ export class LocationManager {
   }
 }
 
-/** Asks the agent of another computer until it answers as wanted; a computer that is away for a while is waited for. */
+/**
+ * Asks the agent of another computer until it answers as wanted; a computer that is away for a while is waited for.
+ * `complain` is told once of an answer that no waiting mends by itself.
+ */
 export async function askUntilAnswered<T extends ControlType>(
   here: Computer,
   there: Computer,
@@ -33,8 +37,9 @@ export async function askUntilAnswered<T extends ControlType>(
   request: ControlRequest<T>,
   wanted: (answer: ControlAnswer<T>) => boolean,
   signal: AbortSignal,
+  complain: (error: YadoError) => void = () => {},
 ): Promise<ControlAnswer<T>> {
-  for (;;) {
+  for (let told = false; ; ) {
     signal.throwIfAborted();
     try {
       const answer = await ask(
@@ -46,6 +51,9 @@ export async function askUntilAnswered<T extends ControlType>(
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;
+      const passing = error instanceof YadoError && ['unreachable', 'busy'].includes(error.family);
+      if (!passing && !told) complain(asYadoError(error, there.name));
+      told ||= !passing;
     }
     await sleep(100, undefined, { signal });
   }

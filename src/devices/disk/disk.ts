@@ -145,6 +145,7 @@ class RootDisk implements Device {
         { osId, device: this.id, epoch },
         answer => answer.ready,
         signal,
+        error => say(`${this.id}: ${error.message}`),
       );
       if (served.exportName !== exportName)
         throw yadoError('diskUnreachable', { device: this.id, computer: at.name });

@@ -2,7 +2,8 @@
 // epoch, so that a client of an older epoch finds nothing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, fdatasyncSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { attachHere } from './driver.ts';
@@ -12,10 +13,28 @@ import { writeMark } from './left-mark.ts';
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
   `${osId}-${device}-${epoch}`;
 
+const runFolder = '/run/yado';
+
+/** Servers of an agent that has died hold the port. */
+function endFormerServers(): void {
+  for (const name of readdirSync(runFolder).filter(each => each.endsWith('.pid'))) {
+    const path = join(runFolder, name);
+    const pid = Number(readFileSync(path, 'utf8').trim());
+    rmSync(path);
+    const isServer =
+      pid > 1 &&
+      existsSync(`/proc/${pid}/comm`) &&
+      readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'nbdkit';
+    if (isServer) process.kill(pid, 'SIGKILL'); // in order it would answer with errors, see `stop`
+  }
+}
+
 /** Where the agent image keeps what nbdkit loads. */
 const modules = '/lib/nbdkit';
 
 export interface DiskService {
+  /** False once the server has ended by itself. */
+  readonly isAlive: boolean;
   /** Ends the service; all that was written is on the disk when this returns. */
   stop(): Promise<void>;
 }
@@ -36,8 +55,8 @@ export async function serveDisk(
   await attachHere(place, signal);
   const device = findBlockDevice(place);
   if (!device) throw new Error(`no disk at ${place.pciAddress}`);
-  const ready = `/run/yado/${exportName}.pid`;
-  rmSync(ready, { force: true });
+  const ready = join(runFolder, `${exportName}.pid`);
+  endFormerServers();
   const options = ['--foreground', '--log=stderr', '--tls=off', '--pidfile', ready];
   const where = ['--ipaddr', address, '--port', String(port)];
   const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
@@ -63,6 +82,9 @@ export async function serveDisk(
     { timeoutMs: 20_000, everyMs: 10, signal },
   );
   return {
+    get isAlive() {
+      return ended === undefined;
+    },
     stop: async () => {
       const exit = once(server, 'exit');
       // A server that ends in order answers requests under way with an error, and the OS would believe its disk broken.
