@@ -140,8 +140,11 @@ export class LocalDisplay implements DisplayDriver {
 
   #tell(buffer: DumbBuffer, rects: readonly Rect[]): void {
     if (!this.#mustTell) return;
+    // Whole rows: the cirrus driver of Linux 6.1 puts a part that does not begin at the left edge in the wrong place when
+    // it converts pixels itself (cirrus_fb_blit_rect counts the bytes of its own pixels as if they were ours).
+    const rows = rects.map(({ y, height }) => ({ x: 0, y, width: buffer.width, height }));
     try {
-      this.#drm.dirty(buffer.framebufferId, rects);
+      this.#drm.dirty(buffer.framebufferId, rows);
     } catch (error) {
       if (!(error instanceof SystemError) || !['ENOSYS', 'EINVAL', 'ENOTSUP'].includes(error.code))
         throw error;
