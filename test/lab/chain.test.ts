@@ -3,11 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
-import { crc32 } from 'node:zlib';
 import type { Computer } from '#lab/computer.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
 import { os } from '#lab/os-recipe.ts';
-import { asRgb565, isExact565 } from '#lab/picture.ts';
 import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
@@ -16,9 +14,9 @@ import {
   bootIdOf,
   deviceRow,
   evidenceFolder,
-  itemOf,
   noKernelComplaint,
   places,
+  showsStub,
   standbyReady,
   storiesOf,
   worksOn,
@@ -53,28 +51,7 @@ async function consoleShows(pattern: RegExp): Promise<void> {
   );
 }
 
-/** The screen of `computer` shows the framebuffer of the OS, pixel for pixel. */
-async function shows(computer: Computer): Promise<void> {
-  assert.match(await itemOf(at, 'display0', 'video mode'), /^1280x1024, 65536 colours/);
-  let last = '';
-  await waitFor(
-    `the screen of ${computer.name} to equal the framebuffer`,
-    async () => {
-      const picture = await computer.pixels();
-      const sum = crc32(asRgb565(picture)).toString(16).padStart(8, '0');
-      last = `${picture.width}x${picture.height}, ${sum}`;
-      const same = (await itemOf(at, 'display0', 'framebuffer')).includes(sum);
-      return same && isExact565(picture) && picture.width === 1280 && picture.height === 1024
-        ? true
-        : undefined;
-    },
-    { timeoutMs: 90_000, everyMs: 200 },
-  ).catch(async (error: Error) => {
-    throw new Error(
-      `${error.message}; the screen is ${last}, the framebuffer ${await itemOf(at, 'display0', 'framebuffer')}`,
-    );
-  });
-}
+const shows = (computer: Computer): Promise<void> => showsStub(computer, at);
 
 async function moveTo(target: Computer): Promise<void> {
   const moved = await at.exec(`yado migrate ${target.name}`, { timeoutMs: 400_000 });
@@ -102,7 +79,7 @@ after(async () => {
 const lines = 300;
 const job = `${Array.from({ length: lines }, (_, index) => `line ${index + 1}\n`).join('')}end\n`;
 
-story('at A a person writes a letter in an editor, and a long job is being printed', async () => {
+story('at A a person writes a letter in an editor', async () => {
   await a.key('ctrl-alt-f1');
   await consoleShows(/login:/);
   await a.type('root\n');
@@ -112,6 +89,33 @@ story('at A a person writes a letter in an editor, and a long job is being print
   await a.type('Dear reader, this begins at A, ');
   await consoleShows(/begins at A,/);
   await shows(a);
+});
+
+story(
+  'the agent is killed: the screen and the keyboard go on, it says what must be opened again',
+  async () => {
+    // A key that is pressed before the kernel has taken the keyboard from the dead process would go with it.
+    const agent = (await a.shell('systemctl show -P MainPID yadod')).trim();
+    await a.shell(`kill -9 ${agent}; while [ -e /proc/${agent} ]; do sleep 0.1; done`);
+    await a.type('whatever happens, ');
+    await consoleShows(/begins at A, whatever happens,/);
+    await agentSays(a, /active/);
+    await waitFor(
+      'the stubs of the new agent',
+      async () =>
+        /must open these/.test(await a.shell('journalctl -u yadod -o cat --no-pager')) &&
+        (await a.exec('[ -c /dev/usb/lp0 ]')).code === 0
+          ? true
+          : undefined,
+      { timeoutMs: 60_000 },
+    );
+    await a.type('it goes on, ');
+    await consoleShows(/happens, it goes on,/);
+    await shows(a);
+  },
+);
+
+story('a long job is being printed', async () => {
   const print = `exec 3>/dev/usb/lp0; i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i" >&3; sleep 1; done; echo end >&3`;
   await a.shell(`systemd-run --quiet --collect --unit=lab-print sh -c '${print}'`);
 });
@@ -120,7 +124,7 @@ story('it goes to B; typing goes on at the keyboard of B, the same picture is on
   await moveTo(b);
   await shows(b);
   await b.type('goes on at B, ');
-  await consoleShows(/begins at A, goes on at B,/);
+  await consoleShows(/it goes on, goes on at B,/);
   await shows(b);
   assert.deepEqual(await places(b), {
     display0: 'b',
@@ -189,7 +193,7 @@ story('it goes home to A, which becomes a standby for it by itself', async () =>
   await consoleShows(/:~#/);
   assert.equal(
     await a.shell(`cat ${letter}`),
-    'Dear reader, this begins at A, goes on at B, is written from afar, comes to C and ends at A.\n',
+    'Dear reader, this begins at A, whatever happens, it goes on, goes on at B, is written from afar, comes to C and ends at A.\n',
   );
   assert.deepEqual([...new Set(Object.values(await places(a)))], ['a']);
   for (const device of ['disk0', 'printer0', 'display0', 'input0'])
