@@ -2,6 +2,7 @@
 // the way of access (Fig. 8) and its recorded state. Immutable values; it travels with the OS as plain JSON.
 
 import * as v from 'valibot';
+import { deviceClassNames } from './device-class.ts';
 import { yadoError } from './errors.ts';
 
 /** direct: same type, straight through; converted: other type; remote: on another computer; lost: nowhere. */
@@ -15,7 +16,7 @@ export const StatusItemSchema = v.strictObject({ item: Text, state: v.pipe(v.str
 export const DeviceStatusRowSchema = v.strictObject({
   /** Stable name of the device within the OS, such as `display0`. */
   device: v.pipe(Text, v.minLength(1)),
-  class: v.picklist(['display', 'input', 'printer', 'network', 'disk']),
+  class: v.picklist(deviceClassNames),
   /** What the OS believes it has. */
   osType: Text,
   /** What it has. */
