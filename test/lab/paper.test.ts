@@ -279,6 +279,16 @@ story('the tables at B show Fig. 6 and Fig. 7', async () => {
   });
 });
 
+story('garbage on the ports of a ghost stops nobody', async () => {
+  for (const port of [7400, 7402, 10809])
+    await lab.third.run([
+      'sh',
+      '-c',
+      `head -c 200000 /dev/urandom | timeout 5 nc -N 10.77.0.1 ${port} >/dev/null; true`,
+    ]);
+  await worksOn(b);
+});
+
 story('what was being printed while the OS moved is printed at A, whole and once', async () => {
   const wanted = `page one\n${printedText(linesAcrossMove)}`;
   await waitFor(
