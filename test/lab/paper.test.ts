@@ -320,8 +320,10 @@ story('A becomes a standby while the OS uses its disk: programs wait, and go on'
   const mark = a.serialMark();
   await b.shell('yado standby a', { timeoutMs: 60_000 });
   await a.waitForSerial(/standby a at/, { timeoutMs: 240_000, since: mark });
-  const { rgb } = await a.pixels();
-  assert.ok(rgb.filter(each => each > 100).length > 3000, 'words are on the screen of a');
+  const lit = async (): Promise<number> => (await a.pixels()).rgb.filter(each => each > 100).length;
+  await waitFor('words on the screen of a', async () => ((await lit()) > 3000 ? true : undefined), {
+    timeoutMs: 30_000,
+  });
   await a.screenshot(join(evidence, 'a-standby.png'));
   await b.waitForSerial(/disk0: connected to a again/, { timeoutMs: 120_000 });
   const before = await checkWorkload(b);
