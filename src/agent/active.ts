@@ -38,7 +38,6 @@ import { version } from './version.ts';
 
 export class Active {
   readonly #config: Config;
-  readonly #imageHash: Promise<string>;
   readonly #api: ApiServer;
   readonly #control: ControlServer;
   readonly #desk = new ClaimDesk();
@@ -50,10 +49,8 @@ export class Active {
   #history: History = [];
   #move: { request: MoveRequest; phase: Phase; startedAt: number; abort: AbortController } | undefined;
 
-  constructor(config: Config, imageHash: Promise<string>) {
+  constructor(config: Config) {
     this.#config = config;
-    this.#imageHash = imageHash;
-    imageHash.catch(() => {}); // who asks for it hears of it
     this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = Math.floor(Date.now() / 1000 - uptime());
@@ -109,7 +106,10 @@ export class Active {
     await this.#openNetwork();
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
-    void this.#devices.restoreAfterStart();
+    void this.#devices
+      .restoreAfterStart()
+      .then(agentImageHash)
+      .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
@@ -152,7 +152,7 @@ export class Active {
       mac: network.portMac,
       address: `${this.#here.address}/24`,
     };
-    return gatherCapabilities(this.#here.name, 'active', await this.#imageHash, card, this.#rsdp);
+    return gatherCapabilities(this.#here.name, 'active', await agentImageHash(), card, this.#rsdp);
   }
 
   #progress(): Progress | undefined {
@@ -361,5 +361,5 @@ export class Active {
 
 /** Starts the agent inside the OS. */
 export async function runActive(config: Config): Promise<void> {
-  await new Active(config, agentImageHash()).start(); // whoever needs the hash waits for it
+  await new Active(config).start();
 }

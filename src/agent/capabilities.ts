@@ -91,8 +91,16 @@ function snapshotReason({
   return pmTest === 'none' ? undefined : `/sys/power/pm_test is ${pmTest}`;
 }
 
+let hash: Promise<string> | undefined;
+
+/** As `hashImage`, worked out once: it takes its time, and nothing that cannot wait should be started beside it. */
+export function agentImageHash(): Promise<string> {
+  hash ??= hashImage();
+  return hash;
+}
+
 /** SHA-256 of the agent image in set-aside memory up to the end of its file system, or `movingAgentImage`. */
-export async function agentImageHash(): Promise<string> {
+async function hashImage(): Promise<string> {
   if (readFileSync('/run/yado/memory', 'utf8').trim() !== 'pmem') return movingAgentImage;
   const superblock = Buffer.alloc(128);
   const { openSync, readSync, closeSync } = await import('node:fs');

@@ -28,9 +28,6 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const ip = address.split('/')[0] ?? '';
   using links = new LinkClient();
   const card = links.link(cardName);
-  // Takes its time: nobody waits for it but those who ask.
-  const imageHash = agentImageHash();
-  imageHash.catch(() => {}); // they hear of it
   const behind = readLeftBehind();
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
   let helper: RunningHelper | undefined;
@@ -40,7 +37,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     gatherCapabilities(
       name,
       'standby',
-      await imageHash,
+      await agentImageHash(),
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
@@ -81,7 +78,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     source,
   }: ControlRequest<'prepare'>): Promise<{ port: number }> {
     await lent.stop();
-    await imageHash; // reading the image fills the page cache
+    await agentImageHash(); // reading the image fills the page cache
     dropCaches();
     const mine = await capabilities();
     if (mine.memory.freeBytes < imageBytes * 1.05) {
@@ -174,6 +171,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   idle();
   if (left?.hasUsbPrinter) await loadLendable('printer').catch((error: Error) => log(error.message));
   await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+  await agentImageHash().catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
 }
 
 const mebi = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
