@@ -3,6 +3,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { History } from '#core/history.ts';
 import type { Computer } from './computer.ts';
 import { type Lab, startLab } from './lab.ts';
 import { errorText, LabError } from './lab-error.ts';
@@ -83,7 +84,13 @@ export async function demo(): Promise<void> {
     await b.screenshot(join(out, 'b-after.png'));
     await a.screenshot(join(out, 'a-after.png'));
     const work = await checkWorkload(b);
-    const seen = { downtime: await probe.stop(), connection: await connection.stop(), work };
+    const [entry] = JSON.parse(await b.shell('yado history --json')) as History;
+    const seen = {
+      downtime: await probe.stop(),
+      parts: entry?.downtime,
+      connection: await connection.stop(),
+      work,
+    };
     writeFileSync(join(out, 'downtime.json'), `${JSON.stringify(seen, null, 2)}\n`);
     console.log(`  ${work.records} records written, ${work.memoryErrors + work.cpuErrors} errors`);
     console.log(`  the TCP connection ${seen.connection.whole ? 'went on, nothing lost' : 'BROKE'}`);
