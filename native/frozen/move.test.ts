@@ -53,6 +53,8 @@ interface Changes {
   readonly bSettings?: Partial<FakeSettings>;
   readonly ramEnd?: number;
   readonly failing?: (typeof plans)[number];
+  /** What a shell does as the ghost. */
+  readonly ghost?: string;
 }
 
 /** B waits, A begins. */
@@ -96,7 +98,11 @@ async function move(changes: Changes = {}): Promise<World> {
     claimPort,
     copyInterface: 'lo',
     copyAddress: ip,
-    ghostArgv: ['/bin/sh', '-c', `echo $$ > ${ghostFile}; sleep 20 & wait`],
+    ghostArgv: [
+      '/bin/sh',
+      '-c',
+      `cd ${folder}; ${changes.ghost ?? `echo $$ > ${ghostFile}; sleep 20 & wait`}`,
+    ],
     plans: {
       leave: planOf('leave'),
       serve: planOf('serve'),
@@ -230,6 +236,34 @@ test('a copy that claims after A took the OS back is refused and resets', needsR
   await desk.close();
   assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
 });
+
+test('the ghost is gone before the grant: the OS goes on at A', needsRoot, async () => {
+  await using world = await move({ ghost: 'exit 1' });
+  const report = await world.a.report;
+  assert.deepEqual([report.outcome, report.reason], ['returned', 'ghost']);
+  assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
+  assert.ok(world.ran().includes('back'));
+});
+
+test('the ghost dies after the grant: another one hears of the grant too', needsRoot, async () => {
+  const ghost = 'cat <&3 >> heard & echo $$ > ghost-pid; wait';
+  await using world = await move({ ghost });
+  assert.equal((await world.a.report).outcome, 'arrived');
+  const heard = () => readFileSync(join(world.folder, 'heard')).toString('latin1');
+  const grants = () => heard().split('\x77'.repeat(32)).length - 1;
+  await until(() => grants() === 1);
+  const first = world.ghost() ?? 0;
+  process.kill(first, 'SIGKILL');
+  await until(() => grants() === 2);
+  assert.ok(world.ghost() !== undefined);
+  assert.notEqual(world.ghost(), first);
+  assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = performance.now() + 5000; !holds(); await sleep(5))
+    if (performance.now() > end) throw new Error('it did not come to that');
+}
 
 test('a copy that nobody answers asks on and does not run', needsRoot, async () => {
   await using world = await move({ aFaults: ['copy-delay=300'], claimMs: 5000 });
