@@ -30,6 +30,8 @@ export class DevicesLeft {
   readonly #starting = new Set<string>();
   /** From `serve` to `stop`: before the grant nobody may write to what was left. */
   #isServing = false;
+  /** The next one is told how things are here: nothing may change any more. */
+  #isHandedOver = false;
 
   constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
     this.#left = left;
@@ -66,8 +68,9 @@ export class DevicesLeft {
     await this.#turn;
   }
 
-  /** Again too, after `stopPrinters`. */
+  /** Again too, after `handOver`. */
   servePrinters(): void {
+    this.#isHandedOver = false;
     for (const left of this.state.behind) {
       if (left.kind !== 'printer') continue;
       this.#printers.set(left.device, PrinterService.of(left.place, left.printed));
@@ -75,8 +78,9 @@ export class DevicesLeft {
     }
   }
 
-  /** Printers print nothing more from here on: `state` says for good what they have. */
-  async stopPrinters(): Promise<void> {
+  /** From here on `state` stays as it is: printers print nothing more, and no newer epoch is heard of. */
+  async handOver(): Promise<void> {
+    this.#isHandedOver = true;
     for (const service of this.#printers.values()) await service.stop();
   }
 
@@ -84,7 +88,7 @@ export class DevicesLeft {
   async stop(): Promise<void> {
     this.#isServing = false;
     await this.#turn;
-    await this.stopPrinters();
+    await this.handOver();
     for (const { service } of this.#disks.values()) await service.stop();
     this.#printers.clear();
     this.#disks.clear();
@@ -126,6 +130,8 @@ export class DevicesLeft {
   #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {
     const left = this.#left.behind.find(each => each.device === device);
     if (!left || osId !== this.#left.osId) throw this.#unknown(device);
+    if (this.#isHandedOver)
+      throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
     if (epoch < this.#epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#epoch });
     this.#epoch = epoch;
     return left;
