@@ -44,7 +44,13 @@ export const openersOf = (load: (name: LendableClass) => Promise<void>): Openers
   input: async () => {
     await load('input');
     const service = InputService.ofThisComputer(log);
-    return { typeName: service.typeName, service };
+    const found = (): string | undefined => (service.typeName === 'none' ? undefined : service.typeName);
+    try {
+      return { typeName: await waitUntil('a keyboard', found, probe), service };
+    } catch {
+      await service.stop();
+      throw new Error('no keyboard or mouse is plugged in');
+    }
   },
   printer: async () => {
     await load('printer');

@@ -21,6 +21,8 @@ export const deviceClasses: Readonly<Record<DeviceClass, ClassTraits>> = {
   disk: { replaceable: false, remote: true, pciClasses: [0x01] },
 };
 
+export const deviceClassNames = Object.keys(deviceClasses) as DeviceClass[];
+
 /** The class of a PCI device by its 24-bit class code, or undefined when no manager cares for it. */
 export function classOfPci(classCode: number): DeviceClass | undefined {
   const base = classCode >>> 16;

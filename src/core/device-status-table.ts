@@ -2,6 +2,7 @@
 // the way of access (Fig. 8) and its recorded state. Immutable values; it travels with the OS as plain JSON.
 
 import * as v from 'valibot';
+import { deviceClassNames } from './device-class.ts';
 import { yadoError } from './errors.ts';
 
 /** direct: same type, straight through; converted: other type; remote: on another computer; lost: nowhere. */
@@ -15,7 +16,7 @@ export const StatusItemSchema = v.strictObject({ item: Text, state: v.pipe(v.str
 export const DeviceStatusRowSchema = v.strictObject({
   /** Stable name of the device within the OS, such as `display0`. */
   device: v.pipe(Text, v.minLength(1)),
-  class: v.picklist(['display', 'input', 'printer', 'network', 'disk']),
+  class: v.picklist(deviceClassNames),
   /** What the OS believes it has. */
   osType: Text,
   /** What it has. */
@@ -81,17 +82,35 @@ export function parseDeviceStatusTable(json: unknown): DeviceStatusTable {
 
 export const deviceStatusHeader = ['DEVICE', 'OS TYPE', 'ACTUAL TYPE', 'WAY', 'ITEM', 'STATE'] as const;
 
+/** Types of devices are long names: they go on in the next line. */
+const typeWidth = 26;
+
 /** Rows as Fig. 6 shows them: one line an item, the device named on its first line only. */
 export function deviceStatusCells(table: DeviceStatusTable): string[][] {
   return table.flatMap(row => {
-    const head = [row.device, row.osType, row.actualType, row.way];
-    if (row.items.length === 0) return [[...head, '', '']];
-    return row.items.map(({ item, state }, index) => [
-      ...(index === 0 ? head : ['', '', '', '']),
-      item,
-      state,
+    const [osType, actualType] = [wrapped(row.osType), wrapped(row.actualType)];
+    const count = Math.max(1, row.items.length, osType.length, actualType.length);
+    return Array.from({ length: count }, (_, index) => [
+      index === 0 ? row.device : '',
+      osType[index] ?? '',
+      actualType[index] ?? '',
+      index === 0 ? row.way : '',
+      row.items[index]?.item ?? '',
+      row.items[index]?.state ?? '',
     ]);
   });
+}
+
+/** Lines of whole words. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= typeWidth)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function withChange(

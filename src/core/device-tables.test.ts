@@ -65,6 +65,18 @@ test('status: Fig. 6 as cells, the device named once', () => {
   ]);
 });
 
+test('status: long names go on in the next line', () => {
+  const mouse = { ...display, osType: 'AT Translated Set 2 keyboard, ImExPS/2 Generic Explorer Mouse' };
+  assert.deepEqual(
+    deviceStatusCells([mouse]).map(cells => [cells[1], cells[4]]),
+    [
+      ['AT Translated Set 2', 'mode'],
+      ['keyboard, ImExPS/2 Generic', ''],
+      ['Explorer Mouse', ''],
+    ],
+  );
+});
+
 const places: DeviceLocationTable = [
   { device: 'display0', computer: 'a', epoch: 1 },
   { device: 'printer0', computer: 'a', epoch: 1 },

@@ -279,6 +279,16 @@ story('the tables at B show Fig. 6 and Fig. 7', async () => {
   });
 });
 
+story('garbage on the ports of a ghost stops nobody', async () => {
+  for (const port of [7400, 7402, 10809])
+    await lab.third.run([
+      'sh',
+      '-c',
+      `head -c 200000 /dev/urandom | timeout 5 nc -N 10.77.0.1 ${port} >/dev/null; true`,
+    ]);
+  await worksOn(b);
+});
+
 story('what was being printed while the OS moved is printed at A, whole and once', async () => {
   const wanted = `page one\n${printedText(linesAcrossMove)}`;
   await waitFor(
@@ -310,6 +320,11 @@ story('A becomes a standby while the OS uses its disk: programs wait, and go on'
   const mark = a.serialMark();
   await b.shell('yado standby a', { timeoutMs: 60_000 });
   await a.waitForSerial(/standby a at/, { timeoutMs: 240_000, since: mark });
+  const lit = async (): Promise<number> => (await a.pixels()).rgb.filter(each => each > 100).length;
+  await waitFor('words on the screen of a', async () => ((await lit()) > 3000 ? true : undefined), {
+    timeoutMs: 30_000,
+  });
+  await a.screenshot(join(evidence, 'a-standby.png'));
   await b.waitForSerial(/disk0: connected to a again/, { timeoutMs: 120_000 });
   const before = await checkWorkload(b);
   await waitFor(
