@@ -10,10 +10,10 @@ import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { ask } from '#managers/control-client.ts';
-import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
+import { AliveCalls } from './alive.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
@@ -43,6 +43,7 @@ export class Active {
   readonly #control: ControlServer;
   readonly #desk = new ClaimDesk();
   readonly #devices: OsDevices;
+  readonly #alive: AliveCalls;
   #here: Computer;
   #epoch: number;
   /** Of the computer the OS is on now. */
@@ -75,6 +76,11 @@ export class Active {
       },
       saved,
       config.printer?.uri,
+    );
+    this.#alive = new AliveCalls(
+      () => ({ osId: this.#osId, epoch: this.#epoch, here: this.#here }),
+      saved?.unaware ?? [],
+      () => this.#save(),
     );
     this.#control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
@@ -110,6 +116,7 @@ export class Active {
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
     void this.#devices.restoreAfterStart();
+    this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
@@ -130,6 +137,7 @@ export class Active {
 
   /** A frozen process must hold no port that its ghost or its helper needs. */
   async #closeNetwork(): Promise<void> {
+    this.#alive.stop();
     await this.#control.close();
     await this.#desk.close();
   }
@@ -231,6 +239,7 @@ export class Active {
     let report: HelperReport | undefined;
     try {
       this.#phase('preflight');
+      this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
       const woken = (await wakeTarget(request)) ? request.target.name : undefined;
       await this.#devices.ready(woken, request.signal);
       const move = await check();
@@ -277,6 +286,7 @@ export class Active {
     this.#save();
     await this.#devices.restore();
     await this.#openNetwork();
+    this.#alive.tell();
   }
 
   async #arrive(
@@ -290,6 +300,7 @@ export class Active {
     this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
+    this.#alive.moved(source, target);
     this.#save(); // an agent that dies from here on is started anew on this computer
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
     if (this.#devices.isHere('disk0')) await this.#devices.scan();
@@ -300,14 +311,7 @@ export class Active {
     await this.#devices.scan();
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
-    void askUntilAnswered(
-      target,
-      source,
-      'alive',
-      { osId: this.#osId, epoch, computer: target.name, address: target.address },
-      () => true,
-      AbortSignal.timeout(600_000),
-    ).catch(() => log(`${source.name} does not hear that the OS is alive`));
+    this.#alive.tell();
     return downtimeFrom(report, diskMs);
   }
 
@@ -354,6 +358,7 @@ export class Active {
       epoch: this.#epoch,
       rsdp: this.#rsdp ?? null,
       history: [...this.#history],
+      unaware: [...this.#alive.unaware],
       ...this.#devices.saved,
     });
   }
