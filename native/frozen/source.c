@@ -242,7 +242,7 @@ static int roll_back(void) {
   end_ghost();
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
-    plan_run(job->back, REASON_ARRIVE);
+    plan_run_all(job->back, REASON_ARRIVE);
     for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
