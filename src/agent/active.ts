@@ -21,6 +21,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
 import { OsDevices } from './os-devices.ts';
+import { OsPorts } from './os-ports.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { reasonSentence } from './sentences.ts';
@@ -40,8 +41,7 @@ export class Active {
   readonly #config: Config;
   readonly #imageHash: Promise<string>;
   readonly #api: ApiServer;
-  readonly #control: ControlServer;
-  readonly #desk = new ClaimDesk();
+  readonly #ports: OsPorts;
   readonly #devices: OsDevices;
   readonly #alive: AliveCalls;
   #here: Computer;
@@ -82,10 +82,18 @@ export class Active {
       saved?.unaware ?? [],
       () => this.#save(),
     );
-    this.#control = new ControlServer(() => this.#here.name, {
+    const control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
       describe: async () => ({ capabilities: await this.#capabilities() }),
     });
+    const desk = new ClaimDesk();
+    this.#ports = new OsPorts(machineAddressIsThere, [
+      {
+        listen: address => control.listen(address, controlPort),
+        close: () => control.close(),
+      },
+      { listen: address => desk.open(address, claimPort), close: () => desk.close() },
+    ]);
     this.#api = new ApiServer({
       status: () => ({
         computer: this.#here,
@@ -112,7 +120,7 @@ export class Active {
   }
 
   async start(): Promise<void> {
-    await this.#openNetwork();
+    await this.#ports.open(this.#here.address);
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
     void this.#devices.restoreAfterStart();
@@ -125,21 +133,13 @@ export class Active {
     return this.#config.os?.id ?? 'os';
   }
 
-  async #openNetwork(): Promise<void> {
-    await waitUntil('the bridge os0', () => (readNetwork(this.#here.address) ? true : undefined), {
-      timeoutMs: 60_000,
-      everyMs: 200,
-    });
-    ensureMachineAddress(this.#here.address);
-    await this.#control.listen(this.#here.address, controlPort);
-    await this.#desk.open(this.#here.address, claimPort);
-  }
-
-  /** A frozen process must hold no port that its ghost or its helper needs. */
-  async #closeNetwork(): Promise<void> {
-    this.#alive.stop();
-    await this.#control.close();
-    await this.#desk.close();
+  /** The OS runs here, come what may: a step that fails is told, and the next one taken. */
+  async #goOn(step: () => unknown): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      log(asYadoError(error, this.#here.name).message);
+    }
   }
 
   #computers(): Computer[] {
@@ -249,7 +249,8 @@ export class Active {
       let frozen = false;
       try {
         report = await runJob(request, move, async () => {
-          await this.#closeNetwork();
+          this.#alive.stop();
+          await this.#ports.close();
           frozen = true;
           await this.#devices.hold();
           this.#phase('freeze');
@@ -274,7 +275,8 @@ export class Active {
       const told = request.signal.aborted
         ? yadoError('cancelled', { computer: request.target.name, source: request.here.name })
         : asYadoError(error, request.here.name);
-      this.#finish(request, startedAt, report, { outcome: outcomeOf(told), error: told.toJSON() }, told);
+      const outcome = outcomeOf(told, report);
+      this.#finish(request, startedAt, report, { outcome, error: told.toJSON() }, told);
     }
   }
 
@@ -283,10 +285,11 @@ export class Active {
     this.#phase('return');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
-    this.#save();
-    await this.#devices.restore();
-    await this.#openNetwork();
-    this.#alive.tell();
+    await this.#goOn(() => this.#save());
+    const tell = (): void => this.#alive.tell();
+    // A disk elsewhere needs no ports of ours, and the ports need no disk.
+    await Promise.all([this.#devices.restore(), this.#ports.openForSure(this.#here.address, tell)]);
+    tell();
   }
 
   async #arrive(
@@ -301,17 +304,19 @@ export class Active {
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
     this.#alive.moved(source, target);
-    this.#save(); // an agent that dies from here on is started anew on this computer
+    await this.#goOn(() => this.#save()); // an agent that dies from here on is started anew on this computer
+    await this.#goOn(() => ensureMachineAddress(target.address)); // the helper has tried
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
-    if (this.#devices.isHere('disk0')) await this.#devices.scan();
-    await this.#devices.restore(['disk0']);
-    const diskMs = performance.now() - thawedAt;
+    if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan());
+    const disk = this.#devices.restore(['disk0']).then(() => performance.now() - thawedAt);
+    const tell = (): void => this.#alive.tell();
+    await this.#ports.openForSure(target.address, tell); // should the disk keep us waiting, we can be asked
+    const diskMs = await disk;
     this.#phase('after');
-    await this.#openNetwork();
-    await this.#devices.scan();
+    await this.#goOn(() => this.#devices.scan());
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
-    this.#alive.tell();
+    tell();
     return downtimeFrom(report, diskMs);
   }
 
@@ -362,6 +367,13 @@ export class Active {
       ...this.#devices.saved,
     });
   }
+}
+
+/** @throws Error after a minute without it */
+async function machineAddressIsThere(address: string, signal: AbortSignal): Promise<void> {
+  const isThere = (): true | undefined => (readNetwork(address) ? true : undefined);
+  await waitUntil('the bridge os0', isThere, { timeoutMs: 60_000, everyMs: 200, signal });
+  ensureMachineAddress(address);
 }
 
 /** Starts the agent inside the OS. */

@@ -103,6 +103,7 @@ export class OsDevices {
         osId: this.#place.osId,
         epoch: this.#place.epoch(),
         signal: AbortSignal.timeout(restoreMs),
+        scan: () => this.scan(),
         gone: () => {
           if (!this.#held) this.lending.gone(device.id);
         },

@@ -33,6 +33,8 @@ export interface Arrival {
   readonly osId: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  /** Looks for cards once more: one that should be there was not found. */
+  readonly scan: () => Promise<void>;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */
