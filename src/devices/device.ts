@@ -54,8 +54,6 @@ export interface Device {
   readonly id: string;
   /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
   readonly isMadeHere?: boolean;
-  /** True for a device that programs wait for: when it cannot be brought up, that is tried until it can. */
-  readonly isNeeded?: boolean;
   /** Describes what the OS believes it has and what there is; recorded in the device status table. */
   describe(here: Computer, at: Computer): DeviceStatusRow;
   /** PCI function behind it on this computer, when there is one. */

@@ -48,7 +48,6 @@ export function rootDisk(remembered?: unknown): Device | undefined {
 
 class RootDisk implements Device {
   readonly id = 'disk0';
-  readonly isNeeded = true;
   readonly #sizeBytes: number;
   readonly #place: BlockPlace;
   /** Its name on the computer that has it, as it was when the OS started. */
