@@ -14,6 +14,9 @@ import { log } from './log.ts';
 /** The kernel parameter through which a ghost tells the standby after it. */
 const parameter = 'yado.left';
 
+/** The OS asks many times a second: a server that cannot be started is not tried as often. */
+const retryMs = 1000;
+
 type Left = LeftBehind['behind'][number];
 type LeftDisk = Extract<Left, { kind: 'disk' }>;
 
@@ -150,8 +153,13 @@ export class DevicesLeft {
     this.#turn = this.#turn
       .then(() => served?.service.stop())
       .then(() => this.#serveDisk(left))
-      .catch((error: Error) => log(`cannot serve ${left.device}: ${error.message}`))
-      .finally(() => this.#starting.delete(left.device));
+      .then(
+        () => void this.#starting.delete(left.device),
+        (error: Error) => {
+          log(`cannot serve ${left.device}: ${error.message}`);
+          setTimeout(() => this.#starting.delete(left.device), retryMs);
+        },
+      );
   }
 
   async #serveDisk({ device, place }: LeftDisk): Promise<void> {
