@@ -94,7 +94,7 @@ export async function checkMove(
     peerOf(request),
     'describe',
     {},
-    { timeoutMs: 8000, signal: request.signal },
+    { timeoutMs: sourceWaits().describeMs, signal: request.signal },
   );
   const source = await gather();
   const { load, missing } = await neededDrivers(target);

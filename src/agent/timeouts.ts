@@ -21,9 +21,15 @@ export function sourceTimeouts(scale = timeScale()): HelperTimeouts {
   };
 }
 
-/** On A, before anything is stopped: `standby` is how long a ghost may take until it is a standby. */
-export function sourceWaits(scale = timeScale()): { readonly standbyMs: number } {
-  return { standbyMs: 45 * seconds * scale };
+/**
+ * On A, before anything is stopped: `standby` is how long a ghost may take until it is a standby, `describe` a computer
+ * that has just been started, until it has read its agent image.
+ */
+export function sourceWaits(scale = timeScale()): {
+  readonly standbyMs: number;
+  readonly describeMs: number;
+} {
+  return { standbyMs: 45 * seconds * scale, describeMs: 15 * seconds * scale };
 }
 
 /** On a lender: what nobody asks for so long is taken back. */
