@@ -102,7 +102,7 @@ async function move(changes: Changes = {}): Promise<World> {
     ghostArgv: [
       '/bin/sh',
       '-c',
-      `cd ${folder}; ${changes.ghost ?? `echo $$ | tee -a ghosts > ${ghostFile}; sleep 20 & wait`}`,
+      `cd ${folder} || exit; ${changes.ghost ?? `echo $$ | tee -a ghosts > ${ghostFile}; sleep 20 & wait`}`,
     ],
     plans: {
       leave: planOf('leave'),
