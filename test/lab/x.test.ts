@@ -1,0 +1,95 @@
+// Xorg with its stock fbdev driver and an application with a changing picture move to another graphics card.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import type { Computer } from '#lab/computer.ts';
+import { type Lab, startLab } from '#lab/lab.ts';
+import { product } from '#lab/product.ts';
+import { waitFor } from '#lab/time.ts';
+import {
+  agentSays,
+  bootIdOf,
+  evidenceFolder,
+  noKernelComplaint,
+  showsStub,
+  standbyReady,
+  storiesOf,
+} from './stories.ts';
+
+const packages = ['xserver-xorg-core', 'xserver-xorg-video-fbdev', 'xserver-xorg-input-libinput', 'x11-apps'];
+/** Of docs/display.md. */
+const screenOfX = `Section "Device"
+  Identifier "stub"
+  Driver "fbdev"
+  BusID "ISA"
+  Option "fbdev" "/dev/fb0"
+EndSection
+`;
+
+let lab: Lab;
+let a: Computer;
+let b: Computer;
+let bootId = '';
+
+const story = storiesOf(
+  () => lab,
+  evidenceFolder('x'),
+  async () => (await bootIdOf(a)) === bootId,
+);
+
+/** The clock of the application: what it shows changes every second. */
+async function changes(computer: Computer): Promise<void> {
+  const first = Buffer.from((await computer.pixels()).rgb);
+  await waitFor(
+    `the picture of ${computer.name} to change`,
+    async () => (first.equals((await computer.pixels()).rgb) ? undefined : true),
+    { timeoutMs: 60_000 },
+  );
+}
+
+/** The application holds still meanwhile, for the table and the screen are read one after the other. */
+async function showsStubOfX(computer: Computer): Promise<void> {
+  await computer.shell('systemctl kill --signal=STOP lab-clock');
+  await showsStub(computer, computer);
+  await computer.shell('systemctl kill --signal=CONT lab-clock');
+  await changes(computer);
+}
+
+before(async () => {
+  lab = await startLab({ ...product(), include: packages, say: text => console.log(`# ${text}`) });
+  a = lab.computer('a');
+  b = lab.computer('b');
+  await agentSays(a, /active/, 300_000);
+  await standbyReady(b);
+  bootId = await bootIdOf(a);
+});
+
+after(async () => {
+  await lab?.down();
+});
+
+story('Xorg draws on the stub with its own fbdev driver', async () => {
+  await a.put(Buffer.from(screenOfX), '/etc/X11/xorg.conf');
+  const unit = 'systemd-run --quiet --collect';
+  await a.shell(`${unit} --unit=lab-x Xorg :0 vt7 -nolisten tcp -noreset`);
+  await waitFor(
+    'Xorg',
+    async () => ((await a.exec('[ -S /tmp/.X11-unix/X0 ]')).code === 0 ? true : undefined),
+    { timeoutMs: 120_000 },
+  );
+  await a.shell(
+    `${unit} --unit=lab-clock --setenv=DISPLAY=:0 xclock -digital -update 1 -geometry 700x300+200+300`,
+  );
+  await changes(a);
+  await showsStubOfX(a);
+});
+
+story('it moves to B, with another card: the clock goes on there, pixel for pixel', async () => {
+  const moved = await a.exec('yado migrate b', { timeoutMs: 300_000 });
+  assert.equal(moved.code, 0, moved.output);
+  assert.equal(await bootIdOf(b), bootId);
+  for (const unit of ['lab-x', 'lab-clock'])
+    assert.equal((await b.exec(`systemctl is-active ${unit}`)).output.trim(), 'active');
+  await changes(b);
+  await showsStubOfX(b);
+  noKernelComplaint([a, b]);
+});
