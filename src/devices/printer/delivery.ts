@@ -6,9 +6,9 @@ import type { Spool } from './spool.ts';
 
 const statusEveryMs = 5000;
 const awayRetryMs = 1000;
-/** So long a move waits for a printer in the middle of something. */
+/** So long a move waits for a printer in the middle of something, and then for it to end what it was made to break off. */
 const stopMs = 1500;
-const settleMs = 2500;
+const settleMs = 8000;
 
 export interface Listener {
   /** After every answer of the printer. */
@@ -25,6 +25,7 @@ export class Delivery {
   readonly #abort = new AbortController();
   #stopping = false;
   #away = false;
+  #hasEnded = false;
   /** Given to the printer, though perhaps not printed. */
   #next: number;
   readonly #idle = new Set<() => void>();
@@ -37,16 +38,25 @@ export class Delivery {
     this.#driver = driver;
     this.#listener = listener;
     this.#next = spool.firstByte;
-    this.done = after.then(() => this.#run()).catch(error => listener.away(error));
+    this.done = after
+      .then(() => this.#run())
+      .catch(error => listener.away(error))
+      .finally(() => {
+        this.#hasEnded = true;
+      });
   }
 
-  /** Returns within a few seconds, also when the printer does not take anything and its kernel driver waits for it. */
-  async stop(): Promise<void> {
+  /**
+   * Returns within seconds. False: something is still under way, for the kernel's driver of the printer does not return;
+   * until `done` it may print more, and keeps the port.
+   */
+  async stop(breakOffMs = stopMs, endMs = settleMs): Promise<boolean> {
     this.#stopping = true;
     for (const wake of this.#idle) wake();
-    await Promise.race([this.done, sleep(stopMs)]);
+    await Promise.race([this.done, sleep(breakOffMs)]);
     this.#abort.abort();
-    await Promise.race([this.done, sleep(settleMs)]);
+    await Promise.race([this.done, sleep(endMs)]);
+    return this.#hasEnded;
   }
 
   async #run(): Promise<void> {

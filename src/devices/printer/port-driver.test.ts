@@ -95,6 +95,28 @@ for (const buffers of [false, true]) {
   });
 }
 
+test('lp: a slow printer can be stopped soon in the middle of a long piece, and every byte it took is counted', async () => {
+  const port = new FakePort(false);
+  port.most = 100_000;
+  const write = port.write.bind(port);
+  port.write = async data => {
+    await new Promise(resolve => setTimeout(resolve, data.length));
+    return write(data);
+  };
+  const stop = new AbortController();
+  const printing = new PortDriver(place, 60_000, async () => port).print(
+    piece(0, 'x'.repeat(8192)),
+    stop.signal,
+  );
+  await new Promise(resolve => setTimeout(resolve, 1000));
+  stop.abort();
+  const stopped = performance.now();
+  const { delivered } = await printing;
+  assert.ok(performance.now() - stopped < 500);
+  assert.equal(delivered, port.printed.length);
+  assert.ok(delivered > 0 && delivered < 8192);
+});
+
 test('usblp: what the port has is not given to it again, and a move waits for it', async () => {
   const port = new FakePort(true);
   const driver = driverOf(port);

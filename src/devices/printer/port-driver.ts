@@ -10,8 +10,12 @@ import type { Piece, PrintAnswer, PrinterDriver } from './driver.ts';
 import type { PrinterPlace } from './state.ts';
 import { printerStatus, readyStatus } from './translate.ts';
 
-/** What is given to the port at a time: so much may be printed twice when the agent is killed in that moment. */
+/** What is given to the port at a time at most: so much may be printed twice when the agent is killed in that moment. */
 export const portPieceBytes = 8 * 1024;
+/** And at least. */
+const leastPieceBytes = 64;
+/** A write is made as long as lasts about this time: lp's cannot be ended before a printer, however slow, has all of it. */
+const writeMs = 50;
 const busyWaitMs = 20;
 const statusEveryMs = 1000;
 const settleMs = 1500;
@@ -38,6 +42,8 @@ export class PortDriver implements PrinterDriver {
   #port: Port | undefined;
   /** Bytes the port has and the printer perhaps not yet. */
   #buffered = 0;
+  /** What is given in one write. */
+  #pieceBytes = 4 * leastPieceBytes;
   #status = { value: readyStatus, at: -Infinity };
 
   constructor(place: PortPlace, patienceMs: number, openPort: () => Promise<Port> = () => openAt(place)) {
@@ -53,7 +59,7 @@ export class PortDriver implements PrinterDriver {
       if (!this.#port) return { delivered: first, received: first, status: this.#status.value };
       // What the port still has of the last piece is the beginning of this one, which begins with what is not printed.
       while (at < data.length && !signal.aborted) {
-        const count = await this.#give(data.subarray(at, at + portPieceBytes), end);
+        const count = await this.#give(data.subarray(at), end);
         at += count;
         if (performance.now() > end) break;
         if (count === 0) await sleep(busyWaitMs);
@@ -104,15 +110,22 @@ export class PortDriver implements PrinterDriver {
   /** Count of the bytes the printer has taken. */
   async #give(data: Uint8Array, end: number): Promise<number> {
     const port = this.#port!;
-    if (this.#buffered === 0) {
-      const written = await this.#write(data);
-      if (!port.buffers) return written;
-      this.#buffered = written;
-    }
+    if (!port.buffers) return this.#writeSome(data);
+    if (this.#buffered === 0) this.#buffered = await this.#write(data.subarray(0, portPieceBytes));
     if (this.#buffered === 0 || !(await port.drained(Math.max(0, end - performance.now())))) return 0;
     const taken = this.#buffered;
     this.#buffered = 0;
     return taken;
+  }
+
+  async #writeSome(data: Uint8Array): Promise<number> {
+    const started = performance.now();
+    const written = await this.#write(data.subarray(0, this.#pieceBytes));
+    const ms = performance.now() - started;
+    if (ms > writeMs) this.#pieceBytes = Math.max(leastPieceBytes, this.#pieceBytes / 2);
+    else if (ms < writeMs / 2 && written === this.#pieceBytes)
+      this.#pieceBytes = Math.min(portPieceBytes, this.#pieceBytes * 2);
+    return written;
   }
 
   async #write(data: Uint8Array): Promise<number> {

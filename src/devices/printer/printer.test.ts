@@ -222,6 +222,25 @@ test('a delivery over a bad network, stopped and begun anew: every byte once and
   assert.equal(paper.text, wanted);
 });
 
+test('a delivery whose printer does not return says so, and has ended when it does', async t => {
+  using spool = new Spool(folderFor(t));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const paper = new FakePrinter();
+  const print = paper.print.bind(paper);
+  paper.print = async piece => {
+    await promise;
+    return print(piece);
+  };
+  spool.push(Buffer.from('abc'));
+  const delivery = new Delivery(spool, paper, silent, Promise.resolve());
+  await new Promise(setImmediate);
+  assert.equal(await delivery.stop(10, 10), false);
+  resolve();
+  await delivery.done;
+  assert.equal(await delivery.stop(), true);
+  assert.equal(spool.size, 0);
+});
+
 test('programs get what a printer port answers', () => {
   const face = { status: () => readyStatus, deviceId: () => 'MFG:Crab;' };
   assert.deepEqual(answerIoctl(0x060b, face), Buffer.from([0x18, 0, 0, 0]));

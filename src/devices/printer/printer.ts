@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { controlPort } from '#wire/control.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
@@ -50,6 +51,8 @@ class Printer implements Device {
   #stub: PrinterStub | undefined;
   #status = readyStatus;
   #delivery: Delivery | undefined;
+  /** Name of the computer the OS is on. */
+  #here = '';
 
   constructor(known: PrinterMemory) {
     this.#known = known;
@@ -92,9 +95,17 @@ class Printer implements Device {
     return { kind: 'printer', device: this.id, place: this.#known.place };
   }
 
-  /** Lets go of the port, which the ghost needs, and sees to it that nobody waits in our device. */
+  /**
+   * Lets go of the port, which the ghost needs, and sees to it that nobody waits in our device.
+   * @throws YadoError `deviceLeaveFailed`: what is still being written would go on at the target, into nothing
+   */
   async hold(): Promise<void> {
-    await this.#delivery?.stop();
+    if (this.#delivery && !(await this.#delivery.stop()))
+      throw yadoError('deviceLeaveFailed', {
+        step: `stop ${this.id} in mid-print`,
+        computer: this.#here,
+        reason: 'its driver in the kernel does not return; switch the printer off and on',
+      });
     this.#spool.bottomless = true;
     this.#stub?.roomAgain();
     if (this.#stub) await holdBack(this.#stub.path);
@@ -106,6 +117,7 @@ class Printer implements Device {
     const former = this.#delivery;
     await former?.stop();
     const { say, here, at } = arrival;
+    this.#here = here.name;
     if (this.#spool.inDoubt > 0 && !former && here.name === at.name && !this.#isConverted)
       say(
         `${this.id}: up to ${this.#spool.inDoubt} bytes may be printed twice: the agent ended while it printed`,
