@@ -12,8 +12,8 @@ import { printerStatus, readyStatus } from './translate.ts';
 
 /** What is given to the port at a time at most: so much may be printed twice when the agent is killed in that moment. */
 export const portPieceBytes = 8 * 1024;
-/** And at least. */
-const leastPieceBytes = 64;
+/** A write to a port that does not buffer is at least so long. */
+const leastWriteBytes = 64;
 /** A write is made as long as lasts about this time: lp's cannot be ended before a printer, however slow, has all of it. */
 const writeMs = 50;
 const busyWaitMs = 20;
@@ -43,7 +43,7 @@ export class PortDriver implements PrinterDriver {
   /** Bytes the port has and the printer perhaps not yet. */
   #buffered = 0;
   /** What is given in one write. */
-  #pieceBytes = 4 * leastPieceBytes;
+  #writeBytes = 4 * leastWriteBytes;
   #status = { value: readyStatus, at: -Infinity };
 
   constructor(place: PortPlace, patienceMs: number, openPort: () => Promise<Port> = () => openAt(place)) {
@@ -120,11 +120,11 @@ export class PortDriver implements PrinterDriver {
 
   async #writeSome(data: Uint8Array): Promise<number> {
     const started = performance.now();
-    const written = await this.#write(data.subarray(0, this.#pieceBytes));
+    const written = await this.#write(data.subarray(0, this.#writeBytes));
     const ms = performance.now() - started;
-    if (ms > writeMs) this.#pieceBytes = Math.max(leastPieceBytes, this.#pieceBytes / 2);
-    else if (ms < writeMs / 2 && written === this.#pieceBytes)
-      this.#pieceBytes = Math.min(portPieceBytes, this.#pieceBytes * 2);
+    if (ms > writeMs) this.#writeBytes = Math.max(leastWriteBytes, this.#writeBytes / 2);
+    else if (ms < writeMs / 2 && written === this.#writeBytes)
+      this.#writeBytes = Math.min(portPieceBytes, this.#writeBytes * 2);
     return written;
   }
 
