@@ -2,6 +2,8 @@
 //
 // - The network is a set of messages. Each may be delivered in any order, delivered and kept (repeated), or lost.
 // - A and B may lose power at any moment. A stays off; B may come back as an empty standby.
+// - A's helper may die: before the grant the kernel thaws the OS at A. After it the ghost answers as the helper did, so
+//   that nothing changes.
 // - Every local step may succeed or fail; timers, cancel and a broken link may come in any state that has a row for it.
 // - After a move that failed A may begin a second one, to a third computer. Of that one the model lets everything happen
 //   to A (any event, at any time); the messages of the first move are still about, and a claim among them is stale.
@@ -17,6 +19,7 @@ import {
   type SourceEvent,
   type SourceState,
   sourceEvents,
+  sourceRunner,
   sourceStates,
   type TargetEvent,
   type TargetState,
@@ -249,6 +252,8 @@ export function nextWorlds(find: FindStep, world: World, withPower: boolean): Ed
   }
 
   if (withPower) {
+    const helped = world.a !== 'off' && sourceRunner[world.a] === 'helper';
+    if (helped && world.a !== 'granted') add("A's helper dies", 'power', { ...world, a: 'returned' });
     if (world.a !== 'off') add('A loses power', 'power', { ...world, a: 'off' });
     if (world.b !== 'off') add('B loses power', 'power', { ...world, b: 'off' });
     else add('B comes back', 'power', { ...world, b: 'target:standby' });

@@ -97,7 +97,7 @@ static void resume(const struct job *job, int agent, int snapshot, uint64_t arri
   set_clock();
   reseed();
   ioctl(snapshot, SNAPSHOT_FREE, 0);
-  plan_run(job->adopt, REASON_ADOPT); // a failure is reported; the OS is ours either way
+  plan_run_all(job->adopt, REASON_ADOPT); // a failure is reported; the OS is ours either way
   report.times_us[STEP_ADOPT] = now_us() - t;
   t = now_us();
   ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);

@@ -64,8 +64,10 @@ bool parse_job(const uint8_t *data, uint32_t length, struct job *job);
 void plan_open(void);
 /// Checks the layout of a plan without running anything.
 bool plan_valid(struct bytes plan);
-/// Runs a plan. 0, or -1 after `because(reason, …)` with the failing operation.
+/// Runs a plan up to the first operation that fails. 0, or -1 after `because(reason, …)` with that operation.
 int plan_run(struct bytes plan, uint32_t reason);
+/// The same, but goes on behind what fails: for plans behind which there is no way back.
+int plan_run_all(struct bytes plan, uint32_t reason);
 
 // source.c, copy.c, target.c
 int run_source(const struct job *job, int agent, int stream);

@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
   }
   plan_open();
   if (back) {
-    plan_run(job.back, REASON_SERVE);
+    plan_run_all(job.back, REASON_SERVE);
     send_report(agent, OUTCOME_RETURNED);
     return 0;
   }

@@ -2,7 +2,7 @@
 // wakes up when B's kernel has restored the image. What holds: one owner, and the right one.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,6 +53,8 @@ interface Changes {
   readonly bSettings?: Partial<FakeSettings>;
   readonly ramEnd?: number;
   readonly failing?: (typeof plans)[number];
+  /** What a shell does as the ghost. */
+  readonly ghost?: string;
 }
 
 /** B waits, A begins. */
@@ -63,7 +65,8 @@ async function move(changes: Changes = {}): Promise<World> {
   const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
   for (const path of Object.values(marks)) writeFileSync(path, '');
   const planOf = (name: (typeof plans)[number]) => [
-    writeFileStep(name, changes.failing === name ? '/nowhere/at/all' : (marks[name] ?? ''), 'ran'),
+    ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
+    writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
   const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
   const timeouts = { stallMs: 2000, readyMs: 3000, claimMs: changes.claimMs ?? 5000, repeatMs: 20 };
@@ -96,7 +99,11 @@ async function move(changes: Changes = {}): Promise<World> {
     claimPort,
     copyInterface: 'lo',
     copyAddress: ip,
-    ghostArgv: ['/bin/sh', '-c', `echo $$ > ${ghostFile}; sleep 20 & wait`],
+    ghostArgv: [
+      '/bin/sh',
+      '-c',
+      `cd ${folder} || exit; ${changes.ghost ?? `echo $$ | tee -a ghosts > ${ghostFile}; sleep 20 & wait`}`,
+    ],
     plans: {
       leave: planOf('leave'),
       serve: planOf('serve'),
@@ -161,7 +168,8 @@ test('a move: the OS runs at B, and only there', needsRoot, async () => {
     'copy unfreeze',
   ]);
   assert.deepEqual(world.ran(), ['leave', 'serve', 'arrive', 'adopt']);
-  assert.ok(world.ghost() !== undefined); // it serves what was left at A
+  await until(() => world.ghost() !== undefined); // it serves what was left at A
+  assert.equal(readFileSync(join(world.folder, 'ghosts'), 'utf8').trim().split('\n').length, 1);
   for (const step of ['freeze', 'image', 'send', 'ready', 'restore', 'arrive', 'thaw'] as const)
     assert.ok(report.timesUs[step] >= 0 && report.timesUs[step] < 5_000_000, step);
   assert.ok(report.timesUs.send > 0);
@@ -230,6 +238,52 @@ test('a copy that claims after A took the OS back is refused and resets', needsR
   await desk.close();
   assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
 });
+
+test(
+  'a step of the arrival fails behind the grant: the others are taken all the same',
+  needsRoot,
+  async () => {
+    await using world = await move({ failing: 'adopt' });
+    const report = await world.a.report;
+    assert.deepEqual([report.outcome, report.reason, report.operation], ['arrived', 'adopt', 0]);
+    assert.deepEqual(world.ran(), ['leave', 'serve', 'arrive', 'adopt']);
+  },
+);
+
+test('a device does not come back: the others do', needsRoot, async () => {
+  await using world = await move({ failing: 'back', aFaults: ['copy-silent'], claimMs: 300 });
+  assert.equal((await world.a.report).outcome, 'returned');
+  assert.ok(world.ran().includes('back'));
+  assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
+});
+
+test('the ghost is gone before the grant: the OS goes on at A', needsRoot, async () => {
+  await using world = await move({ ghost: 'exit 1' });
+  const report = await world.a.report;
+  assert.deepEqual([report.outcome, report.reason], ['returned', 'ghost']);
+  assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
+  assert.ok(world.ran().includes('back'));
+});
+
+test('the ghost dies after the grant: another one hears of the grant too', needsRoot, async () => {
+  const ghost = 'cat <&3 >> heard & echo $$ > ghost-pid; wait';
+  await using world = await move({ ghost });
+  assert.equal((await world.a.report).outcome, 'arrived');
+  const file = join(world.folder, 'heard');
+  const grants = () =>
+    existsSync(file) ? readFileSync(file, 'latin1').split('\x77'.repeat(32)).length - 1 : 0;
+  await until(() => grants() === 1 && world.ghost() !== undefined);
+  const first = world.ghost() ?? 0;
+  process.kill(first, 'SIGKILL');
+  await until(() => grants() === 2 && world.ghost() !== undefined);
+  assert.notEqual(world.ghost(), first);
+  assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = performance.now() + 5000; !holds(); await sleep(5))
+    if (performance.now() > end) throw new Error('it did not come to that');
+}
 
 test('a copy that nobody answers asks on and does not run', needsRoot, async () => {
   await using world = await move({ aFaults: ['copy-delay=300'], claimMs: 5000 });

@@ -144,8 +144,9 @@ static int send_packet(struct bytes rest) {
   return sendto(packet, rest.at, rest.length, 0, (struct sockaddr *)&to, sizeof to) < 0 ? -1 : 0;
 }
 
-int plan_run(struct bytes plan, uint32_t reason) {
+static int run(struct bytes plan, uint32_t reason, bool goes_on) {
   struct operation op;
+  int outcome = 0;
   for (int index = 0; plan.length; index++) {
     if (!next_operation(&plan, &op)) { because(reason, EBADMSG, index, NULL); return -1; }
     int result;
@@ -157,7 +158,15 @@ int plan_run(struct bytes plan, uint32_t reason) {
       case OP_SEND_PACKET: result = send_packet(op.payload); break;
       default: errno = EBADMSG; result = -1;
     }
-    if (result < 0 && !(op.flags & OP_MAY_FAIL)) { because(reason, errno, index, NULL); return -1; }
+    if (result < 0 && !(op.flags & OP_MAY_FAIL)) {
+      because(reason, errno, index, NULL);
+      if (!goes_on) return -1;
+      outcome = -1;
+    }
   }
-  return 0;
+  return outcome;
 }
+
+int plan_run(struct bytes plan, uint32_t reason) { return run(plan, reason, false); }
+
+int plan_run_all(struct bytes plan, uint32_t reason) { return run(plan, reason, true); }

@@ -21,9 +21,9 @@ static struct mailbox mailbox __attribute__((aligned(PAGE)));
 static uint8_t out[FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
 
 static const struct job *job;
-static int agent, stream, claims, snapshot, ghost = -1, ghost_far = -1;
+static int agent, stream, claims, snapshot, ghost = -1;
 static pid_t ghost_pid;
-static bool frozen, told_ghost;
+static bool frozen, granted, told_ghost;
 static long drop_claims, drop_grants;
 static uint64_t go_at;
 static struct sockaddr_in claimant;
@@ -44,10 +44,12 @@ static char *argv_of(struct bytes text, char **argv, int most) {
 }
 
 /// The ghost is started after the image is made: it is not part of the OS that moves.
-static void start_ghost(void) {
+static bool start_ghost(void) {
   static char *argv[64];
   static char helper_fd[] = "YADO_HELPER_FD=3";
-  if (!job->ghost_argv.length || !argv_of(job->ghost_argv, argv, 64)) return;
+  int pair[2];
+  if (!job->ghost_argv.length || !argv_of(job->ghost_argv, argv, 64)) return true;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) { because(REASON_GHOST, errno, -1, NULL); return false; }
   ghost_pid = fork();
   if (ghost_pid == 0) {
     static char *environment[64];
@@ -58,14 +60,16 @@ static void start_ghost(void) {
     setpriority(PRIO_PROCESS, 0, 10); // the stream goes first
     int log = open("/run/yado/ghost.log", O_WRONLY | O_CREAT | O_TRUNC, 0600); // the journal is frozen
     if (log >= 0) { dup2(log, 1); dup2(log, 2); }
-    dup2(ghost_far, 3);
+    dup2(pair[1], 3);
     dup2(snapshot, 4); // the last one to close it thaws the OS: our death alone must not
     for (int fd = 5; fd < 64; fd++) close(fd);
     execve(argv[0], argv, environment);
     _exit(127);
   }
-  close(ghost_far);
-  ghost_far = -1;
+  close(pair[1]);
+  ghost = pair[0];
+  if (ghost_pid < 0) { because(REASON_GHOST, errno, -1, NULL); close(ghost); ghost = -1; }
+  return ghost_pid > 0;
 }
 
 /// Ends the ghost and whatever it started. They carry the exemption from freezing and must be gone before the thaw.
@@ -76,6 +80,23 @@ static void end_ghost(void) {
   }
   for (int i = 0; i < 2000 && waitpid(-1, NULL, WNOHANG) >= 0; i++) poll(NULL, 0, 2);
   ghost_pid = 0;
+  if (ghost >= 0) close(ghost);
+  ghost = -1;
+}
+
+/// Should we die after the grant, the ghost keeps this copy from running again, and answers in our place.
+static void tell_ghost(void) {
+  if (ghost >= 0 && !told_ghost) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->token, TOKEN_BYTES, 100) == 0;
+}
+
+/// Without a ghost nobody serves what stays behind: before the grant the OS rather stays, after it there is another one.
+static int lose_ghost(void) {
+  end_ghost(); // its servers too: they hold the port of the next
+  if (!granted) { because(REASON_GHOST, EPIPE, -1, "the ghost ended"); return SOURCE_ON_FAILED; }
+  poll(NULL, 0, 500); // one that cannot live is not started in a storm
+  told_ghost = false;
+  if (start_ghost()) tell_ghost();
+  return WAIT;
 }
 
 static int make_image(void) {
@@ -132,13 +153,9 @@ static int target_says(void) {
 static int ghost_says(void) {
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
-  if (recv(ghost, head, sizeof head, MSG_DONTWAIT) != sizeof head || !get_frame(head, &frame, 0)) {
-    close(ghost); // a dead ghost does not stop the move: the helper still answers claims
-    ghost = -1;
-    return WAIT;
-  }
+  if (recv(ghost, head, sizeof head, MSG_DONTWAIT) != sizeof head || !get_frame(head, &frame, 0)) return lose_ghost();
   if (frame.type == FRAME_CANCEL) { because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL; }
-  if (frame.type == FRAME_RELEASE && told_ghost) ioctl(snapshot, SNAPSHOT_FREE, 0);
+  if (frame.type == FRAME_RELEASE && granted) ioctl(snapshot, SNAPSHOT_FREE, 0);
   return WAIT;
 }
 
@@ -146,12 +163,12 @@ static int ghost_says(void) {
 static int listen_for(bool with_stream, int wait_ms) {
   struct pollfd p[3] = { { .fd = with_stream ? stream : -1, .events = POLLIN }, { .fd = ghost, .events = POLLIN }, { .fd = claims, .events = POLLIN } };
   if (poll(p, 3, wait_ms) <= 0) return WAIT;
+  if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; } // before a claim could be granted
   if (p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
     if (!claim_is_of(job, claim_datagram)) return SOURCE_ON_STALE_CLAIM;
     if (drop_claims > 0) { drop_claims--; return WAIT; }
     return SOURCE_ON_CLAIM;
   }
-  if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; }
   return p[0].revents ? target_says() : WAIT;
 }
 
@@ -209,9 +226,9 @@ static int send_go(void) {
 
 static int grant(void) {
   if (!report.times_us[STEP_RESTORE]) report.times_us[STEP_RESTORE] = now_us() - go_at;
-  // The ghost first: should we die now, it keeps this copy from running again, and answers in our place.
-  if (!told_ghost && ghost >= 0) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->token, TOKEN_BYTES, 100) == 0;
-  answer(CLAIM_KIND_GRANT);
+  granted = true;
+  tell_ghost();
+  if (told_ghost || ghost < 0) answer(CLAIM_KIND_GRANT); // else the copy asks again
   return WAIT;
 }
 
@@ -225,7 +242,7 @@ static int roll_back(void) {
   end_ghost();
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
-    plan_run(job->back, REASON_ARRIVE);
+    plan_run_all(job->back, REASON_ARRIVE);
     for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
@@ -247,8 +264,7 @@ static int perform(unsigned effects) {
     timed(STEP_IMAGE, began);
   }
   if (effects & SOURCE_DO_SERVE) {
-    event = plan_run(job->serve, REASON_SERVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
-    if (event == SOURCE_ON_OK) start_ghost();
+    event = plan_run(job->serve, REASON_SERVE) < 0 || !start_ghost() ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     timed(STEP_SERVE, began);
   }
   if (effects & SOURCE_DO_SEND_IMAGE) {
@@ -282,18 +298,16 @@ static int await(int state, uint64_t entered) {
 const uint8_t *mailbox_entropy(void) { return mailbox.entropy; }
 
 int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
-  int pair[2], state = SOURCE_FREEZING, event;
+  int state = SOURCE_FREEZING, event;
   job = the_job; agent = agent_fd; stream = stream_fd;
   drop_claims = fault(job, "drop-claims");
   drop_grants = fault(job, "drop-grants");
   mailbox_signature(job->token, mailbox.signature);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (claims = claim_listen(job->claim_address, job->claim_port)) < 0) {
+  if ((claims = claim_listen(job->claim_address, job->claim_port)) < 0) {
     because(REASON_PROTOCOL, errno, -1, "the claim port is taken");
     return OUTCOME_BAD_JOB;
   }
-  ghost = pair[0];
-  ghost_far = pair[1];
   // First of all: B hangs up on whoever connects and stays silent.
   if (send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
     because(REASON_LINK_LOST, errno, -1, NULL);

@@ -9,11 +9,12 @@ import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
+import { deviceThatRefused, readKernelLog, taskThatRefused } from '#linux/kernel-log.ts';
 import { ask } from '#managers/control-client.ts';
-import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
+import { AliveCalls } from './alive.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
@@ -21,6 +22,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
 import { OsDevices } from './os-devices.ts';
+import { OsPorts } from './os-ports.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { reasonSentence } from './sentences.ts';
@@ -39,9 +41,9 @@ import { version } from './version.ts';
 export class Active {
   readonly #config: Config;
   readonly #api: ApiServer;
-  readonly #control: ControlServer;
-  readonly #desk = new ClaimDesk();
+  readonly #ports: OsPorts;
   readonly #devices: OsDevices;
+  readonly #alive: AliveCalls;
   #here: Computer;
   #epoch: number;
   /** Of the computer the OS is on now. */
@@ -73,10 +75,23 @@ export class Active {
       saved,
       config.printer?.uri,
     );
-    this.#control = new ControlServer(() => this.#here.name, {
+    this.#alive = new AliveCalls(
+      () => ({ osId: this.#osId, epoch: this.#epoch, here: this.#here }),
+      saved?.unaware ?? [],
+      () => this.#save(),
+    );
+    const control = new ControlServer(() => this.#here.name, {
       status: () => ({ name: this.#here.name, role: 'active' }),
       describe: async () => ({ capabilities: await this.#capabilities() }),
     });
+    const desk = new ClaimDesk();
+    this.#ports = new OsPorts(machineAddressIsThere, [
+      {
+        listen: address => control.listen(address, controlPort),
+        close: () => control.close(),
+      },
+      { listen: address => desk.open(address, claimPort), close: () => desk.close() },
+    ]);
     this.#api = new ApiServer({
       status: () => ({
         computer: this.#here,
@@ -103,13 +118,14 @@ export class Active {
   }
 
   async start(): Promise<void> {
-    await this.#openNetwork();
+    await this.#ports.open(this.#here.address);
     await this.#api.listen();
     // Of what an agent before this one had connected only the connections are left: make them anew, they become ours.
     void this.#devices
       .restoreAfterStart()
       .then(agentImageHash)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
+    this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${this.#here.name}, OS ${this.#osId}, epoch ${this.#epoch}`);
   }
@@ -118,20 +134,13 @@ export class Active {
     return this.#config.os?.id ?? 'os';
   }
 
-  async #openNetwork(): Promise<void> {
-    await waitUntil('the bridge os0', () => (readNetwork(this.#here.address) ? true : undefined), {
-      timeoutMs: 60_000,
-      everyMs: 200,
-    });
-    ensureMachineAddress(this.#here.address);
-    await this.#control.listen(this.#here.address, controlPort);
-    await this.#desk.open(this.#here.address, claimPort);
-  }
-
-  /** A frozen process must hold no port that its ghost or its helper needs. */
-  async #closeNetwork(): Promise<void> {
-    await this.#control.close();
-    await this.#desk.close();
+  /** The OS runs here, come what may: a step that fails is told, and the next one taken. */
+  async #goOn(step: () => unknown): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      log(asYadoError(error, this.#here.name).message);
+    }
   }
 
   #computers(): Computer[] {
@@ -200,13 +209,8 @@ export class Active {
       acceptRisks: acceptRisks ?? [],
       signal: abort.signal,
     };
-    const check = () =>
-      checkMove(request, this.#devices.status, () => this.#capabilities(), {
-        status: this.#devices.table(),
-        locations: this.#devices.where,
-      });
     if (dryRun) {
-      const move = await check();
+      const move = await this.#check(request);
       const ways = move.prepared.ways.map(each => `${each.device}: ${each.way}, ${each.reason}`);
       const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
       return {
@@ -219,7 +223,7 @@ export class Active {
     }
     this.#move = { request, phase: 'preflight', startedAt: performance.now(), abort };
     const startedAt = new Date().toISOString();
-    this.#run(request, check, startedAt)
+    this.#run(request, startedAt)
       .catch(error => log(`the end of a move: ${asYadoError(error, this.#here.name).message}`))
       .finally(() => {
         this.#move = undefined;
@@ -227,34 +231,28 @@ export class Active {
     return { status: 202, body: { id: request.id } };
   }
 
-  async #run(request: MoveRequest, check: () => Promise<CheckedMove>, startedAt: string): Promise<void> {
+  async #run(first: MoveRequest, startedAt: string): Promise<void> {
+    let request = first;
     let report: HelperReport | undefined;
     try {
-      this.#phase('preflight');
-      const woken = (await wakeTarget(request)) ? request.target.name : undefined;
-      await this.#devices.ready(woken, request.signal);
-      const move = await check();
-      refuseUnfit(request, move);
-      this.#phase('prepare');
-      await this.#devices.lending.returnAllFrom(request.target.name);
-      let frozen = false;
-      try {
-        report = await runJob(request, move, async () => {
-          await this.#closeNetwork();
-          frozen = true;
-          await this.#devices.hold();
-          this.#phase('freeze');
-        });
-      } finally {
-        if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
+      let tried = await this.#try(request);
+      if (tried.report.reason === 'freeze' && !request.signal.aborted) {
+        // A task can be in the middle of something that it leaves a moment later.
+        log(`${culpritOf(tried.report) ?? 'a program'} did not stand still; trying once more`);
+        request = { ...request, epoch: this.#epoch + 1 };
+        tried = await this.#try(request);
       }
+      report = tried.report;
+      const { move } = tried;
       log(`helper: ${JSON.stringify(report)}`);
       if (report.outcome !== 'arrived') {
         const { here, target } = request;
+        const culprit = culpritOf(report);
         throw reasonSentence(report, {
           source: here.name,
           target: target.name,
           labels: labelsFor(report.reason, move.prepared),
+          ...(culprit !== undefined && { culprit }),
           claimSeconds: sourceTimeouts().claimMs / 1000,
           readySeconds: sourceTimeouts().readyMs / 1000,
         });
@@ -265,8 +263,42 @@ export class Active {
       const told = request.signal.aborted
         ? yadoError('cancelled', { computer: request.target.name, source: request.here.name })
         : asYadoError(error, request.here.name);
-      this.#finish(request, startedAt, report, { outcome: outcomeOf(told), error: told.toJSON() }, told);
+      const outcome = outcomeOf(told, report);
+      this.#finish(request, startedAt, report, { outcome, error: told.toJSON() }, told);
     }
+  }
+
+  /** From the checks to what the helper says in the end: on the source after a roll back, else on the target. */
+  async #try(request: MoveRequest): Promise<{ move: CheckedMove; report: HelperReport }> {
+    this.#phase('preflight');
+    this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
+    const woken = (await wakeTarget(request)) ? request.target.name : undefined;
+    await this.#devices.ready(woken, request.signal);
+    const move = await this.#check(request);
+    refuseUnfit(request, move);
+    this.#phase('prepare');
+    await this.#devices.lending.returnAllFrom(request.target.name);
+    let report: HelperReport | undefined;
+    let frozen = false;
+    try {
+      report = await runJob(request, move, async () => {
+        this.#alive.stop();
+        await this.#ports.close();
+        frozen = true;
+        await this.#devices.hold();
+        this.#phase('freeze');
+      });
+      return { move, report };
+    } finally {
+      if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
+    }
+  }
+
+  #check(request: MoveRequest): Promise<CheckedMove> {
+    return checkMove(request, this.#devices.status, () => this.#capabilities(), {
+      status: this.#devices.table(),
+      locations: this.#devices.where,
+    });
   }
 
   /** Rolled back: the OS goes on at the source. */
@@ -274,9 +306,11 @@ export class Active {
     this.#phase('return');
     // The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one.
     this.#epoch = epoch;
-    this.#save();
-    await this.#devices.restore();
-    await this.#openNetwork();
+    await this.#goOn(() => this.#save());
+    const tell = (): void => this.#alive.tell();
+    // A disk elsewhere needs no ports of ours, and the ports need no disk.
+    await Promise.all([this.#devices.restore(), this.#ports.openForSure(this.#here.address, tell)]);
+    tell();
   }
 
   async #arrive(
@@ -290,24 +324,20 @@ export class Active {
     this.#rsdp = found.rsdp ?? undefined;
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
-    this.#save(); // an agent that dies from here on is started anew on this computer
+    this.#alive.moved(source, target);
+    await this.#goOn(() => this.#save()); // an agent that dies from here on is started anew on this computer
+    await this.#goOn(() => ensureMachineAddress(target.address)); // the helper has tried
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
-    if (this.#devices.isHere('disk0')) await this.#devices.scan();
-    await this.#devices.restore(['disk0']);
-    const diskMs = performance.now() - thawedAt;
+    if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan());
+    const disk = this.#devices.restore(['disk0']).then(() => performance.now() - thawedAt);
+    const tell = (): void => this.#alive.tell();
+    await this.#ports.openForSure(target.address, tell); // should the disk keep us waiting, we can be asked
+    const diskMs = await disk;
     this.#phase('after');
-    await this.#openNetwork();
-    await this.#devices.scan();
+    await this.#goOn(() => this.#devices.scan());
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
-    void askUntilAnswered(
-      target,
-      source,
-      'alive',
-      { osId: this.#osId, epoch, computer: target.name, address: target.address },
-      () => true,
-      AbortSignal.timeout(600_000),
-    ).catch(() => log(`${source.name} does not hear that the OS is alive`));
+    tell();
     return downtimeFrom(report, diskMs);
   }
 
@@ -354,9 +384,23 @@ export class Active {
       epoch: this.#epoch,
       rsdp: this.#rsdp ?? null,
       history: [...this.#history],
+      unaware: [...this.#alive.unaware],
       ...this.#devices.saved,
     });
   }
+}
+
+/** Who kept the OS from standing still, where only the kernel's log tells. */
+function culpritOf({ reason }: HelperReport): string | undefined {
+  if (reason === 'freeze') return taskThatRefused(readKernelLog());
+  return reason === 'image' ? deviceThatRefused(readKernelLog()) : undefined;
+}
+
+/** @throws Error after a minute without it */
+async function machineAddressIsThere(address: string, signal: AbortSignal): Promise<void> {
+  const isThere = (): true | undefined => (readNetwork(address) ? true : undefined);
+  await waitUntil('the bridge os0', isThere, { timeoutMs: 60_000, everyMs: 200, signal });
+  ensureMachineAddress(address);
 }
 
 /** Starts the agent inside the OS. */

@@ -33,9 +33,13 @@ export class ClaimDesk {
       });
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.once('error', reject);
+    socket.once('error', error => {
+      socket.close();
+      reject(error);
+    });
     socket.bind(port, address, resolve);
     await promise;
+    socket.removeAllListeners('error');
     socket.on('error', error => log(`claim desk: ${error.message}`));
     this.#socket = socket;
   }

@@ -74,7 +74,7 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   /** Only a granted OS may write to the disk: until then it is still this computer's. */
   async function serve(): Promise<void> {
-    await rescanned;
+    await rescanned.catch(() => {}); // what is not there yet is tried again when the OS asks
     await left.serve();
     consoleToText();
     show(computer.name, [
@@ -86,36 +86,52 @@ export async function runGhost(state: GhostState): Promise<void> {
     ]);
   }
 
-  /** Whoever asks for what was left here in its epoch or a later one is the OS: it is alive. */
+  /** Whoever is answered in the epoch of the OS or a later one is the OS: it is alive. */
   function heardFrom<T>(answer: T): T {
     if (granted && !alive) {
       alive = true;
       helper.write(encodeFrame(frameTypes.release.number, 0n));
+      if (state.behind.length === 0) setTimeout(rest, idleMs);
     }
     return answer;
   }
 
+  let leaving: Promise<void> | undefined;
+  /** Once: asked again while it is under way, it is the same. */
+  function leave(): Promise<void> {
+    leaving ??= becomeStandby(state, left, () => {
+      leaving = undefined;
+    }).catch(error => {
+      leaving = undefined;
+      throw error;
+    });
+    return leaving;
+  }
+
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
   function rest(): void {
-    becomeStandby(state, left).catch((error: Error) => log(error.message));
+    leave().catch((error: Error) => log(error.message));
   }
 
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
     device: request => heardFrom(left.answer(request)),
     ...lent.handlers,
-    print: request => (left.has(request.device) ? left.print(request) : lent.print(request)),
+    print: async request =>
+      left.has(request.device) ? heardFrom(await left.print(request)) : lent.print(request),
+    describe: () => {
+      throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
+    },
     cancel: () => {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};
     },
     alive: request => {
-      if (!granted || request.osId !== osId || request.epoch !== epoch)
+      if (request.osId !== osId || request.epoch < epoch)
         throw yadoError('staleEpoch', { device: osId, theirs: request.epoch, ours: epoch });
-      alive = true;
-      helper.write(encodeFrame(frameTypes.release.number, 0n));
-      if (state.behind.length === 0) setTimeout(rest, idleMs);
-      return {};
+      if (!granted)
+        throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
+      return heardFrom({});
     },
     standby: async () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
@@ -124,7 +140,7 @@ export async function runGhost(state: GhostState): Promise<void> {
           computer: computer.name,
           activity: `it waits until ${osId} is alive at ${target.name}`,
         });
-      await becomeStandby(state, left);
+      await leave();
       return {};
     },
   });
@@ -136,7 +152,8 @@ export async function runGhost(state: GhostState): Promise<void> {
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
-async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void> {
+/** Returns when the kernel has taken the standby image, just before the jump; `stayed` is called when that fails. */
+async function becomeStandby(state: GhostState, left: DevicesLeft, stayed: () => void): Promise<void> {
   const { computer } = state;
   using links = new LinkClient();
   const card = links
@@ -146,18 +163,18 @@ async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void
     .trim()
     .split(' ')
     .filter(word => keptWords.test(word));
-  await left.stopPrinters(); // the standby is told how far they are
-  const words = [
-    ...kept,
-    `yado.name=${computer.name}`,
-    `yado.address=${computer.address}/24`,
-    `yado.nic=${card?.mac ?? ''}`,
-    leftParameter(left.state),
-    ...state.kernelWords,
-    'nr_cpus=1',
-    'quiet',
-  ];
   try {
+    await left.handOver(); // the standby is told how far they are
+    const words = [
+      ...kept,
+      `yado.name=${computer.name}`,
+      `yado.address=${computer.address}/24`,
+      `yado.nic=${card?.mac ?? ''}`,
+      leftParameter(left.state),
+      ...state.kernelWords,
+      'nr_cpus=1',
+      'quiet',
+    ];
     kexecLoad({
       kernelPath: '/standby/vmlinuz',
       initrdPath: '/standby/initrd.img',
@@ -178,6 +195,7 @@ async function becomeStandby(state: GhostState, left: DevicesLeft): Promise<void
   };
   setTimeout(() => {
     jump().catch((error: Error) => {
+      stayed();
       log(`could not start the standby image: ${error.message}`);
       left.serve().catch((reason: Error) => log(`cannot serve: ${reason.message}`));
     });

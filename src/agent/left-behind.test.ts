@@ -26,6 +26,18 @@ test('once the OS has asked in a newer epoch, older ones are turned away', () =>
   assert.equal(left.state.epoch, 9);
 });
 
+test('once the next one has been told, no epoch is raised any more', async () => {
+  await left.handOver();
+  assert.throws(() => left.answer({ ...asked, epoch: 10 }), code('busy'));
+  await assert.rejects(
+    left.print({ ...asked, epoch: 10, first: 0, data: new Uint8Array(), delivered: 0, hold: false }),
+    code('busy'),
+  );
+  assert.equal(left.state.epoch, 9);
+  left.servePrinters(); // it stays after all
+  assert.equal(left.answer({ ...asked, epoch: 10 }).exportName, 'crab-disk0-10');
+});
+
 test('the OS itself may come home; another one would cost it its disk', () => {
   left.refuseAnother('crab');
   assert.throws(() => left.refuseAnother('lobster'), code('servesAnotherOs'));

@@ -14,6 +14,9 @@ import { log } from './log.ts';
 /** The kernel parameter through which a ghost tells the standby after it. */
 const parameter = 'yado.left';
 
+/** The OS asks many times a second: a server that cannot be started is not tried as often. */
+const retryMs = 1000;
+
 type Left = LeftBehind['behind'][number];
 type LeftDisk = Extract<Left, { kind: 'disk' }>;
 
@@ -30,6 +33,8 @@ export class DevicesLeft {
   readonly #starting = new Set<string>();
   /** From `serve` to `stop`: before the grant nobody may write to what was left. */
   #isServing = false;
+  /** The next one is told how things are here: nothing may change any more. */
+  #isHandedOver = false;
 
   constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
     this.#left = left;
@@ -66,8 +71,9 @@ export class DevicesLeft {
     await this.#turn;
   }
 
-  /** Again too, after `stopPrinters`. */
+  /** Again too, after `handOver`. */
   servePrinters(): void {
+    this.#isHandedOver = false;
     for (const left of this.state.behind) {
       if (left.kind !== 'printer') continue;
       this.#printers.set(left.device, PrinterService.of(left.place, left.printed));
@@ -75,8 +81,9 @@ export class DevicesLeft {
     }
   }
 
-  /** Printers print nothing more from here on: `state` says for good what they have. */
-  async stopPrinters(): Promise<void> {
+  /** From here on `state` stays as it is: printers print nothing more, and no newer epoch is heard of. */
+  async handOver(): Promise<void> {
+    this.#isHandedOver = true;
     for (const service of this.#printers.values()) await service.stop();
   }
 
@@ -84,7 +91,7 @@ export class DevicesLeft {
   async stop(): Promise<void> {
     this.#isServing = false;
     await this.#turn;
-    await this.stopPrinters();
+    await this.handOver();
     for (const { service } of this.#disks.values()) await service.stop();
     this.#printers.clear();
     this.#disks.clear();
@@ -126,6 +133,8 @@ export class DevicesLeft {
   #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {
     const left = this.#left.behind.find(each => each.device === device);
     if (!left || osId !== this.#left.osId) throw this.#unknown(device);
+    if (this.#isHandedOver)
+      throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
     if (epoch < this.#epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#epoch });
     this.#epoch = epoch;
     return left;
@@ -144,8 +153,13 @@ export class DevicesLeft {
     this.#turn = this.#turn
       .then(() => served?.service.stop())
       .then(() => this.#serveDisk(left))
-      .catch((error: Error) => log(`cannot serve ${left.device}: ${error.message}`))
-      .finally(() => this.#starting.delete(left.device));
+      .then(
+        () => void this.#starting.delete(left.device),
+        (error: Error) => {
+          log(`cannot serve ${left.device}: ${error.message}`);
+          setTimeout(() => this.#starting.delete(left.device), retryMs);
+        },
+      );
   }
 
   async #serveDisk({ device, place }: LeftDisk): Promise<void> {

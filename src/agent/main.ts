@@ -25,5 +25,5 @@ try {
 } catch (error) {
   const told = asYadoError(error, 'this computer');
   log(`${told.message} (${told.hint})`);
-  process.exitCode = told.exitCode;
+  process.exit(told.exitCode); // half a role is none: whoever has started it starts it anew
 }

@@ -27,8 +27,6 @@ export interface OsPlace {
 /** What is kept for an agent that is started anew on the same OS. */
 export type SavedDevices = Pick<SavedState, 'locations' | 'devices' | 'lentFrom'>;
 
-/** Between two tries to bring up what programs wait for. */
-const retryMs = 2000;
 /** As long as it takes: programs wait for their disk, and nothing is gained by letting them fail. */
 const restoreMs = 24 * 3600_000;
 
@@ -105,6 +103,7 @@ export class OsDevices {
         osId: this.#place.osId,
         epoch: this.#place.epoch(),
         signal: AbortSignal.timeout(restoreMs),
+        scan: () => this.scan(),
         gone: () => {
           if (!this.#held) this.lending.gone(device.id);
         },
@@ -112,7 +111,6 @@ export class OsDevices {
       });
     } catch (error) {
       log(`${device.id}: ${asYadoError(error, here.name).message}`);
-      if (device.isNeeded) setTimeout(() => !this.#held && void this.#restore(device), retryMs);
     }
   }
 

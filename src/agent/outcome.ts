@@ -45,7 +45,9 @@ export function entryOf(
   };
 }
 
-export function outcomeOf(error: YadoError): HistoryEntry['outcome'] {
+/** Of a move that ended with `error`. `report` is missing when nothing was stopped. */
+export function outcomeOf(error: YadoError, report?: Pick<HelperReport, 'outcome'>): HistoryEntry['outcome'] {
+  if (report?.outcome === 'arrived') return 'moved'; // whatever did not come up behind it
   if (error.family === 'cancelled') return 'cancelled';
   return error.family === 'failed' || error.family === 'internal' ? 'rolledBack' : 'refused';
 }

@@ -8,12 +8,16 @@ import { log } from './log.ts';
 
 const path = '/run/yado/state.json';
 
+const ComputerSchema = v.strictObject({ name: v.string(), address: v.string() });
+
 const SavedStateSchema = v.strictObject({
-  here: v.strictObject({ name: v.string(), address: v.string() }),
+  here: ComputerSchema,
   epoch: v.number(),
   rsdp: v.nullable(v.number()),
   locations: DeviceLocationTableSchema,
   history: HistorySchema,
+  /** Computers that were left and have not heard that the OS is alive. */
+  unaware: v.optional(v.array(ComputerSchema), []),
   /** By device that another computer lends: the computer that had it before. */
   lentFrom: v.optional(v.record(v.string(), v.string()), {}),
   /** By device: what its class wants to know again. */

@@ -33,6 +33,8 @@ export interface Arrival {
   readonly osId: string;
   readonly epoch: number;
   readonly signal: AbortSignal;
+  /** Looks for cards once more: one that should be there was not found. */
+  readonly scan: () => Promise<void>;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */
@@ -52,8 +54,6 @@ export interface Device {
   readonly id: string;
   /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
   readonly isMadeHere?: boolean;
-  /** True for a device that programs wait for: when it cannot be brought up, that is tried until it can. */
-  readonly isNeeded?: boolean;
   /** Describes what the OS believes it has and what there is; recorded in the device status table. */
   describe(here: Computer, at: Computer): DeviceStatusRow;
   /** PCI function behind it on this computer, when there is one. */

@@ -24,6 +24,8 @@ import { findStub, putBeneath, suspendStep } from './stub.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
+/** Between two tries to bring it up. */
+const retryMs = 1000;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
@@ -46,14 +48,16 @@ export function rootDisk(remembered?: unknown): Device | undefined {
 
 class RootDisk implements Device {
   readonly id = 'disk0';
-  readonly isNeeded = true;
   readonly #sizeBytes: number;
   readonly #place: BlockPlace;
   /** Its name on the computer that has it, as it was when the OS started. */
   readonly #typeName: string;
   #keeping = new AbortController();
-  /** The computer it is reached at, when that is another one. */
-  #reachedAt: string | undefined;
+  /** A later restore, or a freeze, ends one that is under way. */
+  #restoring = new AbortController();
+  /** The computer it is brought up from, while `restore` is under way, or is reached at, when that is another one. */
+  #computer: string | undefined;
+  #isUp = true;
 
   constructor(sizeBytes: number, { place, typeName }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
@@ -92,29 +96,57 @@ class RootDisk implements Device {
   }
 
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
-    const computer = this.#reachedAt;
+    const computer = this.#computer;
     if (computer === undefined) return;
     // That computer has forgotten the connection, and an idle one does not notice.
     if (computer === woken) breakConnection();
-    const connected = (): true | undefined => (isConnectionLost() ? undefined : true);
+    const connected = (): true | undefined => (this.#isUp && !isConnectionLost() ? true : undefined);
     await waitUntil(this.id, connected, { timeoutMs: readyMs, everyMs: 50, signal }).catch(error => {
       signal.throwIfAborted();
       throw yadoError('diskUnreachable', { device: this.id, computer }, error);
     });
   }
 
+  async hold(): Promise<void> {
+    this.#restoring.abort();
+  }
+
+  /** As long as it takes: programs wait for their disk. */
   async restore(arrival: Arrival): Promise<void> {
     this.#keeping.abort();
-    this.#reachedAt = undefined;
+    this.#restoring.abort();
+    const mine = new AbortController();
+    this.#restoring = mine;
+    const signal = AbortSignal.any([arrival.signal, mine.signal]);
+    this.#computer = arrival.at.name;
+    this.#isUp = false;
+    for (let said = ''; ; ) {
+      try {
+        return await this.#bringUp({ ...arrival, signal });
+      } catch (error) {
+        if (mine.signal.aborted) return;
+        signal.throwIfAborted();
+        const { message } = asYadoError(error, arrival.here.name);
+        if (message !== said) arrival.say(`${this.id}: ${message} It is tried again.`);
+        said = message;
+        await sleep(retryMs, undefined, { signal }).catch(() => {});
+        if (arrival.here.name === arrival.at.name) await arrival.scan().catch(() => {});
+      }
+    }
+  }
+
+  async #bringUp(arrival: Arrival): Promise<void> {
     const local = arrival.here.name === arrival.at.name;
     const beneath = local
       ? await attachHere(this.#place, arrival.signal)
       : await this.#reach(arrival, where => attachThere(where, arrival.signal));
+    arrival.signal.throwIfAborted();
     if (local) markHome(this.#place);
     putBeneath(beneath, this.#sizeBytes);
+    this.#isUp = true;
     detachFormer(beneath);
+    if (local) this.#computer = undefined;
     if (local) return;
-    this.#reachedAt = arrival.at.name;
     this.#keeping = new AbortController();
     void this.#keep({ ...arrival, signal: this.#keeping.signal });
   }
