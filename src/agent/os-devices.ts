@@ -1,25 +1,20 @@
 // The devices of the OS as its agent holds them: both managers, lending, and bringing devices up wherever the OS is.
 import { writeFile } from 'node:fs/promises';
-import { type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
+import { type DeviceLocationTable, locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Computer, Device } from '#devices/device.ts';
+import type { Device } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { probeDevices } from '#managers/device-list.ts';
-import { LocationManager } from '#managers/location-manager.ts';
+import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { Lending } from './lending.ts';
 import { log } from './log.ts';
 import type { SavedState } from './saved-state.ts';
 
-/** What the devices must know of the OS. */
-export interface OsPlace {
-  readonly osId: string;
-  here(): Computer;
-  epoch(): number;
-  /** @throws YadoError `unknownComputer` */
-  computer(name: string): Computer;
+/** What the devices must know of the OS, and tell it. */
+export interface OsWithDevices extends OsPlace {
   /** The tables have changed. */
   changed(): void;
 }
@@ -34,18 +29,15 @@ export class OsDevices {
   readonly status: StatusManager;
   readonly locations: LocationManager;
   readonly lending: Lending;
-  readonly #place: OsPlace;
+  readonly #place: OsWithDevices;
   /** From the freeze until devices are brought up again: nothing else may bring one up. */
   #held = false;
 
-  constructor(place: OsPlace, saved: SavedDevices | undefined, printerUri?: string) {
+  constructor(place: OsWithDevices, saved: SavedDevices | undefined, printerUri?: string) {
     this.#place = place;
     this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
     const ids = this.status.devices.map(each => each.id);
-    this.locations = new LocationManager(ids, place.here().name, place.epoch());
-    for (const row of saved?.locations ?? [])
-      if (ids.includes(row.device))
-        this.locations.table = withLocation(this.locations.table, row.device, row.computer, place.epoch());
+    this.locations = new LocationManager(place, ids, saved?.locations);
     this.lending = new Lending(
       {
         osId: place.osId,
@@ -69,7 +61,7 @@ export class OsDevices {
 
   /** The device status table as it is now. */
   table(): DeviceStatusTable {
-    return this.status.table(this.#place.here(), this.locations.table, name => this.#place.computer(name));
+    return this.status.table(device => this.locations.elsewhere(device));
   }
 
   get where(): DeviceLocationTable {
@@ -77,7 +69,7 @@ export class OsDevices {
   }
 
   isHere(device: string): boolean {
-    return this.where.some(each => each.device === device && each.computer === this.#place.here().name);
+    return this.locations.isHere(device);
   }
 
   /** For an agent that has just been started: what only an agent makes, and what another one had connected. */
@@ -99,9 +91,8 @@ export class OsDevices {
     try {
       await device.restore({
         here,
-        at: this.#place.computer(locate(this.where, device.id).computer),
-        osId: this.#place.osId,
-        epoch: this.#place.epoch(),
+        at: this.locations.at(device.id),
+        route: this.locations.route(device.id),
         signal: AbortSignal.timeout(restoreMs),
         scan: () => this.scan(),
         gone: () => {
@@ -144,7 +135,7 @@ export class OsDevices {
   /** The OS is on another computer now. Gives what must be told to those who lent something, once there is a network. */
   arrived(ways: readonly WayDecision[]): () => void {
     const { lenders } = this.lending;
-    this.locations.arrived(this.#place.here().name, this.#place.epoch(), ways);
+    this.locations.arrived(ways);
     return () => this.lending.arrived(device => locate(this.where, device).computer, lenders);
   }
 
@@ -155,7 +146,7 @@ export class OsDevices {
   }
 
   async #moveDevice(device: string, computer: string): Promise<void> {
-    this.locations.table = withLocation(this.where, device, computer, this.#place.epoch());
+    this.locations.put(device, computer);
     await this.restore([device]);
     this.#place.changed();
   }

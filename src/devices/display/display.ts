@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
-import { controlPort } from '#wire/control.ts';
-import { type Arrival, type Computer, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, rememberedType } from '../device.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
 import { consolesToCard, giveCardsFramebuffers } from './console.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
@@ -21,6 +20,15 @@ const retryMs = 1000;
 const probeMs = 10_000;
 /** A computer that lends its screen and does not answer for so long is gone. */
 const goneMs = 30_000;
+
+/** A screen to show the stub on: the driver is opened anew after every failure. */
+interface Screen {
+  /** Before it is opened for the first time. */
+  ready?(): Promise<void>;
+  open(): DisplayDriver;
+  /** One that shows nothing for so long is given up. */
+  readonly patienceMs: number;
+}
 
 /** The display of this OS, on its stub when it has one. */
 export function display(remembered?: unknown): Device {
@@ -47,7 +55,7 @@ class Display implements Device {
     return { typeName: this.#osType };
   }
 
-  describe(here: Computer, at: Computer): DeviceStatusRow {
+  describe(elsewhere: string | undefined): DeviceStatusRow {
     const pump = this.#pump;
     const actualType = pump?.driver.typeName ?? 'none';
     const local = actualType === this.#osType ? 'direct' : 'converted';
@@ -57,7 +65,7 @@ class Display implements Device {
       class: 'display',
       osType: this.#osType,
       actualType,
-      way: !pump ? 'lost' : here.name === at.name ? local : 'remote',
+      way: !pump ? 'lost' : elsewhere === undefined ? local : 'remote',
       items: displayItems({
         surface,
         picture,
@@ -98,7 +106,19 @@ class Display implements Device {
     await this.#stop();
     const abort = new AbortController();
     const { promise: first, resolve: tried } = Promise.withResolvers<void>();
-    this.#keeping = { abort, done: this.#keep(arrival, abort.signal, tried) };
+    const { signal } = abort;
+    const screen = arrival.route<Screen>({
+      here: () => ({
+        ready: () => cardReady(signal),
+        open: () => LocalDisplay.open(),
+        patienceMs: Number.POSITIVE_INFINITY,
+      }),
+      there: ({ peer, device, epoch }) => ({
+        open: () => new RemoteDisplay(new ControlSession(peer), peer.name, device, epoch, signal),
+        patienceMs: goneMs,
+      }),
+    });
+    this.#keeping = { abort, done: this.#keep(screen, arrival, signal, tried) };
     await first;
   }
 
@@ -114,15 +134,13 @@ class Display implements Device {
     this.#keeping = undefined;
   }
 
-  /** Shows the stub until told to stop, on whatever screen there is. `tried` is called after the first attempt. */
-  async #keep(arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
-    const { here, at, say, gone } = arrival;
-    const lent = here.name !== at.name;
+  /** Shows the stub until told to stop, as soon as the screen can be opened. `tried` is called after the first attempt. */
+  async #keep(screen: Screen, { say, gone }: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
     let seenAt = performance.now();
-    if (!lent) await cardReady(signal);
+    await screen.ready?.();
     while (!signal.aborted) {
       try {
-        await using driver = lent ? this.#reach(arrival, signal) : LocalDisplay.open();
+        await using driver = screen.open();
         const pump = new Pump(this.#stub, driver);
         const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
         await pump.start(failed);
@@ -141,14 +159,9 @@ class Display implements Device {
         this.#complain(error, say);
       }
       tried();
-      if (lent && performance.now() - seenAt > goneMs) return gone();
+      if (performance.now() - seenAt > screen.patienceMs) return gone();
       await sleep(retryMs, undefined, { signal }).catch(() => {});
     }
-  }
-
-  #reach({ here, at, epoch }: Arrival, signal: AbortSignal): DisplayDriver {
-    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    return new RemoteDisplay(new ControlSession(peer), at.name, this.id, epoch, signal);
   }
 
   /** Once for every reason, not once a second. */
