@@ -1,12 +1,11 @@
 // `yado lend` and `yado return`: a screen, a keyboard or a printer of another computer serves the OS, which stays where it
 // is. Only the location table changes; the stub that programs use is the same before and after.
 import type { LendRequest, ReturnRequest } from '#core/api.ts';
-import type { DeviceClass } from '#core/device-class.ts';
+import { type DeviceClass, isLendable } from '#core/device-class.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import type { Computer } from '#devices/device.ts';
 import { ask } from '#managers/control-client.ts';
 import { type OsPlace, peerOf } from '#managers/location-manager.ts';
-import { type LendableClass, lendableClasses } from '#wire/control.ts';
 import { log } from './log.ts';
 
 /** What lending needs of the agent that has the OS. */
@@ -108,6 +107,3 @@ export class Lending {
   ) => ReturnType<typeof ask<T>> = (lender, type, request) =>
     ask(peerOf(this.#world.here(), lender), type, request, { timeoutMs: askMs });
 }
-
-const isLendable = (name: DeviceClass): name is LendableClass =>
-  (lendableClasses as readonly string[]).includes(name);

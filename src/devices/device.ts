@@ -2,12 +2,11 @@
 // one line in src/managers/device-list.ts.
 import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
+import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
-import type { BlockPlace } from '#linux/block.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
-import type { PrinterPlace } from './printer/state.ts';
 
 /** A computer as the devices see it. `address` is its machine address without prefix length. */
 export interface Computer {
@@ -61,11 +60,11 @@ export interface Arrival {
 
 export type DevicePlans = Partial<SourcePlans>;
 
-/** What a ghost needs to serve a device it was left with. */
-export type ServeState =
-  | { kind: 'disk'; device: string; place: BlockPlace }
-  /** `printed`: as far as the one who served it before knew. */
-  | { kind: 'printer'; device: string; place: PrinterPlace; printed?: number };
+/** What a ghost needs to serve a device it was left with. What more is in it only its class knows: see service.ts. */
+export interface ServeState {
+  readonly kind: DeviceClass;
+  readonly device: string;
+}
 
 export interface Device {
   /** Stable name within the OS, such as `disk0`. */

@@ -6,7 +6,7 @@ import { asYadoError, yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
-import type { Arrival, Device, DevicePlans, DeviceThere, Move, ServeState } from '../device.ts';
+import type { Arrival, Device, DevicePlans, DeviceThere, Move } from '../device.ts';
 import {
   type AttachedDisk,
   attachAgain,
@@ -19,6 +19,7 @@ import {
   markHome,
   type RemoteDisk,
 } from './driver.ts';
+import type { DiskLeft } from './left.ts';
 import { exportNameOf } from './serve.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
@@ -89,7 +90,7 @@ class RootDisk implements Device {
     return { leave: [suspendStep()] };
   }
 
-  leaveBehind(move: Move): ServeState | undefined {
+  leaveBehind(move: Move): DiskLeft | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
     return { kind: 'disk', device: this.id, place: this.#place };

@@ -6,10 +6,11 @@ import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
-import type { Arrival, Device, DevicePlans, Move, ServeState } from '../device.ts';
+import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
+import type { PrinterLeft } from './left.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
 import { makeStub, type PrinterStub } from './stub.ts';
@@ -87,7 +88,7 @@ class Printer implements Device {
     return {};
   }
 
-  leaveBehind(move: Move): ServeState | undefined {
+  leaveBehind(move: Move): PrinterLeft | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
     return { kind: 'printer', device: this.id, place: this.#known.place };
