@@ -1,5 +1,5 @@
 // What every device class gives the managers: a ladder of small verbs. A new class is a folder with such an object and
-// one line in src/managers/device-list.ts.
+// a line in the lists: docs/devices.md.
 import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceClass } from '#core/device-class.ts';
