@@ -43,8 +43,9 @@ export class OsDevices {
     this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
     const ids = this.status.devices.map(each => each.id);
     this.locations = new LocationManager(ids, place.here().name, place.epoch());
+    const replaced = this.status.devices.filter(each => each.isReplaced).map(each => each.id);
     for (const row of saved?.locations ?? [])
-      if (ids.includes(row.device))
+      if (ids.includes(row.device) && !replaced.includes(row.device))
         this.locations.table = withLocation(this.locations.table, row.device, row.computer, place.epoch());
     this.lending = new Lending(
       {
