@@ -48,7 +48,7 @@ async function overIpp(lab: Lab, b: Computer, hash: string): Promise<number> {
   mkdirSync(folder);
   await using printer = await startIppPrinter(lab.third, folder);
   await b.shell(
-    `printf '\\n[printer]\\nuri = "${printer.uri}"\\n' >> /etc/yadokari/config.toml; systemctl restart yadod`,
+    `printf '\\n[printer]\\nuri = "${printer.uri}"\\n' >> /etc/yadokari/config.toml; systemctl restart yadod-prepare`,
     long,
   );
   await waitFor(

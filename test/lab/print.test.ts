@@ -21,6 +21,8 @@ import {
   storiesOf,
 } from './stories.ts';
 
+/** CUPS with its backend for printer ports. */
+const packages = ['cups', 'cups-client', 'cups-filters'];
 const rawBytes = 20_000_000;
 const raw = '/root/raw';
 /** QEMU's parallel port takes some 85 kB/s. */
@@ -39,11 +41,11 @@ const story = storiesOf(
 
 const onPaper = (computer: Computer): Buffer => readFileSync(computer.printerFile);
 
-/** A program at `from` prints a line; it comes out of the printer of `at`, behind all that is there, and nowhere else. */
-async function printsALine(from: Computer, at: Computer, line: string): Promise<void> {
+/** Something prints `line` by `print`; it comes out of the printer of `at`, behind all that is there, and nowhere else. */
+async function comesOut(at: Computer, line: string, print: () => Promise<unknown>): Promise<void> {
   const others = [a, b].filter(each => each !== at).map(each => [each, onPaper(each)] as const);
   const paper = onPaper(at);
-  await from.shell(`echo '${line}' > /dev/usb/lp0`, { timeoutMs: 60_000 });
+  await print();
   const whole = Buffer.concat([paper, Buffer.from(`${line}\n`)]);
   await waitFor(
     `"${line}" on the paper of ${at.name}`,
@@ -54,8 +56,16 @@ async function printsALine(from: Computer, at: Computer, line: string): Promise<
   for (const [other, before] of others) assert.deepEqual(onPaper(other), before, other.name);
 }
 
+const printsALine = (from: Computer, at: Computer, line: string): Promise<void> =>
+  comesOut(at, line, () => from.shell(`echo '${line}' > /dev/usb/lp0`, { timeoutMs: 60_000 }));
+
 before(async () => {
-  lab = await startLab({ ...product(), scenario: 'print', say: text => console.log(`# ${text}`) });
+  lab = await startLab({
+    ...product(),
+    scenario: 'print',
+    include: packages,
+    say: text => console.log(`# ${text}`),
+  });
   a = lab.computer('a');
   b = lab.computer('b');
   await agentSays(a, /active/, 300_000);
@@ -75,6 +85,14 @@ after(async () => {
 story('a line is printed at A: way 1, direct', async () => {
   assert.equal((await deviceRow(a, 'printer0')).way, 'direct');
   await printsALine(a, a, 'printed at home');
+});
+
+story('CUPS prints to the stub as to any printer port', async () => {
+  await a.shell('systemctl start cups && lpadmin -p paper -E -v parallel:/dev/usb/lp0 -m raw', {
+    timeoutMs: 120_000,
+  });
+  await a.put(Buffer.from('printed by CUPS\n'), '/root/page');
+  await comesOut(a, 'printed by CUPS', () => a.shell('lp -d paper /root/page', { timeoutMs: 60_000 }));
 });
 
 story('the printer of B is lent to the OS at A, and given back: way 3, remote', async () => {
@@ -116,7 +134,7 @@ story('a printer in the network takes the jobs of the same port: way 2, converte
   mkdirSync(folder);
   await using printer = await startIppPrinter(lab.third, folder);
   await b.shell(
-    `printf '\\n[printer]\\nuri = "${printer.uri}"\\n' >> /etc/yadokari/config.toml && systemctl restart yadod`,
+    `printf '\\n[printer]\\nuri = "${printer.uri}"\\n' >> /etc/yadokari/config.toml && systemctl restart yadod-prepare`,
     { timeoutMs: 120_000 },
   );
   await agentSays(b, /active/);
