@@ -55,6 +55,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but no memory is set aside for the agent',
     computers: [a, b].map(each => ({ ...each, setAside: false })),
   },
+  print: {
+    about: 'as paper, but B has a printer too',
+    computers: [a, { ...b, printer: 'parallel' }],
+  },
   alone: { about: 'computer A only', computers: [a] },
 };
 

@@ -10,7 +10,7 @@ import { run } from './process.ts';
 const sourceDir = join(repositoryDir, 'lab', 'workload');
 const flags = ['-std=gnu11', '-O2', '-static', '-Wall', '-Wextra', '-Werror'];
 
-/** Gives the directory that holds the programs, by name: hashchain, memcheck, cpuloop, ticker. */
+/** Gives the directory that holds the programs, by name: hashchain, memcheck, cpuloop, ticker, screen. */
 export async function buildWorkload(): Promise<string> {
   const files = readdirSync(sourceDir)
     .filter(name => /\.[ch]$/.test(name))

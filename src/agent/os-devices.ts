@@ -37,7 +37,9 @@ export class OsDevices {
     this.#place = place;
     this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
     const ids = this.status.devices.map(each => each.id);
-    this.locations = new LocationManager(place, ids, saved?.locations);
+    const replaced = this.status.devices.filter(each => each.isReplaced).map(each => each.id);
+    const former = saved?.locations.filter(row => !replaced.includes(row.device));
+    this.locations = new LocationManager(place, ids, former);
     this.lending = new Lending(
       {
         osId: place.osId,

@@ -71,6 +71,8 @@ export interface Device {
   readonly id: string;
   /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
   readonly isMadeHere?: boolean;
+  /** True when the settings name another one than the agent before this one had: it is where the OS is. */
+  readonly isReplaced?: boolean;
   /**
    * Describes what the OS believes it has and what there is; recorded in the device status table. `elsewhere`: name of
    * the other computer that has the device.

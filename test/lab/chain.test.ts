@@ -115,6 +115,27 @@ story(
   },
 );
 
+story('a keyboard is plugged in at A while the OS runs, and pulled out again', async () => {
+  const keyboard = 'QEMU USB Keyboard';
+  const knows = (isThere: boolean): Promise<boolean> =>
+    waitFor(
+      `a table ${isThere ? 'with' : 'without'} the ${keyboard}`,
+      async () =>
+        (await deviceRow(a, 'input0')).actualType.includes(keyboard) === isThere ? true : undefined,
+      { timeoutMs: 90_000 },
+    );
+  // B has no such controller: it stays behind when the OS leaves, and is found again when it comes home.
+  await a.monitor('device_add qemu-xhci,id=usb,addr=8');
+  await a.monitor('device_add usb-kbd,id=plugged,bus=usb.0');
+  await knows(true);
+  await a.type('by other keys, ');
+  await consoleShows(/it goes on, by other keys,/);
+  await a.monitor('device_del plugged');
+  await knows(false);
+  await a.type('and back, ');
+  await consoleShows(/by other keys, and back,/);
+});
+
 story('a long job is being printed', async () => {
   const print = `exec 3>/dev/usb/lp0; i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i" >&3; sleep 1; done; echo end >&3`;
   await a.shell(`systemd-run --quiet --collect --unit=lab-print sh -c '${print}'`);
@@ -124,7 +145,7 @@ story('it goes to B; typing goes on at the keyboard of B, the same picture is on
   await moveTo(b);
   await shows(b);
   await b.type('goes on at B, ');
-  await consoleShows(/it goes on, goes on at B,/);
+  await consoleShows(/and back, goes on at B,/);
   await shows(b);
   assert.deepEqual(await places(b), {
     display0: 'b',
@@ -191,7 +212,7 @@ story('it goes home to A, which becomes a standby for it by itself', async () =>
   await consoleShows(/:~#/);
   assert.equal(
     await a.shell(`cat ${letter}`),
-    'Dear reader, this begins at A, whatever happens, it goes on, goes on at B, is written from afar, comes to C and ends at A.\n',
+    'Dear reader, this begins at A, whatever happens, it goes on, by other keys, and back, goes on at B, is written from afar, comes to C and ends at A.\n',
   );
   assert.deepEqual([...new Set(Object.values(await places(a)))], ['a']);
   for (const device of ['disk0', 'printer0', 'display0', 'input0'])

@@ -23,29 +23,35 @@ const unknownId = 'MFG:Unknown;MDL:Printer;CLS:PRINTER;';
 
 /**
  * The printer the OS was started with, or knows from before; undefined when it never had one.
- * @param uri an IPP printer takes the jobs instead of one at a port
+ * @param uri an IPP printer takes the jobs instead of one at a port; another one than before, or none any more, replaces
+ * the printer of before, and its stub stays
  */
 export function printer(remembered?: unknown, uri?: string): Device | undefined {
   const memory = v.safeParse(PrinterMemorySchema, remembered);
-  if (memory.success) return new Printer(memory.output);
+  const known = memory.success ? memory.output : undefined;
+  if (known && uri === (known.place.kind === 'ipp' ? known.place.uri : undefined)) return new Printer(known);
   const port = listPrinterPorts()[0];
   if (!port && uri === undefined) return undefined;
   // Names of IPP jobs: the boot tells apart one OS from another, and is the same for the agent after this one.
   const jobs = `yado-${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 18)}`;
-  return new Printer({
-    typeName: port ? `printer at ${port.path}` : 'printer at a port',
-    place:
-      uri === undefined
-        ? { kind: port!.kind, name: port!.name, identity: port!.identity }
-        : { kind: 'ipp', uri, jobs },
-    deviceId: port?.deviceId || unknownId,
-    actualName: '',
-  });
+  return new Printer(
+    {
+      typeName: port ? `printer at ${port.path}` : 'printer at a port',
+      place:
+        uri === undefined
+          ? { kind: port!.kind, name: port!.name, identity: port!.identity }
+          : { kind: 'ipp', uri, jobs },
+      deviceId: port?.deviceId || unknownId,
+      actualName: '',
+    },
+    known !== undefined,
+  );
 }
 
 class Printer implements Device {
   readonly id = 'printer0';
   readonly isMadeHere = true;
+  readonly isReplaced: boolean;
   #known: PrinterMemory;
   readonly #spool: Spool;
   #stub: PrinterStub | undefined;
@@ -54,8 +60,9 @@ class Printer implements Device {
   /** Name of the computer the OS is on. */
   #here = '';
 
-  constructor(known: PrinterMemory) {
+  constructor(known: PrinterMemory, isReplaced = false) {
     this.#known = known;
+    this.isReplaced = isReplaced;
     this.#spool = new Spool(spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
   }
 

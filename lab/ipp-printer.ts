@@ -1,0 +1,45 @@
+// A printer in the network: `ippeveprinter` on the third machine, which keeps what it has printed. It announces itself over
+// D-Bus or not at all, so it gets a message bus of its own. Dies with the lab.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { thirdAddress } from './network.ts';
+import { endChild } from './process.ts';
+import type { ThirdMachine } from './third-machine.ts';
+import { waitFor } from './time.ts';
+
+const port = 8631;
+
+export interface IppPrinter extends AsyncDisposable {
+  readonly uri: string;
+  /** Documents printed so far, oldest first. */
+  documents(): Buffer[];
+}
+
+/** `folder` is empty and gets what is printed. @throws LabError when it does not answer */
+export async function startIppPrinter(third: ThirdMachine, folder: string): Promise<IppPrinter> {
+  const printer = `ippeveprinter -r off -n ${thirdAddress} -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`;
+  const onOwnBus = `DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS exec ${printer}`;
+  const child = third.spawn(['dbus-run-session', '--', 'sh', '-c', onOwnBus, 'sh', folder], {
+    stdio: 'ignore',
+  });
+  const listens = ['sh', '-c', `ss -Hltn "sport = :${port}" | grep -q .`];
+  await waitFor(
+    'the IPP printer',
+    async () =>
+      third.run(listens).then(
+        () => true,
+        () => undefined,
+      ),
+    { timeoutMs: 30_000 },
+  );
+  return {
+    uri: `ipp://${thirdAddress}:${port}/ipp/print`,
+    documents: () =>
+      readdirSync(folder)
+        .map(name => join(folder, name))
+        .sort((one, other) => statSync(one).mtimeMs - statSync(other).mtimeMs)
+        .map(path => readFileSync(path)),
+    [Symbol.asyncDispose]: () => endChild(child),
+  };
+}
