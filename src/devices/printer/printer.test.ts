@@ -247,6 +247,9 @@ test('programs get what a printer port answers', () => {
   assert.deepEqual(answerIoctl(0x8400_5001, face), Buffer.from('\0\x0bMFG:Crab;'));
   assert.deepEqual(answerIoctl(0x8005_5001, face), Buffer.from('\0\x0bMFG'));
   assert.equal(answerIoctl(0xffff_ffff, face), undefined);
+  const wordy = { ...face, deviceId: () => 'X'.repeat(70_000) };
+  assert.equal(answerIoctl(0xbfff_5001, wordy)?.length, 1024, 'no more than a USB printer can tell');
+  assert.equal(answerIoctl(0x8000_5001, wordy)?.length, 0);
   assert.equal(statusWords(printerStatus(0xdf)), 'ready');
   assert.equal(statusWords(printerStatus(0x38)), 'out of paper');
   assert.equal(statusWords(0), 'off line');

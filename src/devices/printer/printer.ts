@@ -125,7 +125,7 @@ class Printer implements Device {
     const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
     const away = (error: unknown): void => {
       this.#status = awayStatus;
-      say(`${this.id}: ${at.name} does not print: ${error instanceof Error ? error.message : error}`);
+      say(`${this.id}: ${at.name} does not print: ${words(error)}`);
     };
     const back = (): void => say(`${this.id}: it prints again`);
     const driver = this.#driverFor(arrival);
@@ -146,8 +146,9 @@ class Printer implements Device {
       ended: error => {
         this.#stub = undefined;
         this.#spool.endJob();
-        say(`${this.id}: its device is gone: ${error instanceof Error ? error.message : error}`);
+        say(`${this.id}: its device is gone: ${words(error)}; to have it again: systemctl restart yadod`);
       },
+      failed: error => say(`${this.id}: a program that prints got an error: ${words(error)}`),
     });
     say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
     return stub;
@@ -168,3 +169,5 @@ class Printer implements Device {
     this.#stub?.roomAgain();
   }
 }
+
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
