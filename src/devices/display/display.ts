@@ -7,6 +7,7 @@ import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { controlPort } from '#wire/control.ts';
 import { type Arrival, type Computer, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import { saysNo } from '../lender-says-no.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
 import { consolesToCard, giveCardsFramebuffers } from './console.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
@@ -22,24 +23,48 @@ const probeMs = 10_000;
 /** A computer that lends its screen and does not answer for so long is gone. */
 const goneMs = 30_000;
 
+/** What a display needs of the world around it; tests have one of their own. */
+export interface Screens {
+  /** @throws Error why none of this computer's can be used */
+  here(): DisplayDriver;
+  lent(arrival: Arrival, device: string, signal: AbortSignal): DisplayDriver;
+  readonly retryMs: number;
+  readonly goneMs: number;
+}
+
+const realScreens: Screens = {
+  here: () => LocalDisplay.open(),
+  lent: ({ here, at, epoch }, device, signal) => {
+    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
+    return new RemoteDisplay(new ControlSession(peer), at.name, device, epoch, signal);
+  },
+  retryMs,
+  goneMs,
+};
+
 /** The display of this OS, on its stub when it has one. */
 export function display(remembered?: unknown): Device {
   const stub = DisplayStub.find();
   return stub ? new Display(stub, remembered) : new PlugAndPlayDisplay(remembered);
 }
 
-class Display implements Device {
+type Stub = Pick<DisplayStub, 'surface' | 'picture' | 'path' | 'watchMode' | 'consoles' | 'takeConsoles'>;
+
+/** Exported for its test. */
+export class Display implements Device {
   readonly id = 'display0';
   readonly isMadeHere = true;
-  readonly #stub: DisplayStub;
+  readonly #stub: Stub;
   readonly #osType: string;
+  readonly #screens: Screens;
   #keeping: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #pump: Pump | undefined;
   /** Why nothing is shown, in words. */
   #why = 'the agent has just started';
 
-  constructor(stub: DisplayStub, remembered: unknown) {
+  constructor(stub: Stub, remembered: unknown, screens = realScreens) {
     this.#stub = stub;
+    this.#screens = screens;
     this.#osType = rememberedType(remembered) ?? cardName(findCard());
   }
 
@@ -117,12 +142,13 @@ class Display implements Device {
   /** Shows the stub until told to stop, on whatever screen there is. `tried` is called after the first attempt. */
   async #keep(arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
     const { here, at, say, gone } = arrival;
+    const screens = this.#screens;
     const lent = here.name !== at.name;
     let seenAt = performance.now();
     if (!lent) await cardReady(signal);
     while (!signal.aborted) {
       try {
-        await using driver = lent ? this.#reach(arrival, signal) : LocalDisplay.open();
+        await using driver = lent ? screens.lent(arrival, this.id, signal) : screens.here();
         const pump = new Pump(this.#stub, driver);
         const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
         await pump.start(failed);
@@ -138,23 +164,22 @@ class Display implements Device {
         if (why !== stopped) throw why;
       } catch (error) {
         this.#pump = undefined;
-        this.#complain(error, say);
+        if (!signal.aborted) this.#complain(error, arrival);
+        if (lent && !signal.aborted && saysNo(error)) seenAt = -Infinity;
       }
       tried();
-      if (lent && performance.now() - seenAt > goneMs) return gone();
-      await sleep(retryMs, undefined, { signal }).catch(() => {});
+      if (lent && performance.now() - seenAt > screens.goneMs) return gone();
+      await sleep(screens.retryMs, undefined, { signal }).catch(() => {});
     }
   }
 
-  #reach({ here, at, epoch }: Arrival, signal: AbortSignal): DisplayDriver {
-    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    return new RemoteDisplay(new ControlSession(peer), at.name, this.id, epoch, signal);
-  }
-
   /** Once for every reason, not once a second. */
-  #complain(error: unknown, say: (text: string) => void): void {
+  #complain(error: unknown, { here, at, say }: Arrival): void {
     const why = error instanceof Error ? error.message : String(error);
-    if (why !== this.#why) say(`${this.id}: nothing is shown: ${why}`);
+    const next =
+      here.name === at.name ? `yado lend ${this.id} --to another computer` : `yado return ${this.id}`;
+    if (why !== this.#why)
+      say(`${this.id}: nothing is shown on ${at.name}: ${why}; looked for every second, or: ${next}`);
     this.#why = why;
   }
 }

@@ -1,10 +1,10 @@
 // The keyboard and pointer of another computer, which lends them: asked for what was typed, again and again. Believes
 // nothing of what comes. When the lender does not answer, all it held is let go and it is asked again, for a while.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { YadoError } from '#core/errors.ts';
 import { ControlSession, type Peer } from '#managers/control-session.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import { decodeInputEvents } from '#wire/input-events.ts';
+import { saysNo } from '../lender-says-no.ts';
 import type { InputDriver, InputSink } from './driver.ts';
 
 /** So late do the lights change on the lender's keyboard when nothing is typed on it. */
@@ -119,7 +119,3 @@ export class RemoteInput implements InputDriver {
     return typed.length > 0;
   }
 }
-
-const refusals = ['notLentHere', 'lentToAnother', 'unknownDevice', 'staleEpoch'];
-
-const saysNo = (error: unknown): boolean => error instanceof YadoError && refusals.includes(error.code);
