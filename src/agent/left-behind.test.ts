@@ -38,6 +38,42 @@ test('once the next one has been told, no epoch is raised any more', async () =>
   assert.equal(left.answer({ ...asked, epoch: 10 }).exportName, 'crab-disk0-10');
 });
 
+test('a printer that is not plugged in is told with its computer; the OS keeps the bytes', async () => {
+  const place = { kind: 'usb', name: 'lp9', identity: 'none such' } as const;
+  const printing = new DevicesLeft(
+    { osId: 'crab', epoch: 7, behind: [{ kind: 'printer', device: 'printer0', place }] },
+    { name: 'a', address: '10.77.0.1' },
+  );
+  printing.servePrinters();
+  const piece = {
+    ...asked,
+    device: 'printer0',
+    first: 0,
+    data: Buffer.from('abc'),
+    delivered: 0,
+    hold: false,
+  };
+  await printing
+    .print(piece)
+    .then(
+      () => printing.print(piece), // an error of the printer is told to who asks next
+      () => printing.print(piece),
+    )
+    .then(
+      answer => assert.fail(`printed ${answer.delivered}`),
+      (error: unknown) => {
+        assert.ok(error instanceof YadoError);
+        assert.equal(error.code, 'deviceAway');
+        assert.equal(error.message, 'printer0 at a does not work: the printer lp9 is not plugged in.');
+      },
+    );
+  await assert.rejects(printing.print({ ...piece, epoch: 6 }), {
+    code: 'staleEpoch',
+    message: 'a has printer0 in epoch 7 of the OS; what came is of epoch 6, from an older copy of it.',
+  });
+  await printing.stop();
+});
+
 test('the OS itself may come home; another one would cost it its disk', () => {
   left.refuseAnother('crab');
   assert.throws(() => left.refuseAnother('lobster'), code('servesAnotherOs'));

@@ -8,6 +8,7 @@ import { PrinterService } from '#devices/printer/serve.ts';
 import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
+import { orAway } from './device-away.ts';
 import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
 import { log } from './log.ts';
 
@@ -126,8 +127,8 @@ export class DevicesLeft {
     const printer = this.#printers.get(request.device);
     if (!printer) throw this.#unknown(request.device);
     const { first, data, delivered, jobEnd, hold } = request;
-    if (hold) return printer.hold();
-    return printer.print({ first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) });
+    const piece = { first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) };
+    return orAway(request.device, this.#computer.name, () => (hold ? printer.hold() : printer.print(piece)));
   }
 
   #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {
@@ -135,7 +136,13 @@ export class DevicesLeft {
     if (!left || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
-    if (epoch < this.#epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#epoch });
+    if (epoch < this.#epoch)
+      throw yadoError('staleEpoch', {
+        device,
+        computer: this.#computer.name,
+        theirs: epoch,
+        ours: this.#epoch,
+      });
     this.#epoch = epoch;
     return left;
   }

@@ -8,6 +8,7 @@ import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer, ControlRequest, LendableClass } from '#wire/control.ts';
 import type { ControlHandlers } from './control-server.ts';
+import { orAway } from './device-away.ts';
 import { log } from './log.ts';
 
 /** Services of a class, and what the device really is. */
@@ -98,16 +99,15 @@ export class LentDevices {
   readonly handlers = {
     lend: request => this.#inTurn(() => this.#lend(request)),
     giveBack: request => this.#inTurn(() => this.#giveBack(request)),
-    screen: request => this.#find('display', request).service.screen(request),
-    draw: request => this.#find('display', request).service.draw(request),
-    keys: request => this.#find('input', request).service.keys(request),
+    screen: request => this.#use('display', request, service => service.screen(request)),
+    draw: request => this.#use('display', request, service => service.draw(request)),
+    keys: request => this.#use('input', request, service => service.keys(request)),
   } as const satisfies ControlHandlers;
 
   print(request: ControlRequest<'print'>): Promise<ControlAnswer<'print'>> {
-    const { service } = this.#find('printer', request);
     const { first, data, delivered, jobEnd, hold } = request;
-    if (hold) return service.hold();
-    return service.print({ first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) });
+    const piece = { first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) };
+    return this.#use('printer', request, service => (hold ? service.hold() : service.print(piece)));
   }
 
   /** Before this computer takes in an OS: it needs its devices itself. */
@@ -126,8 +126,7 @@ export class LentDevices {
         os: there.osId,
         device: there.device,
       });
-    if (there && epoch < there.epoch)
-      throw yadoError('staleEpoch', { device, theirs: epoch, ours: there.epoch });
+    if (there && epoch < there.epoch) throw this.#stale(device, epoch, there.epoch);
     if (there) await this.#end(name, `lent anew in epoch ${epoch}`);
     const { typeName, service } = await this.#open(name);
     Object.assign(this.#lent, {
@@ -150,19 +149,32 @@ export class LentDevices {
   async #giveBack({ device, epoch }: ControlRequest<'giveBack'>): Promise<ControlAnswer<'giveBack'>> {
     for (const [name, lent] of Object.entries(this.#lent) as [LendableClass, Lent<LendableClass>][]) {
       if (lent.device !== device) continue;
-      if (epoch < lent.epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: lent.epoch });
+      if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
       await this.#end(name, 'given back');
     }
     return {};
   }
 
+  #use<C extends LendableClass, T>(
+    name: C,
+    request: { device: string; epoch: number },
+    work: (service: Services[C]['service']) => Promise<T>,
+  ): Promise<T> {
+    const { service } = this.#find(name, request);
+    return orAway(request.device, this.#computer, () => work(service));
+  }
+
   #find<C extends LendableClass>(name: C, { device, epoch }: { device: string; epoch: number }): Lent<C> {
     const lent: Lent<C> | undefined = this.#lent[name];
     if (lent?.device !== device) throw yadoError('notLentHere', { device, computer: this.#computer });
-    if (epoch < lent.epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: lent.epoch });
+    if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
     lent.epoch = epoch;
     lent.lastAsked = performance.now();
     return lent;
+  }
+
+  #stale(device: string, theirs: number, ours: number): Error {
+    return yadoError('staleEpoch', { device, computer: this.#computer, theirs, ours });
   }
 
   #sweep(): void {

@@ -167,7 +167,7 @@ test('a lender that is away for a moment only is used again', async () => {
 test('a lender that says no, because it was started anew or lends in a newer epoch, is given up at once', async () => {
   for (const no of [
     yadoError('notLentHere', { computer: 'c', device: 'display0' }),
-    yadoError('staleEpoch', { device: 'display0', theirs: 7, ours: 8 }),
+    yadoError('staleEpoch', { device: 'display0', computer: 'c', theirs: 7, ours: 8 }),
   ]) {
     const screen = new FakeScreen('VGA of c');
     screen.fails = no;
