@@ -132,6 +132,30 @@ test('a lender that says no, or stays away, is given up', async () => {
   }
 });
 
+test('a lender that sends garbage: nothing of it is typed, its keys are let go, and it is told of', async () => {
+  const answers = [encodeInputEvents([key(a, 1)]), new Uint8Array(7), new Uint8Array(8 * 513), undefined];
+  const said: string[] = [];
+  const lender: Lender = {
+    name: 'b',
+    keys: (_, signal) => {
+      const events = answers.shift();
+      if (events) return Promise.resolve({ typeName: 'K', events });
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+    },
+    [Symbol.dispose]() {},
+  };
+  const screen = new Screen();
+  const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, gone() {} };
+  const remote = new RemoteInput(lender, lentDevice, screen, text => said.push(text));
+  while (answers.length > 0) await new Promise(resolve => setTimeout(resolve, 1));
+  await remote.release();
+  assert.deepEqual(screen.seen, [key(a, 1), key(a, 0)]);
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? '', /the keyboard of b is away: .*7 bytes of input events/);
+});
+
 test('a keyboard nobody asks for is given back, and taken again when asked for', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const driver = new FakeDriver();
