@@ -182,7 +182,11 @@ export async function runJob(
     plans: move.prepared.plans,
   });
   signal.throwIfAborted();
-  await freezing();
+  await freezing().catch(async (error: unknown) => {
+    // The target waits for a first frame that will not come: it is free at once for the next try.
+    await ask(peerOf(request), 'cancel', {}, { timeoutMs: 3000 }).catch(() => {});
+    throw error;
+  });
   // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   try {

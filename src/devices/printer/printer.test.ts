@@ -241,6 +241,42 @@ test('a delivery whose printer does not return says so, and has ended when it do
   assert.equal(spool.size, 0);
 });
 
+test('a printer that claims bytes nobody wrote, then is away: nothing is thrown away, each reason told once', async t => {
+  using spool = new Spool(folderFor(t));
+  const paper = new FakePrinter();
+  const print = paper.print.bind(paper);
+  const wild: (PrintAnswer | Error)[] = [
+    { delivered: 2 ** 53 - 1, received: 2 ** 53 - 1, status: 0 },
+    { delivered: 0, received: 1000, status: 0xff },
+    { delivered: 0, received: 1000, status: 0 },
+    new Error('not plugged in'),
+  ];
+  paper.print = async piece => {
+    const answer = wild.shift();
+    if (answer instanceof Error) throw answer;
+    return answer ?? print(piece);
+  };
+  const said: string[] = [];
+  const listener: Listener = {
+    answered: () => {},
+    away: error => said.push(String(error)),
+    back: () => said.push('back'),
+  };
+  spool.push(Buffer.from('abc'));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const delivery = new Delivery(spool, paper, listener, Promise.resolve());
+  while (spool.size > 0) {
+    t.mock.timers.tick(100);
+    await new Promise(setImmediate);
+  }
+  t.mock.timers.reset();
+  assert.equal(paper.text, 'abc');
+  const claims = (count: number): string =>
+    `Error: it says that it has ${count} bytes, but only 3 were written`;
+  assert.deepEqual(said, [claims(2 ** 53 - 1), claims(1000), 'Error: not plugged in', 'back']);
+  await delivery.stop();
+});
+
 test('programs get what a printer port answers', () => {
   const face = { status: () => readyStatus, deviceId: () => 'MFG:Crab;' };
   assert.deepEqual(answerIoctl(0x060b, face), Buffer.from([0x18, 0, 0, 0]));

@@ -8,6 +8,7 @@ import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { controlPort } from '#wire/control.ts';
 import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
+import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
@@ -20,6 +21,17 @@ const spoolFolder = '/run/yado/printer0';
 /** A port that takes nothing is asked again after this time, so that a move never waits long for it. */
 const patienceMs = 500;
 const unknownId = 'MFG:Unknown;MDL:Printer;CLS:PRINTER;';
+
+/** What a printer needs of the computer; tests have one of their own. */
+export interface PrinterWorld {
+  readonly spoolFolder: string;
+  readonly driverOf: typeof driverOf;
+  readonly makeStub: typeof makeStub;
+  /** As `Delivery.stop` takes them. */
+  readonly stopMs?: readonly [breakOffMs: number, endMs: number];
+}
+
+const realWorld: PrinterWorld = { spoolFolder, driverOf, makeStub };
 
 /**
  * The printer the OS was started with, or knows from before; undefined when it never had one.
@@ -43,10 +55,12 @@ export function printer(remembered?: unknown, uri?: string): Device | undefined 
   });
 }
 
-class Printer implements Device {
+/** Exported for its test. */
+export class Printer implements Device {
   readonly id = 'printer0';
   readonly isMadeHere = true;
   #known: PrinterMemory;
+  readonly #world: PrinterWorld;
   readonly #spool: Spool;
   #stub: PrinterStub | undefined;
   #status = readyStatus;
@@ -54,9 +68,10 @@ class Printer implements Device {
   /** Name of the computer the OS is on. */
   #here = '';
 
-  constructor(known: PrinterMemory) {
+  constructor(known: PrinterMemory, world = realWorld) {
     this.#known = known;
-    this.#spool = new Spool(spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
+    this.#world = world;
+    this.#spool = new Spool(world.spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
   }
 
   get #isConverted(): boolean {
@@ -100,11 +115,12 @@ class Printer implements Device {
    * @throws YadoError `deviceLeaveFailed`: what is still being written would go on at the target, into nothing
    */
   async hold(): Promise<void> {
-    if (this.#delivery && !(await this.#delivery.stop()))
+    if (!(await this.#stop()))
       throw yadoError('deviceLeaveFailed', {
-        step: `stop ${this.id} in mid-print`,
+        step: `let go of ${this.id} (${this.#known.typeName}) in mid-print`,
         computer: this.#here,
-        reason: 'its driver in the kernel does not return; switch the printer off and on',
+        reason:
+          "the kernel's driver does not return from a write; switch the printer off and on, then move again",
       });
     this.#spool.bottomless = true;
     this.#stub?.roomAgain();
@@ -115,8 +131,8 @@ class Printer implements Device {
     this.#spool.bottomless = false;
     letGo();
     const former = this.#delivery;
-    await former?.stop();
-    const { say, here, at } = arrival;
+    await this.#stop();
+    const { say, here, at, gone } = arrival;
     this.#here = here.name;
     if (this.#spool.inDoubt > 0 && !former && here.name === at.name && !this.#isConverted)
       say(
@@ -125,7 +141,8 @@ class Printer implements Device {
     const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
     const away = (error: unknown): void => {
       this.#status = awayStatus;
-      say(`${this.id}: ${at.name} does not print: ${words(error)}`);
+      say(`${this.id}: ${at.name} does not print: ${words(error)}; what is printed is kept until it does`);
+      if (saysNo(error)) gone(); // a lender that was started anew, for one: it will not print any more
     };
     const back = (): void => say(`${this.id}: it prints again`);
     const driver = this.#driverFor(arrival);
@@ -138,8 +155,13 @@ class Printer implements Device {
     this.#stub ??= await this.#makeStub(say);
   }
 
+  /** False: something is still being written to the port. */
+  async #stop(): Promise<boolean> {
+    return (await this.#delivery?.stop(...(this.#world.stopMs ?? []))) ?? true;
+  }
+
   async #makeStub(say: Arrival['say']): Promise<PrinterStub> {
-    const stub = await makeStub(this.#spool, {
+    const stub = await this.#world.makeStub(this.#spool, {
       status: () => this.#status,
       deviceId: () => this.#known.deviceId,
       wholeJobs: this.#isConverted,
@@ -155,7 +177,7 @@ class Printer implements Device {
   }
 
   #driverFor({ here, at, osId, epoch }: Arrival): PrinterDriver {
-    if (here.name === at.name) return driverOf(this.#known.place, patienceMs);
+    if (here.name === at.name) return this.#world.driverOf(this.#known.place, patienceMs);
     const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
     return new RemoteDriver(peer, { osId, epoch, device: this.id }, this.#isConverted);
   }
