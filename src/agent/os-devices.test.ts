@@ -5,16 +5,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { yadoError } from '#core/errors.ts';
 import type { Device } from '#devices/device.ts';
 import type { Piece, PrintAnswer, PrinterDriver } from '#devices/printer/driver.ts';
 import { Printer } from '#devices/printer/printer.ts';
 import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
 import { lookAgain } from '#managers/device-list.ts';
+import { controlPort } from '#wire/control.ts';
+import { ControlServer } from './control-server.ts';
 import { OsDevices } from './os-devices.ts';
 import { outcomeOf } from './outcome.ts';
 
 mock.method(console, 'log', () => {});
+
+/** Address of computer c. */
+const lender = '127.0.0.31';
 
 /** A device that remembers what was done to it. */
 function fakeDevice(id: string, did: string[]): Device {
@@ -54,7 +60,7 @@ class StuckPort implements PrinterDriver {
 const place = { kind: 'parallel', name: 'lp0', identity: '' } as const;
 const known = { typeName: 'printer at /dev/lp0', place, deviceId: 'MFG:Crab;', actualName: '' };
 
-function fakePrinter(context: TestContext, port: PrinterDriver) {
+function fakePrinter(context: TestContext, port: PrinterDriver, endMs = 2000) {
   const spoolFolder = mkdtempSync(join(tmpdir(), 'yado-spool-'));
   context.after(() => rmSync(spoolFolder, { recursive: true }));
   let spool: Spool | undefined;
@@ -65,7 +71,7 @@ function fakePrinter(context: TestContext, port: PrinterDriver) {
       spool = it;
       return { path: '/dev/usb/lp99', roomAgain: () => {}, [Symbol.dispose]: () => {} };
     },
-    stopMs: [5, 10],
+    stopMs: [5, endMs],
   });
   return { printer, write: (text: string) => spool?.push(Buffer.from(text)), spool: () => spool };
 }
@@ -80,7 +86,7 @@ function osWith(
       osId: 'crab',
       here: () => ({ name: state.here, address: '127.0.0.1' }),
       epoch: () => state.epoch,
-      computer: name => ({ name, address: '127.0.0.1' }),
+      computer: name => ({ name, address: name === 'c' ? lender : '127.0.0.1' }),
       changed: () => {
         state.saved++;
       },
@@ -96,7 +102,7 @@ function osWith(
 test('a printer stuck in mid-print keeps the OS here: it says which and what to do, and all devices come back', async t => {
   const did: string[] = [];
   const port = new StuckPort();
-  const { printer, write, spool } = fakePrinter(t, port);
+  const { printer, write, spool } = fakePrinter(t, port, 10);
   const { os } = osWith([fakeDevice('disk0', did), printer, fakeDevice('display0', did)]);
   await os.restore();
   const { promise, resolve: switchedOffAndOn } = Promise.withResolvers<void>();
@@ -180,4 +186,60 @@ test('a printer that cannot be taken in is told of once, and the other devices g
   const told = said.mock.calls.map(each => each.arguments.join(' ')).filter(each => each.includes('no room'));
   assert.equal(told.length, 1);
   assert.equal(os.table().length, 1);
+});
+
+test('a lender of a printer that lends it no more: the OS prints on the one of before, every byte once', async t => {
+  const port = new StuckPort();
+  const { printer, write, spool } = fakePrinter(t, port);
+  const { os, state } = osWith([printer]);
+  await os.restore();
+  const server = new ControlServer(() => 'c', {
+    lend: () => ({ typeName: 'printer at lp0' }),
+    print: ({ device }) => {
+      throw yadoError('notLentHere', { computer: 'c', device });
+    },
+  });
+  await server.listen(lender, controlPort);
+  const said = mock.method(console, 'log', () => {});
+  await os.lending.lend({ device: 'printer0', to: 'c' });
+  assert.equal(os.where[0]?.computer, 'c');
+  write('abc');
+  while (spool()?.size !== 0) await sleep(2);
+  assert.equal(port.printed.join(''), 'abc');
+  assert.equal(os.where[0]?.computer, state.here);
+  assert.deepEqual(os.lending.former, {});
+  const told = said.mock.calls.map(each => each.arguments.join(' '));
+  assert.ok(
+    told.includes(
+      'printer0: c does not print: c does not lend printer0 (any more); what is printed is kept until it does',
+    ),
+    told.join('; '),
+  );
+  await os.hold();
+  await server.close();
+});
+
+test('a computer with the printer that vanishes: the bytes wait, and the OS can move meanwhile', async t => {
+  const { printer, write, spool } = fakePrinter(t, new StuckPort());
+  const { os } = osWith([printer]);
+  await os.restore();
+  const server = new ControlServer(() => 'c', { lend: () => ({ typeName: 'printer at lp0' }) });
+  await server.listen(lender, controlPort);
+  await os.lending.lend({ device: 'printer0', to: 'c' });
+  await server.close();
+  write('abc');
+  const items = (): string =>
+    os
+      .table()[0]
+      ?.items.map(each => each.state)
+      .join() ?? '';
+  for (let tries = 0; !items().includes('off line'); tries++) {
+    assert.ok(tries < 500);
+    await sleep(5);
+  }
+  const started = performance.now();
+  await os.hold();
+  assert.ok(performance.now() - started < 3000);
+  assert.equal(spool()?.size, 3);
+  assert.equal(os.where[0]?.computer, 'c');
 });

@@ -6,7 +6,14 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { controlPort } from '#wire/control.ts';
-import { type Arrival, type Computer, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import {
+  type Arrival,
+  type Computer,
+  type Device,
+  type DevicePlans,
+  reasonOf,
+  rememberedType,
+} from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
 import { consolesToCard, giveCardsFramebuffers } from './console.ts';
@@ -175,7 +182,7 @@ export class Display implements Device {
 
   /** Once for every reason, not once a second. */
   #complain(error: unknown, { here, at, say }: Arrival): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     const next =
       here.name === at.name ? `yado lend ${this.id} --to another computer` : `yado return ${this.id}`;
     if (why !== this.#why)

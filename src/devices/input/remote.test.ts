@@ -108,7 +108,10 @@ test('a lender that goes away lets go of its keys, is told of once, and asked ag
   await screen.until(3);
   await remote.release();
   assert.deepEqual(screen.seen.slice(2), [key(shift, 1), key(shift, 0)]);
-  assert.deepEqual(said, ['the keyboard of b is away: gone', 'the keyboard of b is there again']);
+  assert.deepEqual(said, [
+    'the keyboard of b is away: gone; it is asked again, or: yado return input0',
+    'the keyboard of b is there again',
+  ]);
 });
 
 test('a lender that says no, or stays away, is given up', async () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlSession, type Peer } from '#managers/control-session.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import { decodeInputEvents } from '#wire/input-events.ts';
+import { reasonOf } from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import type { InputDriver, InputSink } from './driver.ts';
 
@@ -98,8 +99,10 @@ export class RemoteInput implements InputDriver {
         this.#sink.gone(lender.name);
         if (signal.aborted) return;
         this.#typeName = undefined;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (failed === 0) this.#say(`the keyboard of ${lender.name} is away: ${reason}`);
+        if (failed === 0)
+          this.#say(
+            `the keyboard of ${lender.name} is away: ${reasonOf(error)}; it is asked again, or: yado return ${this.#device}`,
+          );
         failed++;
         next = 0;
         if (failed === questionsUntilGone || saysNo(error)) return this.#gone();

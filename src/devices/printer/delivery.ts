@@ -54,10 +54,16 @@ export class Delivery {
   async stop(breakOffMs = stopMs, endMs = settleMs): Promise<boolean> {
     this.#stopping = true;
     for (const wake of this.#idle) wake();
-    await Promise.race([this.done, sleep(breakOffMs)]);
+    await this.#doneWithin(breakOffMs);
     this.#abort.abort();
-    await Promise.race([this.done, sleep(endMs)]);
+    await this.#doneWithin(endMs);
     return this.#hasEnded;
+  }
+
+  async #doneWithin(ms: number): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([this.done, sleep(ms, undefined, { signal: over.signal }).catch(() => {})]);
+    over.abort();
   }
 
   async #run(): Promise<void> {

@@ -5,6 +5,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { YadoError } from '#core/errors.ts';
 import { Delivery, type Listener } from './delivery.ts';
 import type { Piece, PrintAnswer, PrinterDriver } from './driver.ts';
 import { PrinterService } from './serve.ts';
@@ -181,6 +182,45 @@ test('requests at once are printed one after the other; an error is told to one 
   await service.stop();
   assert.equal(paper.text, 'abcd');
   await assert.rejects(service.print(piece(4, 'e')), /no longer/);
+});
+
+test('garbage for a printer: every request is answered or refused, and no byte is printed twice', async () => {
+  const number = fc.oneof(fc.nat(30), fc.constantFrom(2 ** 32, Number.MAX_SAFE_INTEGER));
+  const request = fc.record({
+    first: number,
+    delivered: number,
+    data: fc.uint8Array({ maxLength: 20 }),
+    jobEnd: fc.option(number, { nil: undefined }),
+    hold: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(request, { maxLength: 12 }), async requests => {
+      const paper = new FakePrinter();
+      const printedTo: number[] = [];
+      const print = paper.print.bind(paper);
+      paper.print = piece => {
+        if (piece.data.length > 0) printedTo.push(piece.first, piece.first + piece.data.length);
+        return print(piece);
+      };
+      const service = new PrinterService(paper);
+      await Promise.all(
+        requests.map(async ({ hold, jobEnd, ...piece }) => {
+          const asked = hold
+            ? service.hold()
+            : service.print({ ...piece, ...(jobEnd !== undefined && { jobEnd }) });
+          await asked.catch((error: unknown) => {
+            assert.ok(error instanceof YadoError && error.code === 'badRequest', String(error));
+          });
+        }),
+      );
+      await service.stop();
+      assert.deepEqual(
+        printedTo,
+        printedTo.toSorted((a, b) => a - b),
+      );
+    }),
+    { numRuns: 100 },
+  );
 });
 
 /** A way to the service on which every third answer is lost. */

@@ -7,7 +7,15 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { controlPort } from '#wire/control.ts';
-import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
+import {
+  type Arrival,
+  type Computer,
+  type Device,
+  type DevicePlans,
+  type Move,
+  reasonOf,
+  type ServeState,
+} from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
@@ -141,7 +149,7 @@ export class Printer implements Device {
     const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
     const away = (error: unknown): void => {
       this.#status = awayStatus;
-      say(`${this.id}: ${at.name} does not print: ${words(error)}; what is printed is kept until it does`);
+      say(`${this.id}: ${at.name} does not print: ${reasonOf(error)}; what is printed is kept until it does`);
       if (saysNo(error)) gone(); // a lender that was started anew, for one: it will not print any more
     };
     const back = (): void => say(`${this.id}: it prints again`);
@@ -168,9 +176,9 @@ export class Printer implements Device {
       ended: error => {
         this.#stub = undefined;
         this.#spool.endJob();
-        say(`${this.id}: its device is gone: ${words(error)}; to have it again: systemctl restart yadod`);
+        say(`${this.id}: its device is gone: ${reasonOf(error)}; to have it again: systemctl restart yadod`);
       },
-      failed: error => say(`${this.id}: a program that prints got an error: ${words(error)}`),
+      failed: error => say(`${this.id}: a program that prints got an error: ${reasonOf(error)}`),
     });
     say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
     return stub;
@@ -191,5 +199,3 @@ export class Printer implements Device {
     this.#stub?.roomAgain();
   }
 }
-
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
