@@ -1,7 +1,7 @@
 // The devices of an OS together: a printer that keeps the OS from leaving, and one that is plugged in while it runs.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import type { Piece, PrintAnswer, PrinterDriver } from '#devices/printer/driver.
 import { Printer } from '#devices/printer/printer.ts';
 import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
+import { SystemError } from '#linux/system-error.ts';
 import { lookAgain } from '#managers/device-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
@@ -60,7 +61,7 @@ class StuckPort implements PrinterDriver {
 const place = { kind: 'parallel', name: 'lp0', identity: '' } as const;
 const known = { typeName: 'printer at /dev/lp0', place, deviceId: 'MFG:Crab;', actualName: '' };
 
-function fakePrinter(context: TestContext, port: PrinterDriver, endMs = 2000) {
+function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, hasCuse = true } = {}) {
   const spoolFolder = mkdtempSync(join(tmpdir(), 'yado-spool-'));
   context.after(() => rmSync(spoolFolder, { recursive: true }));
   let spool: Spool | undefined;
@@ -69,6 +70,7 @@ function fakePrinter(context: TestContext, port: PrinterDriver, endMs = 2000) {
     driverOf: () => port,
     makeStub: async it => {
       spool = it;
+      if (!hasCuse) throw new SystemError('open', constants.errno.ENOENT, '/dev/cuse');
       return { path: '/dev/usb/lp99', roomAgain: () => {}, [Symbol.dispose]: () => {} };
     },
     stopMs: [5, endMs],
@@ -102,7 +104,7 @@ function osWith(
 test('a printer stuck in mid-print keeps the OS here: it says which and what to do, and all devices come back', async t => {
   const did: string[] = [];
   const port = new StuckPort();
-  const { printer, write, spool } = fakePrinter(t, port, 10);
+  const { printer, write, spool } = fakePrinter(t, port, { endMs: 10 });
   const { os } = osWith([fakeDevice('disk0', did), printer, fakeDevice('display0', did)]);
   await os.restore();
   const { promise, resolve: switchedOffAndOn } = Promise.withResolvers<void>();
@@ -242,4 +244,33 @@ test('a computer with the printer that vanishes: the bytes wait, and the OS can 
   assert.ok(performance.now() - started < 3000);
   assert.equal(spool()?.size, 3);
   assert.equal(os.where[0]?.computer, 'c');
+});
+
+test('without CUSE programs find no printer, what was accepted is printed, and a person reads what to type', async t => {
+  const port = new StuckPort();
+  const { printer, write, spool } = fakePrinter(t, port, { hasCuse: false });
+  const { os } = osWith([printer]);
+  const said = mock.method(console, 'log', () => {});
+  await os.restore();
+  const told = said.mock.calls.map(each => each.arguments.join(' ')).join('; ');
+  assert.match(told, /printer0: programs find no printer: open \/dev\/cuse: .*modprobe cuse/);
+  assert.ok(os.table()[0]?.items.some(each => each.state === 'nothing: no CUSE'));
+  write('abc');
+  while (spool()?.size !== 0) await sleep(1);
+  await os.hold();
+});
+
+test('a device that does not come up: its name, the computer, why, what to type; the others come up', async () => {
+  const did: string[] = [];
+  const broken: Device = {
+    ...fakeDevice('display0', did),
+    restore: () => Promise.reject(new Error('a screen on VGA bochs-drm did not appear within 10 s')),
+  };
+  const { os } = osWith([fakeDevice('disk0', did), broken, fakeDevice('input0', did)]);
+  const said = mock.method(console, 'log', () => {});
+  await os.restore();
+  assert.deepEqual(did.sort(), ['disk0 restored', 'input0 restored']);
+  assert.deepEqual(said.mock.calls.at(-1)?.arguments, [
+    'display0: a could not bring up display0: a screen on VGA bochs-drm did not appear within 10 s. (yado devices)',
+  ]);
 });

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
-import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Computer, Device } from '#devices/device.ts';
+import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
+import { type Computer, type Device, reasonOf } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { lookAgain, probeDevices } from '#managers/device-list.ts';
 import { LocationManager } from '#managers/location-manager.ts';
@@ -132,7 +132,15 @@ export class OsDevices {
         say: log,
       });
     } catch (error) {
-      log(`${device.id}: ${asYadoError(error, here.name).message}`);
+      const told =
+        error instanceof YadoError
+          ? error
+          : yadoError('deviceArriveFailed', {
+              computer: here.name,
+              step: `bring up ${device.id}`,
+              reason: reasonOf(error),
+            });
+      log(`${device.id}: ${told.message} (${told.hint})`);
     }
   }
 

@@ -153,6 +153,11 @@ export const errorTable = {
     what: '{computer} is {role}, but would have to be {wanted}.',
     hint: 'yado status on {computer}; a ghost becomes a standby by: yado standby {computer}',
   },
+  notInThisRole: {
+    family: 'refused',
+    what: '{computer} does not answer "{request}" in its present role.',
+    hint: 'yado status on {computer}; only a standby or a ghost lends devices, only a standby takes in an OS',
+  },
   noSnapshotDevice: {
     family: 'refused',
     what: '{computer} offers no /dev/snapshot: {reason}.',

@@ -14,8 +14,8 @@ const waitMs = 500;
 const waitAfterKeysMs = 50;
 const patienceMs = 4000;
 const defaultRetryMs = 1000;
-/** A lender that was away for so many questions is gone for good. */
-const questionsUntilGone = 30;
+/** A lender that has not answered for so long is gone for good. */
+const defaultGoneMs = 30_000;
 
 /** Asks the lender; tests give one without a network. */
 export interface Lender extends Disposable {
@@ -28,6 +28,7 @@ export interface LentDevice {
   /** In which it was lent. */
   readonly epoch: number;
   readonly retryMs?: number;
+  readonly goneMs?: number;
   /** Called once when there is no hope: the lender says no, or does not answer for long. Nothing is asked after it. */
   readonly gone: () => void;
 }
@@ -48,6 +49,7 @@ export class RemoteInput implements InputDriver {
   readonly #device: string;
   readonly #epoch: number;
   readonly #retryMs: number;
+  readonly #goneMs: number;
   readonly #gone: () => void;
   readonly #sink: InputSink;
   readonly #say: (text: string) => void;
@@ -58,7 +60,7 @@ export class RemoteInput implements InputDriver {
 
   constructor(
     lender: Lender,
-    { device, epoch, gone, retryMs = defaultRetryMs }: LentDevice,
+    { device, epoch, gone, retryMs = defaultRetryMs, goneMs = defaultGoneMs }: LentDevice,
     sink: InputSink,
     say: (text: string) => void,
   ) {
@@ -66,6 +68,7 @@ export class RemoteInput implements InputDriver {
     this.#device = device;
     this.#epoch = epoch;
     this.#retryMs = retryMs;
+    this.#goneMs = goneMs;
     this.#gone = gone;
     this.#sink = sink;
     this.#say = say;
@@ -89,23 +92,25 @@ export class RemoteInput implements InputDriver {
     const { signal } = this.#end;
     using lender = this.#lender;
     let next = 0; // the first answer tells what there is
-    let failed = 0;
+    let isAway = false;
+    let answeredAt = performance.now();
     while (!signal.aborted) {
       try {
         next = (await this.#ask(lender, next, signal)) ? waitAfterKeysMs : waitMs;
-        if (failed > 0) this.#say(`the keyboard of ${lender.name} is there again`);
-        failed = 0;
+        if (isAway) this.#say(`the keyboard of ${lender.name} is there again`);
+        isAway = false;
+        answeredAt = performance.now();
       } catch (error) {
         this.#sink.gone(lender.name);
         if (signal.aborted) return;
         this.#typeName = undefined;
-        if (failed === 0)
+        if (!isAway)
           this.#say(
             `the keyboard of ${lender.name} is away: ${reasonOf(error)}; it is asked again, or: yado return ${this.#device}`,
           );
-        failed++;
+        isAway = true;
         next = 0;
-        if (failed === questionsUntilGone || saysNo(error)) return this.#gone();
+        if (performance.now() - answeredAt > this.#goneMs || saysNo(error)) return this.#gone();
         await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
       }
     }

@@ -22,7 +22,7 @@ import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './
 import { holdBack, letGo } from './hold.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
-import { makeStub, type PrinterStub } from './stub.ts';
+import { makeStub, type PrinterFace, type PrinterStub } from './stub.ts';
 import { awayStatus, readyStatus } from './translate.ts';
 
 const spoolFolder = '/run/yado/printer0';
@@ -168,8 +168,9 @@ export class Printer implements Device {
     return (await this.#delivery?.stop(...(this.#world.stopMs ?? []))) ?? true;
   }
 
-  async #makeStub(say: Arrival['say']): Promise<PrinterStub> {
-    const stub = await this.#world.makeStub(this.#spool, {
+  /** Undefined without CUSE: what was written before is printed all the same. */
+  async #makeStub(say: Arrival['say']): Promise<PrinterStub | undefined> {
+    const face: PrinterFace = {
       status: () => this.#status,
       deviceId: () => this.#known.deviceId,
       wholeJobs: this.#isConverted,
@@ -179,9 +180,17 @@ export class Printer implements Device {
         say(`${this.id}: its device is gone: ${reasonOf(error)}; to have it again: systemctl restart yadod`);
       },
       failed: error => say(`${this.id}: a program that prints got an error: ${reasonOf(error)}`),
-    });
-    say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
-    return stub;
+    };
+    try {
+      const stub = await this.#world.makeStub(this.#spool, face);
+      say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
+      return stub;
+    } catch (error) {
+      say(
+        `${this.id}: programs find no printer: ${reasonOf(error)}; to have one: modprobe cuse, then systemctl restart yadod`,
+      );
+      return undefined;
+    }
   }
 
   #driverFor({ here, at, osId, epoch }: Arrival): PrinterDriver {

@@ -49,9 +49,14 @@ export async function makeStub(spool: Spool, face: PrinterFace): Promise<Printer
     face.ended,
   );
   const path = `/dev/${name}`;
-  await waitUntil(path, () => (existsSync(path) ? true : undefined), { timeoutMs: 5000, everyMs: 20 });
-  await chown(path, 0, lpGroup);
-  await chmod(path, 0o660);
+  try {
+    await waitUntil(path, () => (existsSync(path) ? true : undefined), { timeoutMs: 5000, everyMs: 20 });
+    await chown(path, 0, lpGroup);
+    await chmod(path, 0o660);
+  } catch (error) {
+    device[Symbol.dispose]();
+    throw error;
+  }
   return { path, roomAgain: () => device.roomAgain(), [Symbol.dispose]: () => device[Symbol.dispose]() };
 }
 
