@@ -21,7 +21,7 @@ import { outcomeOf } from './outcome.ts';
 mock.method(console, 'log', () => {});
 
 /** Address of computer c. */
-const lender = '127.0.0.31';
+const lender = '127.0.0.41';
 
 /** A device that remembers what was done to it. */
 function fakeDevice(id: string, did: string[]): Device {

@@ -114,6 +114,29 @@ test('a lender that goes away lets go of its keys, is told of once, and asked ag
   ]);
 });
 
+test('a lender whose keyboard was pulled out has none: the device is lost, and there again with the next one', async () => {
+  let plugged: string[] = [];
+  const driver = new FakeDriver();
+  Object.defineProperty(driver, 'names', { get: () => plugged });
+  const { service } = lent(driver);
+  let asked = 0;
+  const lender: Lender = {
+    name: 'b',
+    keys(request) {
+      asked++;
+      return service.keys(request);
+    },
+    [Symbol.dispose]() {},
+  };
+  const remote = new RemoteInput(lender, { device: 'input0', epoch: 1, gone() {} }, new Screen(), () => {});
+  while (asked < 2) await new Promise(resolve => setTimeout(resolve, 1));
+  assert.deepEqual(remote.names, []);
+  plugged = ['USB keyboard'];
+  while (asked < 4) await new Promise(resolve => setTimeout(resolve, 1));
+  assert.deepEqual(remote.names, ['USB keyboard']);
+  await Promise.all([remote.release(), service.stop()]);
+});
+
 test('a lender that says no, or stays away, is given up', async () => {
   const no = yadoError('notLentHere', { computer: 'b', device: 'input0' });
   for (const [error, isPatient] of [[no, false] as const, [new Error('no answer'), true] as const]) {

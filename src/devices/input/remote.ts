@@ -7,6 +7,7 @@ import { decodeInputEvents } from '#wire/input-events.ts';
 import { reasonOf } from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import type { InputDriver, InputSink } from './driver.ts';
+import { typeName } from './state.ts';
 
 /** So late do the lights change on the lender's keyboard when nothing is typed on it. */
 const waitMs = 500;
@@ -76,7 +77,8 @@ export class RemoteInput implements InputDriver {
   }
 
   get names(): readonly string[] {
-    return this.#typeName === undefined ? [] : [this.#typeName];
+    // The lender says "none" while nothing is plugged in there.
+    return this.#typeName === undefined || this.#typeName === typeName([]) ? [] : [this.#typeName];
   }
 
   setLights(lights: number): void {
@@ -120,9 +122,9 @@ export class RemoteInput implements InputDriver {
   /** True when something was typed. */
   async #ask(lender: Lender, wait: number, signal: AbortSignal): Promise<boolean> {
     const request = { device: this.#device, epoch: this.#epoch, waitMs: wait, leds: this.#lights };
-    const { typeName, events } = await lender.keys(request, signal);
-    this.#typeName = typeName;
-    const typed = decodeInputEvents(events);
+    const answer = await lender.keys(request, signal);
+    this.#typeName = answer.typeName;
+    const typed = decodeInputEvents(answer.events);
     this.#sink.frame(lender.name, typed);
     return typed.length > 0;
   }
