@@ -241,7 +241,7 @@ test('a computer with the printer that vanishes: the bytes wait, and the OS can 
   }
   const started = performance.now();
   await os.hold();
-  assert.ok(performance.now() - started < 3000);
+  assert.ok(performance.now() - started < 10_000);
   assert.equal(spool()?.size, 3);
   assert.equal(os.where[0]?.computer, 'c');
 });

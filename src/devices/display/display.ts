@@ -55,7 +55,7 @@ export function display(remembered?: unknown): Device {
   return stub ? new Display(stub, remembered) : new PlugAndPlayDisplay(remembered);
 }
 
-type Stub = Pick<DisplayStub, 'surface' | 'picture' | 'path' | 'watchMode' | 'consoles' | 'takeConsoles'>;
+type Stub = Pick<DisplayStub, 'now' | 'picture' | 'path' | 'watchMode' | 'consoles' | 'takeConsoles'>;
 
 /** Exported for its test. */
 export class Display implements Device {
@@ -83,7 +83,8 @@ export class Display implements Device {
     const pump = this.#pump;
     const actualType = pump?.driver.typeName ?? 'none';
     const local = actualType === this.#osType ? 'direct' : 'converted';
-    const { surface, picture, path } = this.#stub;
+    const { surface, picture } = this.#stub.now();
+    const { path } = this.#stub;
     return {
       device: this.id,
       class: 'display',

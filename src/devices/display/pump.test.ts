@@ -115,6 +115,40 @@ test('the pump shows the picture, its changes, and another mode; a screen that g
   await pump.stop();
 });
 
+test('a mode the screen cannot show: it is left as it was, that is told, and the next mode is shown', async () => {
+  const grey = { ...bgr565, bitsPerPixel: 8 };
+  const modes: Surface[] = [surface(64, 48)];
+  const source = { picture: Buffer.alloc(64 * 48 * 2, 5), watchMode: () => () => modes.shift() };
+  const screen = new FakeScreen();
+  const pump = new Pump(source, screen);
+  await pump.start(error => assert.fail(String(error)));
+  modes.push(surface(1 << 20, 1 << 20, grey)); // no memory is taken for it
+  while (pump.shown?.conversion === 'none') await sleep(1);
+  assert.deepEqual(pump.shown, { mode: '64x48', conversion: '8 bits a pixel are not shown' });
+  assert.equal(screen.bytes.length, 64 * 48 * 2);
+  source.picture = Buffer.alloc(32 * 20 * 2, 9);
+  modes.push(surface(32, 20));
+  while (screen.surface?.width !== 32) await sleep(1);
+  await pump.stop();
+  assert.deepEqual(pump.shown, { mode: '32x20', conversion: 'none' });
+});
+
+test('a mode that no memory is left for ends the pump with a reason, not the agent', async () => {
+  const modes: Surface[] = [surface(64, 48)];
+  const source = { picture: Buffer.alloc(64 * 48 * 2, 5), watchMode: () => () => modes.shift() };
+  const screen = new FakeScreen();
+  const pump = new Pump(source, screen);
+  const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
+  await pump.start(failed);
+  screen.configure = async () => {
+    throw new Error('VGA bochs-drm cannot show 4096x4096 in any of its modes');
+  };
+  modes.push(surface(4096, 4096));
+  assert.match(String(await failure), /cannot show 4096x4096/);
+  assert.equal(pump.shown, undefined);
+  await pump.stop();
+});
+
 /** The service of the other computer, with nothing between. */
 function sessionOf(service: DisplayService): ScreenSession & { readonly sizes: number[] } {
   const answers = {

