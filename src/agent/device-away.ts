@@ -3,12 +3,16 @@
 import { YadoError, yadoError } from '#core/errors.ts';
 
 /** @throws YadoError `deviceAway` for anything else that `work` throws */
-export async function orAway<T>(device: string, computer: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
+export function orAway<T>(device: string, computer: string, work: () => Promise<T> | T): Promise<T> | T {
+  const told = (error: unknown): never => {
     if (error instanceof YadoError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw yadoError('deviceAway', { device, computer, reason }, error);
+  };
+  try {
+    const answer = work();
+    return answer instanceof Promise ? answer.catch(told) : answer;
+  } catch (error) {
+    return told(error);
   }
 }

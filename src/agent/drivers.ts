@@ -3,9 +3,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Capabilities } from '#core/capabilities.ts';
-import { classOfPci } from '#core/device-class.ts';
+import { classOfPci, type DeviceClass } from '#core/device-class.ts';
 import { modulesFor, readLoadedModules, readModuleAliases, virtioModalias } from '#linux/modules.ts';
-import type { LendableClass } from '#wire/control.ts';
 
 const osRoot = '/proc/1/root';
 
@@ -49,7 +48,7 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
 }
 
 /** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
-export async function loadLendable(deviceClass: LendableClass): Promise<void> {
+export async function loadLendable(deviceClass: DeviceClass): Promise<void> {
   const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;
   await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/bin/sh', '-c', load]);
 }

@@ -1,6 +1,6 @@
 // What the agent leaves to its ghost, as JSON on the ghost's command line.
 import * as v from 'valibot';
-import { PrinterPlaceSchema } from '#devices/printer/state.ts';
+import { leftClasses } from '#managers/service-list.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
 const ComputerSchema = v.strictObject({ name: Text, address: Text });
@@ -9,21 +9,7 @@ export const LeftBehindSchema = v.strictObject({
   osId: Text,
   /** Epoch of the move that left them here. */
   epoch: v.pipe(v.number(), v.safeInteger()),
-  behind: v.array(
-    v.variant('kind', [
-      v.strictObject({
-        kind: v.literal('disk'),
-        device: Text,
-        place: v.strictObject({ pciAddress: Text, unit: v.number(), partition: v.exactOptional(v.number()) }),
-      }),
-      v.strictObject({
-        kind: v.literal('printer'),
-        device: Text,
-        place: PrinterPlaceSchema,
-        printed: v.exactOptional(v.number()),
-      }),
-    ]),
-  ),
+  behind: v.array(v.union(leftClasses.map(each => each.schema))),
 });
 export type LeftBehind = v.InferOutput<typeof LeftBehindSchema>;
 

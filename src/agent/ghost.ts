@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
@@ -13,9 +14,10 @@ import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ControlServer } from './control-server.ts';
-import type { GhostState } from './ghost-state.ts';
+import { deviceHandlers } from './device-handlers.ts';
+import { type GhostState, GhostStateSchema } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
-import { LentDevices, openersOf } from './lent-devices.ts';
+import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 import { lentQuietMs } from './timeouts.ts';
@@ -23,7 +25,9 @@ import { lentQuietMs } from './timeouts.ts';
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
 
-export async function runGhost(state: GhostState): Promise<void> {
+/** @param told a GhostState. @throws ValiError when it is none */
+export async function runGhost(told: unknown): Promise<void> {
+  const state = v.parse(GhostStateSchema, told);
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
   const left = new DevicesLeft(state, computer);
@@ -35,7 +39,7 @@ export async function runGhost(state: GhostState): Promise<void> {
   const lent = new LentDevices(
     computer.name,
     lentQuietMs(),
-    openersOf(async () => {}),
+    async () => {},
     () => {},
   );
   giveCardsFramebuffers(true);
@@ -87,13 +91,12 @@ export async function runGhost(state: GhostState): Promise<void> {
   }
 
   /** Whoever is answered in the epoch of the OS or a later one is the OS: it is alive. */
-  function heardFrom<T>(answer: T): T {
+  function heard(): void {
     if (granted && !alive) {
       alive = true;
       helper.write(encodeFrame(frameTypes.release.number, 0n));
       if (state.behind.length === 0) setTimeout(rest, idleMs);
     }
-    return answer;
   }
 
   let leaving: Promise<void> | undefined;
@@ -115,10 +118,8 @@ export async function runGhost(state: GhostState): Promise<void> {
 
   const control = new ControlServer(() => computer.name, {
     status: () => ({ name: computer.name, role: 'ghost' }),
-    device: request => heardFrom(left.answer(request)),
     ...lent.handlers,
-    print: async request =>
-      left.has(request.device) ? heardFrom(await left.print(request)) : lent.print(request),
+    ...deviceHandlers(left, lent, heard),
     describe: () => {
       throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
     },
@@ -136,7 +137,8 @@ export async function runGhost(state: GhostState): Promise<void> {
         });
       if (!granted)
         throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
-      return heardFrom({});
+      heard();
+      return {};
     },
     standby: async () => {
       // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
@@ -186,7 +188,7 @@ async function becomeStandby(state: GhostState, left: DevicesLeft, stayed: () =>
       cmdline: words.join(' '),
     });
   } catch (error) {
-    left.servePrinters();
+    left.goOn();
     throw yadoError(
       'kexecFailed',
       { computer: computer.name, reason: error instanceof Error ? error.message : String(error) },

@@ -1,56 +1,57 @@
 // A standby that serves the devices of an OS: to whom, in which epoch, and who is turned away.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
+import { LeftBehindSchema } from './ghost-state.ts';
 import { DevicesLeft } from './left-behind.ts';
 
-const place = { pciAddress: '0000:00:06.0', unit: 0 };
-const left = new DevicesLeft(
-  { osId: 'crab', epoch: 7, behind: [{ kind: 'disk', device: 'disk0', place }] },
-  { name: 'a', address: '10.77.0.1' },
-);
+mock.method(console, 'log', () => {});
+
+const disk = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
+const port = { kind: 'usb', name: 'lp9', identity: 'MFG:No;MDL:Such;' };
+const printer = { kind: 'printer', device: 'printer0', place: port, printed: 40 };
+const computer = { name: 'a', address: '10.77.0.1' };
+const leftBy = (...behind: object[]): DevicesLeft =>
+  new DevicesLeft(v.parse(LeftBehindSchema, { osId: 'crab', epoch: 7, behind }), computer);
+const left = leftBy(disk);
 const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;
 
 const asked = { osId: 'crab', device: 'disk0', epoch: 7 };
 
 test('a device is to be had in the epoch in which it was left, once it is served', () => {
-  assert.deepEqual(left.answer(asked), { ready: false, exportName: 'crab-disk0-7', port: 10809 });
-  assert.throws(() => left.answer({ ...asked, epoch: 6 }), code('staleEpoch'));
-  assert.throws(() => left.answer({ ...asked, device: 'disk1' }), code('unknownDevice'));
-  assert.throws(() => left.answer({ ...asked, osId: 'lobster' }), code('unknownDevice'));
+  assert.deepEqual(left.answer('device', asked), { ready: false, exportName: 'crab-disk0-7', port: 10809 });
+  assert.throws(() => left.answer('device', { ...asked, epoch: 6 }), code('staleEpoch'));
+  assert.throws(() => left.answer('device', { ...asked, device: 'disk1' }), code('unknownDevice'));
+  assert.throws(() => left.answer('device', { ...asked, osId: 'lobster' }), code('unknownDevice'));
 });
 
-test('once the OS has asked in a newer epoch, older ones are turned away', () => {
-  assert.equal(left.answer({ ...asked, epoch: 9 }).exportName, 'crab-disk0-9');
-  assert.throws(() => left.answer({ ...asked, epoch: 8 }), code('staleEpoch'));
+test('once the OS has asked in a newer epoch, older ones are turned away', async () => {
+  assert.equal((await left.answer('device', { ...asked, epoch: 9 })).exportName, 'crab-disk0-9');
+  assert.throws(() => left.answer('device', { ...asked, epoch: 8 }), code('staleEpoch'));
   assert.equal(left.state.epoch, 9);
 });
 
 test('once the next one has been told, no epoch is raised any more', async () => {
   await left.handOver();
-  assert.throws(() => left.answer({ ...asked, epoch: 10 }), code('busy'));
-  await assert.rejects(
-    left.print({ ...asked, epoch: 10, first: 0, data: new Uint8Array(), delivered: 0, hold: false }),
-    code('busy'),
-  );
+  assert.throws(() => left.answer('device', { ...asked, epoch: 10 }), code('busy'));
+  const nothing = { first: 0, data: new Uint8Array(), delivered: 0, hold: false };
+  assert.throws(() => left.answer('print', { ...asked, epoch: 10, ...nothing }), code('busy'));
   assert.equal(left.state.epoch, 9);
-  left.servePrinters(); // it stays after all
-  assert.equal(left.answer({ ...asked, epoch: 10 }).exportName, 'crab-disk0-10');
+  left.goOn(); // it stays after all
+  assert.equal((await left.answer('device', { ...asked, epoch: 10 })).exportName, 'crab-disk0-10');
 });
 
 test('a printer that is not plugged in is told with its computer; the OS keeps the bytes', async () => {
-  const place = { kind: 'usb', name: 'lp9', identity: 'none such' } as const;
-  const printing = new DevicesLeft(
-    { osId: 'crab', epoch: 7, behind: [{ kind: 'printer', device: 'printer0', place }] },
-    { name: 'a', address: '10.77.0.1' },
-  );
-  printing.servePrinters();
-  const piece = { ...asked, device: 'printer0', first: 0, data: new Uint8Array(), delivered: 0, hold: false };
-  await assert.rejects(printing.print(piece), {
+  const printing = leftBy(printer);
+  await printing.serve();
+  const nothing = { first: 40, data: new Uint8Array(), delivered: 40, hold: false };
+  const request = { ...asked, device: 'printer0', ...nothing };
+  await assert.rejects(async () => printing.answer('print', request), {
     code: 'deviceAway',
     message: 'printer0 at a does not work: the printer lp9 is not plugged in.',
   });
-  await assert.rejects(printing.print({ ...piece, epoch: 6 }), {
+  assert.throws(() => printing.answer('print', { ...request, epoch: 6 }), {
     code: 'staleEpoch',
     message: 'a has printer0 in epoch 7 of the OS; what came is of epoch 6, from an older copy of it.',
   });
@@ -64,7 +65,37 @@ test('the OS itself may come home; another one would cost it its disk', () => {
 });
 
 test('who serves nothing takes in anyone', () => {
-  new DevicesLeft({ osId: 'crab', epoch: 7, behind: [] }, { name: 'b', address: '10.77.0.2' }).refuseAnother(
-    'x',
+  leftBy().refuseAnother('x');
+});
+
+test('a printer is told how far it was, asks for its drivers, and prints for nobody before the grant', async () => {
+  const both = leftBy(disk, printer);
+  const nothing = { first: 40, data: new Uint8Array(), delivered: 40, hold: false };
+  const print = { ...asked, device: 'printer0', ...nothing };
+  assert.deepEqual([both.names, both.driversNeeded], [['disk0', 'printer0'], ['printer']]);
+  await assert.rejects(async () => both.answer('print', print), code('unknownDevice'));
+  assert.throws(() => both.answer('device', { ...asked, device: 'printer0' }), code('unknownDevice'));
+  assert.throws(() => both.answer('print', { ...print, device: 'disk0' }), code('unknownDevice'));
+  both.goOn();
+  await assert.rejects(async () => both.answer('print', print), /lp9|printer/);
+  await both.handOver();
+  assert.deepEqual(both.state.behind, [disk, printer]);
+});
+
+test('what is left is written as ever: marks on disks outlive the agent that wrote them', () => {
+  assert.equal(
+    JSON.stringify(leftBy(disk, printer).state),
+    '{"osId":"crab","epoch":7,"behind":[{"kind":"disk","device":"disk0","place":{"pciAddress":"0000:00:06.0",' +
+      '"unit":0}},{"kind":"printer","device":"printer0","place":{"kind":"usb","name":"lp9",' +
+      '"identity":"MFG:No;MDL:Such;"},"printed":40}]}',
   );
+});
+
+test('what no class knows is not taken for something left', () => {
+  for (const odd of [
+    { ...disk, kind: 'network' },
+    { ...disk, printed: 1 },
+    { kind: 'disk', device: 'disk0' },
+  ])
+    assert.throws(() => leftBy(odd), v.ValiError);
 });

@@ -1,13 +1,22 @@
 // The devices an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows it.
 // Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
+import type { DeviceClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
+import type { Computer, ServeState } from '#devices/device.ts';
 import { readMark } from '#devices/disk/left-mark.ts';
-import { type DiskService, exportNameOf, serveDisk } from '#devices/disk/serve.ts';
-import { PrinterService } from '#devices/printer/serve.ts';
+import {
+  answerOf,
+  type DeviceAnswer,
+  type DeviceMessage,
+  type DeviceRequest,
+  type LeftService,
+  type LeftWorld,
+} from '#devices/service.ts';
 import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
-import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
+import { leftClasses, serviceList } from '#managers/service-list.ts';
+import type { ControlRequest } from '#wire/control.ts';
 import { orAway } from './device-away.ts';
 import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
 import { log } from './log.ts';
@@ -15,87 +24,75 @@ import { log } from './log.ts';
 /** The kernel parameter through which a ghost tells the standby after it. */
 const parameter = 'yado.left';
 
-/** The OS asks many times a second: a server that cannot be started is not tried as often. */
-const retryMs = 1000;
-
-type Left = LeftBehind['behind'][number];
-type LeftDisk = Extract<Left, { kind: 'disk' }>;
-
 export class DevicesLeft {
   readonly #left: LeftBehind;
-  /** Name and address of this computer. */
-  readonly #computer: { readonly name: string; readonly address: string };
-  readonly #disks = new Map<string, { readonly service: DiskService; readonly epoch: number }>();
-  readonly #printers = new Map<string, PrinterService>();
+  /** This computer. */
+  readonly #computer: Computer;
+  readonly #services: ReadonlyMap<string, LeftService>;
   /** The newest in which the OS has asked for its devices. */
   #epoch: number;
-  #turn: Promise<void> = Promise.resolve();
-  /** Disks whose server is being started. */
-  readonly #starting = new Set<string>();
-  /** From `serve` to `stop`: before the grant nobody may write to what was left. */
-  #isServing = false;
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
-  constructor(left: LeftBehind, computer: { readonly name: string; readonly address: string }) {
+  constructor(left: LeftBehind, computer: Computer) {
     this.#left = left;
     this.#computer = computer;
     this.#epoch = left.epoch;
+    const world: LeftWorld = {
+      osId: left.osId,
+      computer,
+      epoch: () => this.#epoch,
+      record: () => JSON.stringify(this.state),
+      say: log,
+    };
+    this.#services = new Map(left.behind.map(each => [each.device, serviceOf(each, world)]));
   }
 
+  /** Messages that a device that was left may answer. */
+  readonly messages: ReadonlySet<DeviceMessage> = new Set(leftClasses.flatMap(each => each.messages));
+
   get names(): string[] {
-    return this.#left.behind.map(each => each.device);
+    return [...this.#services.keys()];
   }
 
   has(device: string): boolean {
-    return this.#left.behind.some(each => each.device === device);
+    return this.#services.has(device);
   }
 
-  get hasUsbPrinter(): boolean {
-    return this.#left.behind.some(each => each.kind === 'printer' && each.place.kind === 'usb');
+  /** Classes whose drivers a standby must load before it serves. */
+  get driversNeeded(): DeviceClass[] {
+    const needed = [...this.#services.values()].filter(each => each.needsDrivers);
+    return [...new Set(needed.map(each => each.state.kind))];
   }
 
   /** What the standby that follows must know. */
   get state(): LeftBehind {
-    const behind = this.#left.behind.map(each => {
-      const printed = each.kind === 'printer' ? this.#printers.get(each.device)?.printed : undefined;
-      return printed === undefined ? each : { ...each, printed };
-    });
+    const behind = [...this.#services.values()].map(each => each.state);
     return { osId: this.#left.osId, epoch: this.#epoch, behind };
   }
 
   /** Serves all of them; what cannot be served is said, and tried again when the OS asks for it. */
   async serve(): Promise<void> {
-    this.#isServing = true;
-    this.servePrinters();
-    for (const left of this.#left.behind) if (left.kind === 'disk') this.#seeToIt(left);
-    await this.#turn;
-  }
-
-  /** Again too, after `handOver`. */
-  servePrinters(): void {
     this.#isHandedOver = false;
-    for (const left of this.state.behind) {
-      if (left.kind !== 'printer') continue;
-      this.#printers.set(left.device, PrinterService.of(left.place, left.printed));
-      log(`serving ${left.device} at ${left.place.kind === 'ipp' ? left.place.uri : left.place.name}`);
-    }
+    await Promise.all([...this.#services.values()].map(each => each.serve()));
   }
 
-  /** From here on `state` stays as it is: printers print nothing more, and no newer epoch is heard of. */
+  /** From here on `state` stays as it is: nothing more is printed, and no newer epoch is heard of. */
   async handOver(): Promise<void> {
     this.#isHandedOver = true;
-    for (const service of this.#printers.values()) await service.stop();
+    for (const service of this.#services.values()) await service.handOver?.();
   }
 
-  /** Everything that was written is on the disks when this returns; the OS waits until they are served again. */
+  /** After `handOver`: there is no next one after all. */
+  goOn(): void {
+    this.#isHandedOver = false;
+    for (const service of this.#services.values()) service.goOn?.();
+  }
+
+  /** Everything that was written is on the devices when this returns; the OS waits until they are served again. */
   async stop(): Promise<void> {
-    this.#isServing = false;
-    await this.#turn;
     await this.handOver();
-    for (const { service } of this.#disks.values()) await service.stop();
-    this.#printers.clear();
-    this.#disks.clear();
+    for (const service of this.#services.values()) await service.stop();
   }
 
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
@@ -109,31 +106,16 @@ export class DevicesLeft {
       });
   }
 
-  /** Where a disk is to be had. @throws YadoError `unknownDevice`, `staleEpoch` */
-  answer(request: ControlRequest<'device'>): ControlAnswer<'device'> {
-    const left = this.#admit(request);
-    if (left.kind !== 'disk') throw this.#unknown(request.device);
-    this.#seeToIt(left);
-    return {
-      ready: this.#disks.has(left.device),
-      exportName: exportNameOf(left.device, this.#left.osId, this.#epoch),
-      port: nbdPort,
-    };
+  /** @throws YadoError `unknownDevice`, `staleEpoch`, `busy`, or what the device's own service throws */
+  answer<T extends DeviceMessage>(type: T, request: ControlRequest<T> & DeviceRequest): DeviceAnswer<T> {
+    const service = this.#admit(request);
+    if (!service[type]) throw this.#unknown(request.device);
+    return orAway(request.device, this.#computer.name, () => answerOf(service, type, request));
   }
 
-  /** Prints bytes of the OS. @throws YadoError `unknownDevice` (also while it is not served yet), `staleEpoch` */
-  async print(request: ControlRequest<'print'>): Promise<ControlAnswer<'print'>> {
-    this.#admit(request);
-    const printer = this.#printers.get(request.device);
-    if (!printer) throw this.#unknown(request.device);
-    const { first, data, delivered, jobEnd, hold } = request;
-    const piece = { first, data, delivered, ...(jobEnd !== undefined && { jobEnd }) };
-    return orAway(request.device, this.#computer.name, () => (hold ? printer.hold() : printer.print(piece)));
-  }
-
-  #admit({ osId, device, epoch }: { osId: string; device: string; epoch: number }): Left {
-    const left = this.#left.behind.find(each => each.device === device);
-    if (!left || osId !== this.#left.osId) throw this.#unknown(device);
+  #admit({ osId, device, epoch }: DeviceRequest): LeftService {
+    const service = this.#services.get(device);
+    if (!service || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
     if (epoch < this.#epoch)
@@ -144,47 +126,18 @@ export class DevicesLeft {
         ours: this.#epoch,
       });
     this.#epoch = epoch;
-    return left;
-  }
-
-  /**
-   * A newer epoch gives the export another name, and with it nobody is connected who was before. A server that has died,
-   * or could not be started, is started again: the OS asks until it has its disk.
-   */
-  #seeToIt(left: LeftDisk): void {
-    const served = this.#disks.get(left.device);
-    const isGood = served?.service.isAlive === true && served.epoch === this.#epoch;
-    if (!this.#isServing || isGood || this.#starting.has(left.device)) return;
-    this.#disks.delete(left.device);
-    this.#starting.add(left.device);
-    this.#turn = this.#turn
-      .then(() => served?.service.stop())
-      .then(() => this.#serveDisk(left))
-      .then(
-        () => void this.#starting.delete(left.device),
-        (error: Error) => {
-          log(`cannot serve ${left.device}: ${error.message}`);
-          setTimeout(() => this.#starting.delete(left.device), retryMs);
-        },
-      );
-  }
-
-  async #serveDisk({ device, place }: LeftDisk): Promise<void> {
-    const epoch = this.#epoch;
-    const exportName = exportNameOf(device, this.#left.osId, epoch);
-    const { address } = this.#computer;
-    const mark = {
-      mark: JSON.stringify(this.state),
-      unmarked: (why: string) => log(`${device}: the OS could be started from it a second time: ${why}`),
-    };
-    const service = await serveDisk(place, exportName, mark, address, nbdPort, AbortSignal.timeout(30_000));
-    this.#disks.set(device, { service, epoch });
-    log(`serving ${device} as ${exportName}`);
+    return service;
   }
 
   #unknown(device: string): Error {
     return yadoError('unknownDevice', { device, computer: this.#computer.name });
   }
+}
+
+function serviceOf(left: ServeState, world: LeftWorld): LeftService {
+  const ofClass = serviceList[left.kind]?.left;
+  if (!ofClass) throw yadoError('badRequest', { reason: `nothing of the class ${left.kind} is left behind` });
+  return ofClass.serviceOf(left, world);
 }
 
 /** For the kernel's command line of the standby that follows. */

@@ -1,15 +1,18 @@
 // Lending as both sides see it: what the location table says, who is told, and who is turned away.
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { ask } from '#managers/control-client.ts';
+import { type LendableList, serviceList } from '#managers/service-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
+import { deviceHandlers } from './device-handlers.ts';
 import { Lending, type LendingWorld } from './lending.ts';
-import { LentDevices, type Openers } from './lent-devices.ts';
+import { LentDevices } from './lent-devices.ts';
 
 mock.method(console, 'log', () => {});
 
 /** Devices of a lender that do nothing but remember. */
-function fakeOpeners() {
+function fakeClasses() {
   const open: string[] = [];
   const service = (typeName: string) => async () => {
     open.push(typeName);
@@ -21,22 +24,26 @@ function fakeOpeners() {
     };
     return { typeName, service };
   };
-  const openers = {
-    display: service('a screen'),
-    input: service('a keyboard'),
-    printer: async () => {
-      throw new Error('there is no printer');
-    },
+  const noPrinter = async () => {
+    throw new Error('there is no printer');
   };
-  return { open, openers: openers as unknown as Openers };
+  const classes: LendableList = {
+    ...serviceList,
+    display: { lend: { messages: ['screen', 'draw'], open: service('a screen') } },
+    input: { lend: { messages: ['keys'], open: service('a keyboard') } },
+    printer: { lend: { messages: ['print'], open: noPrinter } },
+  };
+  return { open, classes };
 }
 
 async function lender(address: string, quietMs = 60_000) {
-  const { open, openers } = fakeOpeners();
-  const lent = new LentDevices('c', quietMs, openers, () => {});
-  const server = new ControlServer(() => 'c', lent.handlers);
+  const { open, classes } = fakeClasses();
+  const load = async (name: string): Promise<void> => void loaded.push(name);
+  const loaded: string[] = [];
+  const lent = new LentDevices('c', quietMs, load, () => {}, classes);
+  const server = new ControlServer(() => 'c', { ...lent.handlers, ...deviceHandlers(undefined, lent) });
   await server.listen(address, controlPort);
-  return { open, lent, server };
+  return { open, loaded, lent, server };
 }
 
 /** An OS on computer b that knows c at `address`. */
@@ -60,14 +67,14 @@ function world(address: string) {
 }
 
 test('a screen is lent and comes back', async () => {
-  const { open, server } = await lender('127.0.0.21');
+  const { open, loaded, server } = await lender('127.0.0.21');
   const { placed, lending } = world('127.0.0.21');
   assert.deepEqual(await lending.lend({ device: 'display0', to: 'c' }), {
     device: 'display0',
     computer: 'c',
     typeName: 'a screen',
   });
-  assert.deepEqual(open, ['a screen']);
+  assert.deepEqual([loaded, open], [['display'], ['a screen']]);
   assert.deepEqual(lending.former, { display0: 'b' });
   await assert.rejects(lending.lend({ device: 'display0', to: 'c' }), { code: 'alreadyThere' });
   await lending.return({ device: 'display0' });
@@ -113,14 +120,16 @@ test('a lender that is gone: the OS uses its own device again', async () => {
 
 test('older epochs, other devices and other systems are turned away', async () => {
   const { lent, server } = await lender('127.0.0.24');
-  const { lend, draw, giveBack } = lent.handlers;
+  const { lend, giveBack } = lent.handlers;
   const asked = { osId: 'crab', device: 'display0', class: 'display', epoch: 5 } as const;
   await lend(asked);
   await assert.rejects(lend({ ...asked, osId: 'lobster' }), { code: 'lentToAnother' });
   await assert.rejects(lend({ ...asked, epoch: 4 }), { code: 'staleEpoch' });
-  assert.throws(() => draw({ device: 'display0', epoch: 4, rects: [] }), { code: 'staleEpoch' });
-  assert.throws(() => draw({ device: 'display1', epoch: 5, rects: [] }), { code: 'notLentHere' });
-  await draw({ device: 'display0', epoch: 6, rects: [] });
+  const draw = { device: 'display0', epoch: 5, rects: [] };
+  assert.throws(() => lent.answer('draw', { ...draw, epoch: 4 }), { code: 'staleEpoch' });
+  assert.throws(() => lent.answer('draw', { ...draw, device: 'display1' }), { code: 'notLentHere' });
+  const peer = { name: 'c', ip: '127.0.0.24', port: controlPort };
+  assert.deepEqual(await ask(peer, 'draw', { ...draw, epoch: 6 }, { timeoutMs: 5000 }), {});
   await assert.rejects(giveBack({ device: 'display0', epoch: 5 }), { code: 'staleEpoch' });
   await server.close();
 });
@@ -161,22 +170,41 @@ test('a lent device that breaks is told with its name and computer, and is no fa
   const pulled = async () => {
     throw new Error('draw on the screen: no such device');
   };
-  const openers = {
-    display: async () => ({ typeName: 'a screen', service: { stop: pulled, screen: pulled, draw: pulled } }),
-    printer: async () => ({ typeName: 'a printer', service: { stop: pulled, print: pulled, hold: pulled } }),
-  } as unknown as Openers;
-  const lent = new LentDevices('c', 60_000, openers, () => {});
+  const noKeyboard = async () => ({ typeName: 'a keyboard', service: { stop: pulled } });
+  const classes: LendableList = {
+    display: {
+      lend: {
+        messages: ['draw'],
+        open: async () => ({ typeName: 'a screen', service: { stop: pulled, draw: pulled } }),
+      },
+    },
+    input: { lend: { messages: [], open: noKeyboard } },
+    printer: {
+      lend: {
+        messages: ['print'],
+        open: async () => ({ typeName: 'a printer', service: { stop: pulled, print: pulled } }),
+      },
+    },
+  };
+  const lent = new LentDevices(
+    'c',
+    60_000,
+    async () => {},
+    () => {},
+    classes,
+  );
   const of = { osId: 'crab', epoch: 5 };
   await lent.handlers.lend({ ...of, device: 'display0', class: 'display' });
   await lent.handlers.lend({ ...of, device: 'printer0', class: 'printer' });
-  await assert.rejects(lent.handlers.draw({ device: 'display0', epoch: 5, rects: [] }), {
+  await assert.rejects(async () => lent.answer('draw', { device: 'display0', epoch: 5, rects: [] }), {
     code: 'deviceAway',
     message: 'display0 at c does not work: draw on the screen: no such device.',
     hint: /yado return display0$/,
   });
-  const nothing = { first: 0, delivered: 0, data: new Uint8Array(0) };
-  for (const hold of [false, true])
-    await assert.rejects(lent.print({ ...of, device: 'printer0', ...nothing, hold }), { code: 'deviceAway' });
+  const nothing = { first: 0, delivered: 0, data: new Uint8Array(0), hold: false };
+  await assert.rejects(async () => lent.answer('print', { ...of, device: 'printer0', ...nothing }), {
+    code: 'deviceAway',
+  });
   await lent.handlers.giveBack({ device: 'display0', epoch: 5 }); // whatever the card says of it
   assert.deepEqual(lent.words, ['a printer to crab']);
 });

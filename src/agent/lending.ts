@@ -1,20 +1,15 @@
 // `yado lend` and `yado return`: a screen, a keyboard or a printer of another computer serves the OS, which stays where it
 // is. Only the location table changes; the stub that programs use is the same before and after.
 import type { LendRequest, ReturnRequest } from '#core/api.ts';
-import type { DeviceClass } from '#core/device-class.ts';
+import { type DeviceClass, isLendable } from '#core/device-class.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import type { Computer } from '#devices/device.ts';
 import { ask } from '#managers/control-client.ts';
-import { controlPort, type LendableClass, lendableClasses } from '#wire/control.ts';
+import { type OsPlace, peerOf } from '#managers/location-manager.ts';
 import { log } from './log.ts';
 
 /** What lending needs of the agent that has the OS. */
-export interface LendingWorld {
-  readonly osId: string;
-  here(): Computer;
-  epoch(): number;
-  /** @throws YadoError `unknownComputer` */
-  computer(name: string): Computer;
+export interface LendingWorld extends OsPlace {
   /** Class of a device and the computer that has it. @throws YadoError `unknownDevice` */
   device(id: string): { readonly class: DeviceClass; readonly at: string };
   /** Writes the location table and brings the device up there. */
@@ -110,13 +105,5 @@ export class Lending {
     type: T,
     request: Parameters<typeof ask<T>>[2],
   ) => ReturnType<typeof ask<T>> = (lender, type, request) =>
-    ask(
-      { name: lender.name, ip: lender.address, port: controlPort, localIp: this.#world.here().address },
-      type,
-      request,
-      { timeoutMs: askMs },
-    );
+    ask(peerOf(this.#world.here(), lender), type, request, { timeoutMs: askMs });
 }
-
-const isLendable = (name: DeviceClass): name is LendableClass =>
-  (lendableClasses as readonly string[]).includes(name);

@@ -1,9 +1,7 @@
 // yadod: starts in one of its three roles, `--role=active|standby|ghost`.
 import { parseArgs } from 'node:util';
-import * as v from 'valibot';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { readConfig } from './config.ts';
-import { GhostStateSchema } from './ghost-state.ts';
 import { log } from './log.ts';
 
 const { values } = parseArgs({
@@ -14,8 +12,7 @@ const { values } = parseArgs({
 const roles: Readonly<Record<string, () => Promise<void>>> = {
   active: async () => (await import('./active.ts')).runActive(readConfig()),
   standby: async () => (await import('./standby.ts')).runStandby(readConfig(), values.card ?? ''),
-  ghost: async () =>
-    (await import('./ghost.ts')).runGhost(v.parse(GhostStateSchema, JSON.parse(values.state ?? '{}'))),
+  ghost: async () => (await import('./ghost.ts')).runGhost(JSON.parse(values.state ?? '{}')),
 };
 
 try {

@@ -1,25 +1,20 @@
 // The devices of the OS as its agent holds them: both managers, lending, and bringing devices up wherever the OS is.
 import { writeFile } from 'node:fs/promises';
-import { type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
+import { type DeviceLocationTable, locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
-import { type Computer, type Device, reasonOf } from '#devices/device.ts';
+import { type Device, reasonOf } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { lookAgain, probeDevices } from '#managers/device-list.ts';
-import { LocationManager } from '#managers/location-manager.ts';
+import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { Lending } from './lending.ts';
 import { log } from './log.ts';
 import type { SavedState } from './saved-state.ts';
 
-/** What the devices must know of the OS. */
-export interface OsPlace {
-  readonly osId: string;
-  here(): Computer;
-  epoch(): number;
-  /** @throws YadoError `unknownComputer` */
-  computer(name: string): Computer;
+/** What the devices must know of the OS, and tell it. */
+export interface OsWithDevices extends OsPlace {
   /** The tables have changed. */
   changed(): void;
   /** From the call for a move to its end: what is to move is settled. */
@@ -44,7 +39,7 @@ export class OsDevices {
   readonly status: StatusManager;
   readonly locations: LocationManager;
   readonly lending: Lending;
-  readonly #place: OsPlace;
+  readonly #place: OsWithDevices;
   readonly #probes: Probes;
   /** From the freeze until devices are brought up again: nothing else may bring one up. */
   #held = false;
@@ -52,7 +47,7 @@ export class OsDevices {
   #lookFailed = '';
 
   constructor(
-    place: OsPlace,
+    place: OsWithDevices,
     saved: SavedDevices | undefined,
     printerUri?: string,
     probes: Probes = { probeDevices, lookAgain },
@@ -63,10 +58,7 @@ export class OsDevices {
       probes.probeDevices(() => place.here().address, saved?.devices, printerUri),
     );
     const ids = this.status.devices.map(each => each.id);
-    this.locations = new LocationManager(ids, place.here().name, place.epoch());
-    for (const row of saved?.locations ?? [])
-      if (ids.includes(row.device))
-        this.locations.table = withLocation(this.locations.table, row.device, row.computer, place.epoch());
+    this.locations = new LocationManager(place, ids, saved?.locations);
     this.lending = new Lending(
       {
         osId: place.osId,
@@ -90,7 +82,7 @@ export class OsDevices {
 
   /** The device status table as it is now. */
   table(): DeviceStatusTable {
-    return this.status.table(this.#place.here(), this.locations.table, name => this.#place.computer(name));
+    return this.status.table(device => this.locations.elsewhere(device));
   }
 
   get where(): DeviceLocationTable {
@@ -98,7 +90,7 @@ export class OsDevices {
   }
 
   isHere(device: string): boolean {
-    return this.where.some(each => each.device === device && each.computer === this.#place.here().name);
+    return this.locations.isHere(device);
   }
 
   /** For an agent that has just been started, once: what only an agent makes, and what another one had connected. */
@@ -121,9 +113,8 @@ export class OsDevices {
     try {
       await device.restore({
         here,
-        at: this.#place.computer(locate(this.where, device.id).computer),
-        osId: this.#place.osId,
-        epoch: this.#place.epoch(),
+        at: this.locations.at(device.id),
+        route: this.locations.route(device.id),
         signal: AbortSignal.timeout(restoreMs),
         scan: () => this.scan(),
         gone: () => {
@@ -166,8 +157,7 @@ export class OsDevices {
       const fresh = devices.filter(each => !before.includes(each)).map(each => each.id);
       this.#lookFailed = '';
       if (fresh.length === 0) return;
-      for (const id of fresh)
-        this.locations.table = withLocation(this.where, id, this.#place.here().name, this.#place.epoch());
+      for (const id of fresh) this.locations.put(id, this.#place.here().name);
       this.status.devices = devices;
       await this.restore(fresh);
       this.#place.changed();
@@ -209,7 +199,7 @@ export class OsDevices {
   /** The OS is on another computer now. Gives what must be told to those who lent something, once there is a network. */
   arrived(ways: readonly WayDecision[]): () => void {
     const { lenders } = this.lending;
-    this.locations.arrived(this.#place.here().name, this.#place.epoch(), ways);
+    this.locations.arrived(ways);
     return () => this.lending.arrived(device => locate(this.where, device).computer, lenders);
   }
 
@@ -220,7 +210,7 @@ export class OsDevices {
   }
 
   async #moveDevice(device: string, computer: string): Promise<void> {
-    this.locations.table = withLocation(this.where, device, computer, this.#place.epoch());
+    this.locations.put(device, computer);
     await this.restore([device]);
     this.#place.changed();
   }

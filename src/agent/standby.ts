@@ -10,11 +10,12 @@ import { ApiServer } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { deviceHandlers } from './device-handlers.ts';
 import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftBehind } from './left-behind.ts';
-import { LentDevices, openersOf } from './lent-devices.ts';
+import { LentDevices } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
@@ -41,7 +42,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
-  const lent = new LentDevices(name, lentQuietMs(), openersOf(loadLendable), () => idle());
+  const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle());
   const idle = (remark = '') =>
     show(name, [
       'waiting for an OS',
@@ -151,8 +152,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     prepare,
     cancel,
     ...lent.handlers,
-    print: request => (left?.has(request.device) ? left.print(request) : lent.print(request)),
-    ...(left && { device: (request: ControlRequest<'device'>) => left.answer(request) }),
+    ...deviceHandlers(left, lent),
   });
   await control.listen(ip, controlPort);
   const api = new ApiServer({
@@ -169,7 +169,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await api.listen();
   log(`standby ${name} at ${address}`);
   idle();
-  if (left?.hasUsbPrinter) await loadLendable('printer').catch((error: Error) => log(error.message));
+  for (const each of left?.driversNeeded ?? [])
+    await loadLendable(each).catch((error: Error) => log(error.message));
   await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
   await agentImageHash().catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
 }

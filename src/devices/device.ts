@@ -1,12 +1,12 @@
 // What every device class gives the managers: a ladder of small verbs. A new class is a folder with such an object and
-// one line in src/managers/device-list.ts.
+// a line in the lists: docs/devices.md.
 import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
+import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
-import type { BlockPlace } from '#linux/block.ts';
+import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
-import type { PrinterPlace } from './printer/state.ts';
 
 /** A computer as the devices see it. `address` is its machine address without prefix length. */
 export interface Computer {
@@ -25,13 +25,30 @@ export interface Move {
   readonly removed: readonly string[];
 }
 
-/** Where the OS is when devices are brought up again, and how to reach what was left behind. */
+/** A device of another computer: how that one is reached, and who uses the device in which epoch. */
+export interface DeviceThere {
+  readonly peer: Required<Peer>;
+  readonly osId: string;
+  readonly device: string;
+  readonly epoch: number;
+}
+
+/** The drivers of a class: one for a device of this computer, one for a device of another. */
+export interface Drivers<Driver> {
+  here(): Driver;
+  there(device: DeviceThere): Driver;
+}
+
+/** The location manager's choice among the drivers of a class. */
+export type Route = <Driver>(drivers: Drivers<Driver>) => Driver;
+
+/** Where the OS is when devices are brought up again, and the way to one of them. */
 export interface Arrival {
   readonly here: Computer;
   /** The computer that has this device. */
   readonly at: Computer;
-  readonly osId: string;
-  readonly epoch: number;
+  /** Gives the driver to connect the stub to: a class does not choose for itself. */
+  readonly route: Route;
   readonly signal: AbortSignal;
   /** Looks for cards once more: one that should be there was not found. */
   readonly scan: () => Promise<void>;
@@ -43,19 +60,22 @@ export interface Arrival {
 
 export type DevicePlans = Partial<SourcePlans>;
 
-/** What a ghost needs to serve a device it was left with. */
-export type ServeState =
-  | { kind: 'disk'; device: string; place: BlockPlace }
-  /** `printed`: as far as the one who served it before knew. */
-  | { kind: 'printer'; device: string; place: PrinterPlace; printed?: number };
+/** What a ghost needs to serve a device it was left with. What more is in it only its class knows: see service.ts. */
+export interface ServeState {
+  readonly kind: DeviceClass;
+  readonly device: string;
+}
 
 export interface Device {
   /** Stable name within the OS, such as `disk0`. */
   readonly id: string;
   /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
   readonly isMadeHere?: boolean;
-  /** Describes what the OS believes it has and what there is; recorded in the device status table. */
-  describe(here: Computer, at: Computer): DeviceStatusRow;
+  /**
+   * Describes what the OS believes it has and what there is; recorded in the device status table. `elsewhere`: name of
+   * the other computer that has the device.
+   */
+  describe(elsewhere: string | undefined): DeviceStatusRow;
   /** PCI function behind it on this computer, when there is one. */
   pciAddress(): string | undefined;
   /** The steps of this device in every plan of a move. */

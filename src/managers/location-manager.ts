@@ -1,38 +1,95 @@
-// The location manager: keeps the device location table (Fig. 7) and carries a request to the computer that has a
-// device. For disks and networks the bytes never pass here: it only finds out where they are to be had.
+// The location manager: keeps the device location table (Fig. 7) and routes by it: to the driver of this computer, or to
+// the computer that has the device. For disks and networks the bytes never pass here: it only finds out where they are
+// to be had.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterArrival, type DeviceLocationTable } from '#core/device-location-table.ts';
+import { afterArrival, type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError } from '#core/errors.ts';
-import type { Computer } from '#devices/device.ts';
+import type { Computer, Route } from '#devices/device.ts';
 import { type ControlAnswer, type ControlRequest, type ControlType, controlPort } from '#wire/control.ts';
-import { ask } from './control-client.ts';
+import { ask, type Peer } from './control-client.ts';
+
+/** The OS, and the computers it knows. */
+export interface OsPlace {
+  readonly osId: string;
+  /** The computer it is on now. */
+  here(): Computer;
+  epoch(): number;
+  /** @throws YadoError `unknownComputer` */
+  computer(name: string): Computer;
+}
 
 export class LocationManager {
-  table: DeviceLocationTable;
+  readonly #os: OsPlace;
+  #table: DeviceLocationTable;
 
-  constructor(devices: readonly string[], computer: string, epoch: number) {
-    this.table = devices.map(device => ({ device, computer, epoch }));
+  /** All devices are here, unless an agent of this OS before this one has `saved` another place. */
+  constructor(os: OsPlace, devices: readonly string[], saved: DeviceLocationTable = []) {
+    this.#os = os;
+    this.#table = devices.map(device => ({ device, computer: os.here().name, epoch: os.epoch() }));
+    for (const { device, computer } of saved) if (devices.includes(device)) this.put(device, computer);
+  }
+
+  get table(): DeviceLocationTable {
+    return this.#table;
+  }
+
+  /** The computer that has the device. @throws YadoError `unknownDevice`, `unknownComputer` */
+  at(device: string): Computer {
+    return this.#os.computer(locate(this.#table, device).computer);
+  }
+
+  /** Its name, when that is another one. @throws YadoError as `at` */
+  elsewhere(device: string): string | undefined {
+    const { name } = this.at(device);
+    return name === this.#os.here().name ? undefined : name;
+  }
+
+  /** False also for a device the OS does not have. */
+  isHere(device: string): boolean {
+    return this.#table.some(each => each.device === device && each.computer === this.#os.here().name);
+  }
+
+  /** The way to a device as the table has it now: its driver here, or over the network to the one there. */
+  route(device: string): Route {
+    const here = this.#os.here();
+    const at = this.at(device);
+    if (at.name === here.name) return drivers => drivers.here();
+    const there = { peer: peerOf(here, at), osId: this.#os.osId, device, epoch: this.#os.epoch() };
+    return drivers => drivers.there(there);
+  }
+
+  /** The device is at that computer from now on. */
+  put(device: string, computer: string): void {
+    this.#table = withLocation(this.#table, device, computer, this.#os.epoch());
   }
 
   /** After the OS arrived: replaceable devices are here now, the others where the ways say. */
-  arrived(here: string, epoch: number, ways: readonly WayDecision[]): void {
-    this.table = afterArrival(
-      this.table,
+  arrived(ways: readonly WayDecision[]): void {
+    const here = this.#os.here().name;
+    this.#table = afterArrival(
+      this.#table,
       here,
-      epoch,
+      this.#os.epoch(),
       ways.filter(each => each.computer === here).map(each => each.device),
     );
   }
 }
+
+/** The agent of another computer, as it is asked from here. */
+export const peerOf = (here: Computer, there: Computer): Required<Peer> => ({
+  name: there.name,
+  ip: there.address,
+  port: controlPort,
+  localIp: here.address,
+});
 
 /**
  * Asks the agent of another computer until it answers as wanted; a computer that is away for a while is waited for.
  * `complain` is told once of an answer that no waiting mends by itself.
  */
 export async function askUntilAnswered<T extends ControlType>(
-  here: Computer,
-  there: Computer,
+  peer: Peer,
   type: T,
   request: ControlRequest<T>,
   wanted: (answer: ControlAnswer<T>) => boolean,
@@ -42,17 +99,12 @@ export async function askUntilAnswered<T extends ControlType>(
   for (let told = false; ; ) {
     signal.throwIfAborted();
     try {
-      const answer = await ask(
-        { ip: there.address, port: controlPort, localIp: here.address, name: there.name },
-        type,
-        request,
-        { timeoutMs: 3000, signal },
-      );
+      const answer = await ask(peer, type, request, { timeoutMs: 3000, signal });
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;
       const passing = error instanceof YadoError && ['unreachable', 'busy'].includes(error.family);
-      if (!passing && !told) complain(asYadoError(error, there.name));
+      if (!passing && !told) complain(asYadoError(error, peer.name));
       told ||= !passing;
     }
     await sleep(100, undefined, { signal });

@@ -5,7 +5,7 @@ import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import { locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { decideWay, functionsToRemove, type MovingDevice, type WayDecision } from '#core/device-ways.ts';
-import type { Computer, Device, Move, ServeState } from '#devices/device.ts';
+import type { Device, Move, ServeState } from '#devices/device.ts';
 import { PCI_RESCAN_PATH, pciRemovePath } from '#linux/pci.ts';
 import type { SourcePlans } from '#wire/job.ts';
 import { type Plan, writeFileStep } from '#wire/plan.ts';
@@ -34,13 +34,9 @@ export class StatusManager {
     );
   }
 
-  /** The table as it is now. `computers` finds the address of the computer a device is at. */
-  table(
-    here: Computer,
-    locations: DeviceLocationTable,
-    computer: (name: string) => Computer,
-  ): DeviceStatusTable {
-    return this.devices.map(each => each.describe(here, computer(locate(locations, each.id).computer)));
+  /** The table as it is now. `elsewhere` names the other computer that has a device. */
+  table(elsewhere: (device: string) => string | undefined): DeviceStatusTable {
+    return this.devices.map(each => each.describe(elsewhere(each.id)));
   }
 
   /** Ways and plans of a move; reads the devices as they are now, changes nothing. */

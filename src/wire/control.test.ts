@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from 'cborg';
 import fc from 'fast-check';
+import { lendableClasses } from '#core/device-class.ts';
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -16,7 +17,6 @@ import {
   encodeAnswer,
   encodeErrorAnswer,
   encodeRequest,
-  lendableClasses,
   MessageReader,
   maxControlBytes,
   protocolVersion,

@@ -3,6 +3,7 @@
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
+import { lendableClasses } from '#core/device-class.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export const controlPort = 7400;
@@ -22,10 +23,6 @@ const maxPixels = 16_384;
 /** An input event on the wire: type u16, code u16, value s32, little endian (include/uapi/linux/input.h without time). */
 export const inputEventBytes = 8;
 export const maxInputEvents = 512;
-
-/** Classes of which a computer can lend its device to an OS elsewhere. */
-export const lendableClasses = ['display', 'input', 'printer'] as const;
-export type LendableClass = (typeof lendableClasses)[number];
 
 const Text = v.pipe(v.string(), v.maxLength(1000));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

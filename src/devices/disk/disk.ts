@@ -6,8 +6,9 @@ import { asYadoError, yadoError } from '#core/errors.ts';
 import type { BlockPlace } from '#linux/block.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
-import type { Arrival, Computer, Device, DevicePlans, Move, ServeState } from '../device.ts';
+import type { Arrival, Device, DevicePlans, DeviceThere, Move } from '../device.ts';
 import {
+  type AttachedDisk,
   attachAgain,
   attachHere,
   attachThere,
@@ -18,6 +19,7 @@ import {
   markHome,
   type RemoteDisk,
 } from './driver.ts';
+import type { DiskLeft } from './left.ts';
 import { exportNameOf } from './serve.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
@@ -69,14 +71,13 @@ class RootDisk implements Device {
     return { place: this.#place, typeName: this.#typeName };
   }
 
-  describe(here: Computer, at: Computer): DeviceStatusRow {
-    const local = here.name === at.name;
+  describe(elsewhere: string | undefined): DeviceStatusRow {
     return {
       device: this.id,
       class: 'disk',
       osType: this.#typeName,
-      actualType: local ? this.#typeName : `NBD from ${at.name}`,
-      way: local ? 'direct' : 'remote',
+      actualType: elsewhere === undefined ? this.#typeName : `NBD from ${elsewhere}`,
+      way: elsewhere === undefined ? 'direct' : 'remote',
       items: diskItems(this.#sizeBytes),
     };
   }
@@ -89,7 +90,7 @@ class RootDisk implements Device {
     return { leave: [suspendStep()] };
   }
 
-  leaveBehind(move: Move): ServeState | undefined {
+  leaveBehind(move: Move): DiskLeft | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
     return { kind: 'disk', device: this.id, place: this.#place };
@@ -120,9 +121,9 @@ class RootDisk implements Device {
     const signal = AbortSignal.any([arrival.signal, mine.signal]);
     this.#computer = arrival.at.name;
     this.#isUp = false;
-    for (let said = ''; ; ) {
+    for (let said = '', isAgain = false; ; isAgain = true) {
       try {
-        return await this.#bringUp({ ...arrival, signal });
+        return await this.#bringUp({ ...arrival, signal }, isAgain);
       } catch (error) {
         if (mine.signal.aborted) return;
         signal.throwIfAborted();
@@ -130,65 +131,79 @@ class RootDisk implements Device {
         if (message !== said) arrival.say(`${this.id}: ${message} It is tried again.`);
         said = message;
         await sleep(retryMs, undefined, { signal }).catch(() => {});
-        if (arrival.here.name === arrival.at.name) await arrival.scan().catch(() => {});
       }
     }
   }
 
-  async #bringUp(arrival: Arrival): Promise<void> {
-    const local = arrival.here.name === arrival.at.name;
-    const beneath = local
-      ? await attachHere(this.#place, arrival.signal)
-      : await this.#reach(arrival, where => attachThere(where, arrival.signal));
-    arrival.signal.throwIfAborted();
-    if (local) markHome(this.#place);
-    putBeneath(beneath, this.#sizeBytes);
-    this.#isUp = true;
-    detachFormer(beneath);
-    if (local) this.#computer = undefined;
-    if (local) return;
+  /** Both drivers are the kernel's own: here it is only decided what lies beneath the stub, and the bytes never come by. */
+  #bringUp(arrival: Arrival, isAgain: boolean): Promise<void> {
+    return arrival.route({
+      here: () => this.#bringHome(arrival, isAgain),
+      there: device => this.#connect(device, arrival),
+    });
+  }
+
+  async #bringHome({ signal, scan }: Arrival, isAgain: boolean): Promise<void> {
+    if (isAgain) await scan().catch(() => {});
+    const beneath = await attachHere(this.#place, signal);
+    signal.throwIfAborted();
+    markHome(this.#place);
+    this.#putBeneath(beneath);
+    this.#computer = undefined;
+  }
+
+  async #connect(there: DeviceThere, { signal, say }: Arrival): Promise<void> {
+    const beneath = await this.#reach(there, signal, say, where => attachThere(where, signal));
+    signal.throwIfAborted();
+    this.#putBeneath(beneath);
     this.#keeping = new AbortController();
-    void this.#keep({ ...arrival, signal: this.#keeping.signal });
+    void this.#keep(there, this.#keeping.signal, say);
+  }
+
+  #putBeneath(disk: AttachedDisk): void {
+    putBeneath(disk, this.#sizeBytes);
+    this.#isUp = true;
+    detachFormer(disk);
   }
 
   /** Makes a connection that broke anew, from where the disk was left: its computer was away, or starts its standby. */
-  async #keep(arrival: Arrival): Promise<void> {
-    const { signal, say } = arrival;
+  async #keep(there: DeviceThere, signal: AbortSignal, say: Arrival['say']): Promise<void> {
+    const { name } = there.peer;
     while (!signal.aborted) {
       await sleep(1000, undefined, { signal }).catch(() => {});
       if (signal.aborted || !isConnectionLost()) continue;
-      say(`${this.id}: the connection to ${arrival.at.name} is lost; programs wait`);
-      await this.#reach(arrival, where => attachAgain(where, signal)).catch(() => {});
-      if (!signal.aborted) say(`${this.id}: connected to ${arrival.at.name} again`);
+      say(`${this.id}: the connection to ${name} is lost; programs wait`);
+      await this.#reach(there, signal, say, where => attachAgain(where, signal)).catch(() => {});
+      if (!signal.aborted) say(`${this.id}: connected to ${name} again`);
     }
   }
 
   /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
   async #reach<T>(
-    { here, at, osId, epoch, signal, say }: Arrival,
+    { peer, osId, device, epoch }: DeviceThere,
+    signal: AbortSignal,
+    say: Arrival['say'],
     attach: (where: RemoteDisk) => Promise<T>,
   ): Promise<T> {
-    const exportName = exportNameOf(this.id, osId, epoch);
+    const { name, ip, localIp } = peer;
+    const exportName = exportNameOf(device, osId, epoch);
     let said = false;
     for (;;) {
       const served = await askUntilAnswered(
-        here,
-        at,
+        peer,
         'device',
-        { osId, device: this.id, epoch },
+        { osId, device, epoch },
         answer => answer.ready,
         signal,
         error => say(`${this.id}: ${error.message}`),
       );
-      if (served.exportName !== exportName)
-        throw yadoError('diskUnreachable', { device: this.id, computer: at.name });
+      if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device, computer: name });
       try {
-        const where = { ip: at.address, port: served.port, exportName, localIp: here.address };
+        const where = { ip, port: served.port, exportName, localIp };
         return await attach({ ...where, sizeBytes: this.#sizeBytes });
       } catch (error) {
         if (signal.aborted) throw error;
-        if (!said)
-          say(`${this.id}: ${at.name} does not serve it yet: ${asYadoError(error, at.name).message}`);
+        if (!said) say(`${device}: ${name} does not serve it yet: ${asYadoError(error, name).message}`);
         said = true;
         await sleep(200, undefined, { signal });
       }

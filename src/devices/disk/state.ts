@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
 import { DmControl } from '#linux/dm-control.ts';
+import { BlockPlaceSchema } from './left.ts';
 import { rootStub } from './stub.ts';
 
 export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
@@ -16,7 +17,7 @@ export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
 
 /** A disk that stayed behind shows only its connection: where it really is must be known from before. */
 export const DiskMemorySchema = v.strictObject({
-  place: v.strictObject({ pciAddress: v.string(), unit: v.number(), partition: v.exactOptional(v.number()) }),
+  place: BlockPlaceSchema,
   typeName: v.string(),
 });
 export type DiskMemory = v.InferOutput<typeof DiskMemorySchema>;

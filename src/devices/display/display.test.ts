@@ -1,12 +1,17 @@
 // The display of an OS while cards come and go and lenders vanish: what is shown, what is said, and that the OS goes on.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { yadoError } from '#core/errors.ts';
-import type { Arrival } from '../device.ts';
-import { Display, type Screens } from './display.ts';
+import type { Arrival, Drivers } from '../device.ts';
+import { Display, type Screen } from './display.ts';
 import type { DisplayDriver } from './driver.ts';
 import { bgr565 } from './translate.ts';
+
+/** Of computer c, where nobody answers. */
+const deafPort = 7499;
 
 const surface = { width: 64, height: 48, lineBytes: 128, format: bgr565 };
 
@@ -57,28 +62,28 @@ const [b, c] = ['b', 'c'].map((name, index) => ({ name, address: `127.0.0.${inde
   Arrival['here'],
 ];
 
-function world(at: Arrival['at'], screens: Partial<Screens>) {
+/** The display on b, shown at `at`: on what `open` gives, or by the drivers of the class where there is none. */
+function world(at: Arrival['at'], open?: () => DisplayDriver, patienceMs = 30) {
   const said: string[] = [];
   const { promise: isGone, resolve: gone } = Promise.withResolvers<void>();
   const stub = fakeStub();
-  const display = new Display(stub, { typeName: 'VGA A' }, {
-    here: () => assert.fail('not this one'),
-    lent: () => assert.fail('not this one'),
-    retryMs: 2,
-    goneMs: 30,
-    ...screens,
-  } as Screens);
+  const display = new Display(stub, { typeName: 'VGA A' }, 2);
+  const elsewhere = at === b ? undefined : at.name;
+  const screen = { open, patienceMs: at === b ? Number.POSITIVE_INFINITY : patienceMs };
   const arrival: Arrival = {
     here: b,
     at,
-    osId: 'crab',
-    epoch: 7,
+    route: <Driver>(drivers: Drivers<Driver>) => {
+      const peer = { name: at.name, ip: at.address, port: deafPort, localIp: b.address };
+      if (!open) return drivers.there({ peer, osId: 'crab', device: 'display0', epoch: 7 });
+      return screen as Screen as Driver;
+    },
     signal: new AbortController().signal,
     scan: async () => {},
     gone,
     say: text => said.push(text),
   };
-  const row = () => display.describe(b, at);
+  const row = () => display.describe(elsewhere);
   const item = (name: string) => row().items.find(each => each.item === name)?.state;
   return { said, isGone, display, arrival, row, item, stub };
 }
@@ -92,11 +97,9 @@ async function until(what: () => boolean): Promise<void> {
 
 test('no card: the OS goes on without one, and the screen shows its picture once there is one', async () => {
   let card: FakeScreen | undefined;
-  const { said, display, arrival, row, item } = world(b, {
-    here: () => {
-      if (!card) throw new Error('there is no display card with a driver that sets modes');
-      return card;
-    },
+  const { said, display, arrival, row, item } = world(b, () => {
+    if (!card) throw new Error('there is no display card with a driver that sets modes');
+    return card;
   });
   await display.restore(arrival);
   assert.equal(row().way, 'lost');
@@ -114,11 +117,9 @@ test('no card: the OS goes on without one, and the screen shows its picture once
 test('a card that is pulled out in use, and another plugged in: the stub stays, the other one shows it', async () => {
   const first = new FakeScreen('VGA A');
   let card: FakeScreen | undefined = first;
-  const { said, display, arrival, row, stub } = world(b, {
-    here: () => {
-      if (!card) throw new Error('there is no display card');
-      return card;
-    },
+  const { said, display, arrival, row, stub } = world(b, () => {
+    if (!card) throw new Error('there is no display card');
+    return card;
   });
   await display.restore(arrival);
   assert.equal(row().way, 'direct');
@@ -137,7 +138,7 @@ test('a card that is pulled out in use, and another plugged in: the stub stays, 
 
 test('a lender that vanishes is waited for, and given up then', async () => {
   const screen = new FakeScreen('VGA of c');
-  const { said, isGone, display, arrival, row } = world(c, { lent: () => screen });
+  const { said, isGone, display, arrival, row } = world(c, () => screen);
   await display.restore(arrival);
   assert.equal(row().way, 'remote');
   const failedAt = performance.now();
@@ -155,7 +156,7 @@ test('a lender that vanishes is waited for, and given up then', async () => {
 test('a lender that is away for a moment only is used again', async () => {
   const screen = new FakeScreen('VGA of c');
   let isGiven = false;
-  const { isGone, display, arrival, row } = world(c, { lent: () => screen, goneMs: 60_000 });
+  const { isGone, display, arrival, row } = world(c, () => screen, 60_000);
   void isGone.then(() => {
     isGiven = true;
   });
@@ -175,28 +176,23 @@ test('a lender that says no, because it was started anew or lends in a newer epo
   ]) {
     const screen = new FakeScreen('VGA of c');
     screen.fails = no;
-    const { isGone, display, arrival } = world(c, { lent: () => screen, goneMs: 60_000 });
+    const { isGone, display, arrival } = world(c, () => screen, 60_000);
     await display.restore(arrival);
     await isGone;
     await display.hold();
   }
 });
 
-test('while the OS is about to move, a card that does not answer holds up nothing', async () => {
-  const { display, arrival, said } = world(c, {
-    lent: (_arrival, _device, signal) =>
-      Object.assign(new FakeScreen('VGA of c'), {
-        configure: () =>
-          new Promise<never>((_, reject) =>
-            signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
-          ),
-      }),
-  });
+test('while the OS is about to move, a computer that does not answer holds up nothing', async () => {
+  const deaf = createServer(socket => socket.on('error', () => {})).listen(deafPort, c.address);
+  await once(deaf, 'listening');
+  const { display, arrival, said } = world(c);
   const restored = display.restore(arrival);
-  await sleep(5);
+  await once(deaf, 'connection');
   const started = performance.now();
   await display.hold();
   assert.ok(performance.now() - started < 5000);
   await restored;
   assert.deepEqual(said, []);
+  deaf.close();
 });

@@ -5,15 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
-import { controlPort } from '#wire/control.ts';
-import {
-  type Arrival,
-  type Computer,
-  type Device,
-  type DevicePlans,
-  reasonOf,
-  rememberedType,
-} from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, reasonOf, rememberedType } from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
 import { consolesToCard, giveCardsFramebuffers } from './console.ts';
@@ -30,24 +22,14 @@ const probeMs = 10_000;
 /** A computer that lends its screen and does not answer for so long is gone. */
 const goneMs = 30_000;
 
-/** What a display needs of the world around it; tests have one of their own. */
-export interface Screens {
-  /** @throws Error why none of this computer's can be used */
-  here(): DisplayDriver;
-  lent(arrival: Arrival, device: string, signal: AbortSignal): DisplayDriver;
-  readonly retryMs: number;
-  readonly goneMs: number;
+/** A screen to show the stub on: the driver is opened anew after every failure. */
+export interface Screen {
+  /** Before it is opened for the first time. */
+  ready?(): Promise<void>;
+  open(): DisplayDriver;
+  /** One that shows nothing for so long is given up. */
+  readonly patienceMs: number;
 }
-
-const realScreens: Screens = {
-  here: () => LocalDisplay.open(),
-  lent: ({ here, at, epoch }, device, signal) => {
-    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    return new RemoteDisplay(new ControlSession(peer), at.name, device, epoch, signal);
-  },
-  retryMs,
-  goneMs,
-};
 
 /** The display of this OS, on its stub when it has one. */
 export function display(remembered?: unknown): Device {
@@ -63,15 +45,15 @@ export class Display implements Device {
   readonly isMadeHere = true;
   readonly #stub: Stub;
   readonly #osType: string;
-  readonly #screens: Screens;
+  readonly #retryMs: number;
   #keeping: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #pump: Pump | undefined;
   /** Why nothing is shown, in words. */
   #why = 'the agent has just started';
 
-  constructor(stub: Stub, remembered: unknown, screens = realScreens) {
+  constructor(stub: Stub, remembered: unknown, retry = retryMs) {
     this.#stub = stub;
-    this.#screens = screens;
+    this.#retryMs = retry;
     this.#osType = rememberedType(remembered) ?? cardName(findCard());
   }
 
@@ -79,7 +61,7 @@ export class Display implements Device {
     return { typeName: this.#osType };
   }
 
-  describe(here: Computer, at: Computer): DeviceStatusRow {
+  describe(elsewhere: string | undefined): DeviceStatusRow {
     const pump = this.#pump;
     const actualType = pump?.driver.typeName ?? 'none';
     const local = actualType === this.#osType ? 'direct' : 'converted';
@@ -90,7 +72,7 @@ export class Display implements Device {
       class: 'display',
       osType: this.#osType,
       actualType,
-      way: !pump ? 'lost' : here.name === at.name ? local : 'remote',
+      way: !pump ? 'lost' : elsewhere === undefined ? local : 'remote',
       items: displayItems({
         surface,
         picture,
@@ -131,7 +113,19 @@ export class Display implements Device {
     await this.#stop();
     const abort = new AbortController();
     const { promise: first, resolve: tried } = Promise.withResolvers<void>();
-    this.#keeping = { abort, done: this.#keep(arrival, abort.signal, tried) };
+    const { signal } = abort;
+    const screen = arrival.route<Screen>({
+      here: () => ({
+        ready: () => cardReady(signal),
+        open: () => LocalDisplay.open(),
+        patienceMs: Number.POSITIVE_INFINITY,
+      }),
+      there: ({ peer, device, epoch }) => ({
+        open: () => new RemoteDisplay(new ControlSession(peer), peer.name, device, epoch, signal),
+        patienceMs: goneMs,
+      }),
+    });
+    this.#keeping = { abort, done: this.#keep(screen, arrival, signal, tried) };
     await first;
   }
 
@@ -147,16 +141,14 @@ export class Display implements Device {
     this.#keeping = undefined;
   }
 
-  /** Shows the stub until told to stop, on whatever screen there is. `tried` is called after the first attempt. */
-  async #keep(arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
-    const { here, at, say, gone } = arrival;
-    const screens = this.#screens;
-    const lent = here.name !== at.name;
+  /** Shows the stub until told to stop, as soon as the screen can be opened. `tried` is called after the first attempt. */
+  async #keep(screen: Screen, arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
+    const { say, gone } = arrival;
     let seenAt = performance.now();
-    if (!lent) await cardReady(signal);
+    await screen.ready?.();
     while (!signal.aborted) {
       try {
-        await using driver = lent ? screens.lent(arrival, this.id, signal) : screens.here();
+        await using driver = screen.open();
         const pump = new Pump(this.#stub, driver);
         const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
         await pump.start(failed);
@@ -173,11 +165,11 @@ export class Display implements Device {
       } catch (error) {
         this.#pump = undefined;
         if (!signal.aborted) this.#complain(error, arrival);
-        if (lent && !signal.aborted && saysNo(error)) seenAt = -Infinity;
+        if (saysNo(error)) seenAt = -Infinity;
       }
       tried();
-      if (lent && performance.now() - seenAt > screens.goneMs) return gone();
-      await sleep(screens.retryMs, undefined, { signal }).catch(() => {});
+      if (performance.now() - seenAt > screen.patienceMs) return gone();
+      await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
     }
   }
 

@@ -4,7 +4,9 @@ import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { yadoError } from '#core/errors.ts';
 import type { Rect } from '#linux/drm.ts';
+import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
+import { type Lendable, type LentService, probing } from '../service.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
@@ -14,7 +16,26 @@ const maxPictureBytes = 64 << 20;
 
 const decompress = promisify(zstdDecompress);
 
-export class DisplayService {
+export const lendDisplay: Lendable = {
+  messages: ['screen', 'draw'],
+  open: async () => {
+    let why = '';
+    const open = (): DisplayService | undefined => {
+      try {
+        return DisplayService.ofCard();
+      } catch (error) {
+        why = error instanceof Error ? error.message : String(error);
+        return undefined;
+      }
+    };
+    const service = await waitUntil('a screen', open, probing).catch(() => {
+      throw new Error(why);
+    });
+    return { typeName: service.typeName, service };
+  },
+};
+
+export class DisplayService implements LentService {
   readonly #driver: DisplayDriver;
   #picture: { readonly surface: Surface; readonly bytes: Buffer } | undefined;
   #turn: Promise<unknown> = Promise.resolve();

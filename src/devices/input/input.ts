@@ -3,8 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { listInputDevices } from '#linux/input-devices.ts';
-import { controlPort } from '#wire/control.ts';
-import { type Arrival, type Computer, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, rememberedType } from '../device.ts';
 import { type InputDriver, LocalInput } from './driver.ts';
 import { lenderAt, RemoteInput } from './remote.ts';
 import { actualType, type InputState, inputItems, inputWay, typeNameOf } from './state.ts';
@@ -28,8 +27,8 @@ export class InputDevices implements Device {
     return { typeName: this.#typeName() };
   }
 
-  describe(here: Computer, at: Computer): DeviceStatusRow {
-    const state = this.#state(here, at);
+  describe(elsewhere: string | undefined): DeviceStatusRow {
+    const state = this.#state(elsewhere);
     const osType = this.#typeName();
     return {
       device: this.id,
@@ -63,13 +62,12 @@ export class InputDevices implements Device {
     this.#stub ??= this.#makeStub(arrival);
     const stub = this.#stub;
     if (!stub) return;
-    const { here, at, epoch, gone } = arrival;
+    const { route, gone } = arrival;
     const say = (text: string): void => arrival.say(`${this.id}: ${text}`);
-    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    const driver =
-      here.name === at.name
-        ? new LocalInput(stub, say)
-        : new RemoteInput(lenderAt(peer), { device: this.id, epoch, gone }, stub, say);
+    const driver = route<InputDriver>({
+      here: () => new LocalInput(stub, say),
+      there: ({ peer, device, epoch }) => new RemoteInput(lenderAt(peer), { device, epoch, gone }, stub, say),
+    });
     this.#driver = driver;
     driver.setLights(stub.lights);
     stub.onLights = lights => driver.setLights(lights);
@@ -83,13 +81,13 @@ export class InputDevices implements Device {
     return typeNameOf(devices);
   }
 
-  #state(here: Computer, at: Computer): InputState {
+  #state(elsewhere: string | undefined): InputState {
     const [stub, driver] = [this.#stub, this.#driver];
     return {
       // Without our driver the OS has the real devices itself.
       names: driver ? driver.names : listInputDevices().map(each => each.name),
       converts: driver?.converts ?? false,
-      lender: driver && here.name !== at.name ? at.name : undefined,
+      lender: driver && elsewhere,
       lights: stub?.lights ?? 0,
       keysHeld: stub?.keysHeld ?? [],
       eventsPassed: stub?.eventsPassed ?? 0,

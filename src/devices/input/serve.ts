@@ -1,7 +1,9 @@
 // The keyboard and pointer of this computer, lent to an OS on another one: taken while that OS asks for what is typed,
 // given back to this computer when it does not. Used by standby, ghost and active agents alike.
+import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer } from '#wire/control.ts';
 import { encodeInputEvents, type InputEvent } from '#wire/input-events.ts';
+import { type Lendable, type LentService, probing } from '../service.ts';
 import { type InputDriver, type InputSink, LocalInput } from './driver.ts';
 import { HeldKeys } from './held-keys.ts';
 import { InputQueue } from './queue.ts';
@@ -9,7 +11,21 @@ import { typeName } from './state.ts';
 
 const unusedAfterMs = 10_000;
 
-export class InputService implements InputSink {
+export const lendInput: Lendable = {
+  messages: ['keys'],
+  open: async say => {
+    const service = InputService.ofThisComputer(say);
+    const found = (): string | undefined => (service.typeName === 'none' ? undefined : service.typeName);
+    try {
+      return { typeName: await waitUntil('a keyboard', found, probing), service };
+    } catch {
+      await service.stop();
+      throw new Error('no keyboard or mouse is plugged in');
+    }
+  },
+};
+
+export class InputService implements InputSink, LentService {
   readonly #make: (sink: InputSink) => InputDriver;
   readonly #unusedAfterMs: number;
   readonly #held = new HeldKeys();

@@ -152,6 +152,7 @@ export class NetworkDevice implements Device {
 
   async restore(_arrival: Arrival): Promise<void> {
     // Done by the plans while the OS was frozen: no program has seen the network missing.
+    // No route either: the card is always one of the computer the OS is on, for the way to any other begins with it.
   }
 
   #card() {

@@ -6,20 +6,12 @@ import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
-import { controlPort } from '#wire/control.ts';
-import {
-  type Arrival,
-  type Computer,
-  type Device,
-  type DevicePlans,
-  type Move,
-  reasonOf,
-  type ServeState,
-} from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, type Move, reasonOf } from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
+import type { PrinterLeft } from './left.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
 import { makeStub, type PrinterFace, type PrinterStub } from './stub.ts';
@@ -90,16 +82,15 @@ export class Printer implements Device {
     return this.#known;
   }
 
-  describe(here: Computer, at: Computer): DeviceStatusRow {
+  describe(elsewhere: string | undefined): DeviceStatusRow {
     const { typeName, place, actualName } = this.#known;
-    const local = here.name === at.name;
     const own = place.kind === 'ipp' ? actualName || `IPP printer ${place.uri}` : typeName;
     return {
       device: this.id,
       class: 'printer',
       osType: typeName,
-      actualType: local ? own : this.#isConverted ? `${own} of ${at.name}` : `printer of ${at.name}`,
-      way: local ? (this.#isConverted ? 'converted' : 'direct') : 'remote',
+      actualType: elsewhere === undefined ? own : `${this.#isConverted ? own : 'printer'} of ${elsewhere}`,
+      way: elsewhere !== undefined ? 'remote' : this.#isConverted ? 'converted' : 'direct',
       items: printerItems(this.#status, this.#spool, this.#stub?.path ?? 'nothing: no CUSE'),
     };
   }
@@ -112,7 +103,7 @@ export class Printer implements Device {
     return {};
   }
 
-  leaveBehind(move: Move): ServeState | undefined {
+  leaveBehind(move: Move): PrinterLeft | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
     return { kind: 'printer', device: this.id, place: this.#known.place };
@@ -140,12 +131,8 @@ export class Printer implements Device {
     letGo();
     const former = this.#delivery;
     await this.#stop();
-    const { say, here, at, gone } = arrival;
+    const { say, here, at, route, gone } = arrival;
     this.#here = here.name;
-    if (this.#spool.inDoubt > 0 && !former && here.name === at.name && !this.#isConverted)
-      say(
-        `${this.id}: up to ${this.#spool.inDoubt} bytes may be printed twice: the agent ended while it printed`,
-      );
     const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
     const away = (error: unknown): void => {
       this.#status = awayStatus;
@@ -153,7 +140,13 @@ export class Printer implements Device {
       if (saysNo(error)) gone(); // a lender that was started anew, for one: it will not print any more
     };
     const back = (): void => say(`${this.id}: it prints again`);
-    const driver = this.#driverFor(arrival);
+    const driver = route<PrinterDriver>({
+      here: () => {
+        if (!former) this.#sayInDoubt(say);
+        return this.#world.driverOf(this.#known.place, patienceMs);
+      },
+      there: ({ peer, ...user }) => new RemoteDriver(peer, user, this.#isConverted),
+    });
     this.#delivery = new Delivery(
       this.#spool,
       driver,
@@ -193,10 +186,11 @@ export class Printer implements Device {
     }
   }
 
-  #driverFor({ here, at, osId, epoch }: Arrival): PrinterDriver {
-    if (here.name === at.name) return this.#world.driverOf(this.#known.place, patienceMs);
-    const peer = { name: at.name, ip: at.address, port: controlPort, localIp: here.address };
-    return new RemoteDriver(peer, { osId, epoch, device: this.id }, this.#isConverted);
+  /** An IPP printer, and another computer, know themselves how far they were. */
+  #sayInDoubt(say: Arrival['say']): void {
+    const { inDoubt } = this.#spool;
+    if (inDoubt > 0 && !this.#isConverted)
+      say(`${this.id}: up to ${inDoubt} bytes may be printed twice: the agent ended while it printed`);
   }
 
   #answered({ status, typeName, deviceId, note }: PrintAnswer, say: Arrival['say']): void {

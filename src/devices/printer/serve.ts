@@ -1,8 +1,10 @@
-// The ghost's and the standby's side of a printer left behind: takes numbered bytes of the OS it belongs to, prints each
+// The ghost's and the standby's side of a printer that was left behind or is lent: takes numbered bytes of the OS it belongs to, prints each
 // once, and answers how far the printer is. It takes some in advance, so that the printer need not wait for the network;
 // the OS keeps them until they are printed.
 import { yadoError } from '#core/errors.ts';
+import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { maxPrintBytes } from '#wire/control.ts';
+import type { Lendable, LentService } from '../service.ts';
 import { driverOf, type Piece, type PrintAnswer, type PrinterDriver } from './driver.ts';
 import type { PrinterPlace } from './state.ts';
 import { awayStatus } from './translate.ts';
@@ -14,7 +16,17 @@ const fullMs = 5000;
 /** So much is taken in advance. */
 const aheadBytes = 2 * maxPrintBytes;
 
-export class PrinterService {
+export const lendPrinter: Lendable = {
+  messages: ['print'],
+  open: async () => {
+    const port = listPrinterPorts()[0];
+    if (!port) throw new Error('no printer is plugged in');
+    const { kind, name, identity } = port;
+    return { typeName: `printer at ${name}`, service: PrinterService.of({ kind, name, identity }) };
+  },
+};
+
+export class PrinterService implements LentService {
   readonly #driver: PrinterDriver;
   /** Taken and not given to the driver yet, without gaps. */
   #queue: Piece[] = [];
@@ -49,7 +61,8 @@ export class PrinterService {
    * May be called again for the same bytes, also before the first call has ended. @throws YadoError `badRequest`, or
    * Error when the printer is away
    */
-  async print(piece: Piece): Promise<PrintAnswer> {
+  async print(piece: Piece & { readonly hold?: boolean }): Promise<PrintAnswer> {
+    if (piece.hold) return this.hold();
     if (piece.jobEnd !== undefined && piece.jobEnd < piece.first + piece.data.length)
       throw yadoError('badRequest', { reason: 'a print job that ends before its bytes do' });
     if (this.#ended) throw new Error('the printer is no longer served here');

@@ -1,0 +1,104 @@
+// A disk that an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows: to the
+// OS in its newest epoch only, and again when the server has died.
+import * as v from 'valibot';
+import { type ControlAnswer, nbdPort } from '#wire/control.ts';
+import { type LeftService, type LeftWorld, leftClass } from '../service.ts';
+import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
+
+/** The OS asks many times a second: a server that cannot be started is not tried as often. */
+const retryMs = 1000;
+
+export const BlockPlaceSchema = v.strictObject({
+  pciAddress: v.pipe(v.string(), v.maxLength(256)),
+  unit: v.number(),
+  partition: v.exactOptional(v.number()),
+});
+
+const DiskLeftSchema = v.strictObject({
+  kind: v.literal('disk'),
+  device: v.pipe(v.string(), v.maxLength(256)),
+  place: BlockPlaceSchema,
+});
+export type DiskLeft = v.InferOutput<typeof DiskLeftSchema>;
+
+class LeftDisk implements LeftService {
+  readonly state: DiskLeft;
+  readonly #world: LeftWorld;
+  #served: { readonly service: DiskService; readonly epoch: number } | undefined;
+  /** Before the grant nobody may write to what was left. */
+  #isServing = false;
+  #isStarting = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(state: DiskLeft, world: LeftWorld) {
+    this.state = state;
+    this.#world = world;
+  }
+
+  async serve(): Promise<void> {
+    this.#isServing = true;
+    this.#seeToIt();
+    await this.#turn;
+  }
+
+  /** The OS waits until it is served again. */
+  async stop(): Promise<void> {
+    this.#isServing = false;
+    await this.#turn;
+    await this.#served?.service.stop();
+    this.#served = undefined;
+  }
+
+  /** Where it is to be had. */
+  device(): ControlAnswer<'device'> {
+    this.#seeToIt();
+    return { ready: this.#served !== undefined, exportName: this.#exportName, port: nbdPort };
+  }
+
+  get #exportName(): string {
+    return exportNameOf(this.state.device, this.#world.osId, this.#world.epoch());
+  }
+
+  /**
+   * A newer epoch gives the export another name, and with it nobody is connected who was before. A server that has died,
+   * or could not be started, is started again: the OS asks until it has its disk.
+   */
+  #seeToIt(): void {
+    const served = this.#served;
+    const isGood = served?.service.isAlive === true && served.epoch === this.#world.epoch();
+    if (!this.#isServing || isGood || this.#isStarting) return;
+    this.#served = undefined;
+    this.#isStarting = true;
+    this.#turn = this.#turn
+      .then(() => served?.service.stop())
+      .then(() => this.#start())
+      .then(
+        () => {
+          this.#isStarting = false;
+        },
+        (error: Error) => {
+          this.#world.say(`cannot serve ${this.state.device}: ${error.message}`);
+          setTimeout(() => {
+            this.#isStarting = false;
+          }, retryMs);
+        },
+      );
+  }
+
+  async #start(): Promise<void> {
+    const { device, place } = this.state;
+    const { computer, say } = this.#world;
+    const epoch = this.#world.epoch();
+    const exportName = this.#exportName;
+    const mark = {
+      mark: this.#world.record(),
+      unmarked: (why: string) => say(`${device}: the OS could be started from it a second time: ${why}`),
+    };
+    const signal = AbortSignal.timeout(30_000);
+    const service = await serveDisk(place, exportName, mark, computer.address, nbdPort, signal);
+    this.#served = { service, epoch };
+    say(`serving ${device} as ${exportName}`);
+  }
+}
+
+export const leftDisk = leftClass(DiskLeftSchema, ['device'], (left, world) => new LeftDisk(left, world));
