@@ -91,13 +91,21 @@ function snapshotReason({
   return pmTest === 'none' ? undefined : `/sys/power/pm_test is ${pmTest}`;
 }
 
-let hash: Promise<string> | undefined;
+/** `work` done once for all who ask, at once or later; what failed is not kept, and the next one to ask tries again. */
+export function doneOnce<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
+  return () => {
+    done ??= work();
+    const mine = done;
+    mine.catch(() => {
+      if (done === mine) done = undefined;
+    });
+    return mine;
+  };
+}
 
 /** As `hashImage`, worked out once: it takes its time, and nothing that cannot wait should be started beside it. */
-export function agentImageHash(): Promise<string> {
-  hash ??= hashImage();
-  return hash;
-}
+export const agentImageHash = doneOnce(hashImage);
 
 /** SHA-256 of the agent image in set-aside memory up to the end of its file system, or `movingAgentImage`. */
 async function hashImage(): Promise<string> {

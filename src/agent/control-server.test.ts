@@ -152,8 +152,8 @@ test('errors cross the wire with code, sentence and hint', async () => {
     },
   );
   await assert.rejects(ask(peer(), 'standby', {}, { timeoutMs: 5000 }), {
-    code: 'badRequest',
-    message: /role/,
+    code: 'notInThisRole',
+    message: 'beta does not answer "standby" in its present role.',
   });
 });
 
@@ -171,6 +171,17 @@ test('bad input is answered with a sentence and a hint', async () => {
     ['another version', framed(encode({ ...good, version: 99 })), 'versionMismatch'],
     ['an unknown type', framed(encode({ ...good, type: 'explode' })), 'badRequest'],
     ['a name that every object has', framed(encode({ ...good, type: 'constructor' })), 'badRequest'],
+    [
+      'what it does not do in its role',
+      framed(
+        encode({
+          ...good,
+          type: 'lend',
+          body: { osId: 'crab', device: 'display0', class: 'display', epoch: 1 },
+        }),
+      ),
+      'notInThisRole',
+    ],
     ['an unknown field', framed(encode({ ...good, body: { more: 1 } })), 'badRequest'],
     ['a body that is missing', framed(encode({ ...good, type: 'device' })), 'badRequest'],
     ['a long list of nothing', framed(Buffer.alloc(50_000, 0x81)), 'badRequest'],

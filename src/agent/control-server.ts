@@ -105,10 +105,7 @@ export class ControlServer {
         throw yadoError('badRequest', { reason: `no request ${request.type.slice(0, 40)}` });
       const type = request.type as ControlType;
       const handler = this.#handlers[type] as ((body: unknown, from: string) => unknown) | undefined;
-      if (!handler)
-        throw yadoError('badRequest', {
-          reason: `${this.#name()} does not answer "${type}" in its present role`,
-        });
+      if (!handler) throw yadoError('notInThisRole', { computer: this.#name(), request: type });
       const answer = await handler(checkRequest(type, request.body), socket.remoteAddress ?? '');
       if (!socket.destroyed) socket.write(encodeAnswer(id, answer));
     } catch (error) {

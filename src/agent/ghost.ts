@@ -129,7 +129,12 @@ export async function runGhost(told: unknown): Promise<void> {
     },
     alive: request => {
       if (request.osId !== osId || request.epoch < epoch)
-        throw yadoError('staleEpoch', { device: osId, theirs: request.epoch, ours: epoch });
+        throw yadoError('staleEpoch', {
+          device: osId,
+          computer: computer.name,
+          theirs: request.epoch,
+          ours: epoch,
+        });
       if (!granted)
         throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
       heard();

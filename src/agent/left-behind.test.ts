@@ -42,6 +42,22 @@ test('once the next one has been told, no epoch is raised any more', async () =>
   assert.equal((await left.answer('device', { ...asked, epoch: 10 })).exportName, 'crab-disk0-10');
 });
 
+test('a printer that is not plugged in is told with its computer; the OS keeps the bytes', async () => {
+  const printing = leftBy(printer);
+  await printing.serve();
+  const nothing = { first: 40, data: new Uint8Array(), delivered: 40, hold: false };
+  const request = { ...asked, device: 'printer0', ...nothing };
+  await assert.rejects(async () => printing.answer('print', request), {
+    code: 'deviceAway',
+    message: 'printer0 at a does not work: the printer lp9 is not plugged in.',
+  });
+  assert.throws(() => printing.answer('print', { ...request, epoch: 6 }), {
+    code: 'staleEpoch',
+    message: 'a has printer0 in epoch 7 of the OS; what came is of epoch 6, from an older copy of it.',
+  });
+  await printing.stop();
+});
+
 test('the OS itself may come home; another one would cost it its disk', () => {
   left.refuseAnother('crab');
   assert.throws(() => left.refuseAnother('lobster'), code('servesAnotherOs'));

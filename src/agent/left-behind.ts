@@ -17,6 +17,7 @@ import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { leftClasses, serviceList } from '#managers/service-list.ts';
 import type { ControlRequest } from '#wire/control.ts';
+import { orAway } from './device-away.ts';
 import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
 import { log } from './log.ts';
 
@@ -109,7 +110,7 @@ export class DevicesLeft {
   answer<T extends DeviceMessage>(type: T, request: ControlRequest<T> & DeviceRequest): DeviceAnswer<T> {
     const service = this.#admit(request);
     if (!service[type]) throw this.#unknown(request.device);
-    return answerOf(service, type, request);
+    return orAway(request.device, this.#computer.name, () => answerOf(service, type, request));
   }
 
   #admit({ osId, device, epoch }: DeviceRequest): LeftService {
@@ -117,7 +118,13 @@ export class DevicesLeft {
     if (!service || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
-    if (epoch < this.#epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: this.#epoch });
+    if (epoch < this.#epoch)
+      throw yadoError('staleEpoch', {
+        device,
+        computer: this.#computer.name,
+        theirs: epoch,
+        ours: this.#epoch,
+      });
     this.#epoch = epoch;
     return service;
   }

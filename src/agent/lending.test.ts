@@ -134,6 +134,81 @@ test('older epochs, other devices and other systems are turned away', async () =
   await server.close();
 });
 
+test('an older copy of the OS is told which computer has its device, and in which epoch', async () => {
+  const { lent, server } = await lender('127.0.0.27');
+  await lent.handlers.lend({ osId: 'crab', device: 'display0', class: 'display', epoch: 6 });
+  const { placed, lending } = world('127.0.0.27'); // in epoch 5
+  await assert.rejects(lending.lend({ device: 'display0', to: 'c' }), {
+    code: 'staleEpoch',
+    message: 'c has display0 in epoch 6 of the OS; what came is of epoch 5, from an older copy of it.',
+    hint: 'yado where',
+  });
+  assert.deepEqual([placed, lending.former], [[], {}]);
+  await server.close();
+});
+
+test('a computer that is away lends nothing: it is named, and nothing has changed', async () => {
+  const { placed, lending } = world('127.0.0.28');
+  await assert.rejects(lending.lend({ device: 'display0', to: 'c' }), {
+    code: 'unreachable',
+    message: 'c does not answer at 127.0.0.28:7400.',
+  });
+  assert.deepEqual([placed, lending.former], [[], {}]);
+});
+
+test('a lender that vanished can be left by hand too, and holds up no move', async () => {
+  const { server } = await lender('127.0.0.29');
+  const { placed, lending } = world('127.0.0.29');
+  await lending.lend({ device: 'display0', to: 'c' });
+  await server.close();
+  await lending.returnAllFrom('c');
+  assert.deepEqual(placed, ['display0 to c', 'display0 to b']);
+  await assert.rejects(lending.return({ device: 'display0' }), { code: 'notLent' });
+});
+
+test('a lent device that breaks is told with its name and computer, and is no fault of the agent', async () => {
+  const pulled = async () => {
+    throw new Error('draw on the screen: no such device');
+  };
+  const noKeyboard = async () => ({ typeName: 'a keyboard', service: { stop: pulled } });
+  const classes: LendableList = {
+    display: {
+      lend: {
+        messages: ['draw'],
+        open: async () => ({ typeName: 'a screen', service: { stop: pulled, draw: pulled } }),
+      },
+    },
+    input: { lend: { messages: [], open: noKeyboard } },
+    printer: {
+      lend: {
+        messages: ['print'],
+        open: async () => ({ typeName: 'a printer', service: { stop: pulled, print: pulled } }),
+      },
+    },
+  };
+  const lent = new LentDevices(
+    'c',
+    60_000,
+    async () => {},
+    () => {},
+    classes,
+  );
+  const of = { osId: 'crab', epoch: 5 };
+  await lent.handlers.lend({ ...of, device: 'display0', class: 'display' });
+  await lent.handlers.lend({ ...of, device: 'printer0', class: 'printer' });
+  await assert.rejects(async () => lent.answer('draw', { device: 'display0', epoch: 5, rects: [] }), {
+    code: 'deviceAway',
+    message: 'display0 at c does not work: draw on the screen: no such device.',
+    hint: /yado return display0$/,
+  });
+  const nothing = { first: 0, delivered: 0, data: new Uint8Array(0), hold: false };
+  await assert.rejects(async () => lent.answer('print', { ...of, device: 'printer0', ...nothing }), {
+    code: 'deviceAway',
+  });
+  await lent.handlers.giveBack({ device: 'display0', epoch: 5 }); // whatever the card says of it
+  assert.deepEqual(lent.words, ['a printer to crab']);
+});
+
 test('what nobody asks for any more comes back by itself', async () => {
   const { open, lent, server } = await lender('127.0.0.25', 20);
   await lent.handlers.lend({ osId: 'crab', device: 'input0', class: 'input', epoch: 1 });

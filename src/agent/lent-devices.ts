@@ -12,6 +12,7 @@ import {
 import { type LendableList, serviceList } from '#managers/service-list.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import type { ControlHandlers } from './control-server.ts';
+import { orAway } from './device-away.ts';
 import { log } from './log.ts';
 
 interface Lent {
@@ -72,10 +73,10 @@ export class LentDevices {
     const { device, epoch } = request;
     const lent = [...this.#lent.values()].find(each => each.device === device && each.service[type]);
     if (!lent) throw yadoError('notLentHere', { device, computer: this.#computer });
-    if (epoch < lent.epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: lent.epoch });
+    if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
     lent.epoch = epoch;
     lent.lastAsked = performance.now();
-    return answerOf(lent.service, type, request);
+    return orAway(device, this.#computer, () => answerOf(lent.service, type, request));
   }
 
   /** Before this computer takes in an OS: it needs its devices itself. */
@@ -94,8 +95,7 @@ export class LentDevices {
         os: there.osId,
         device: there.device,
       });
-    if (there && epoch < there.epoch)
-      throw yadoError('staleEpoch', { device, theirs: epoch, ours: there.epoch });
+    if (there && epoch < there.epoch) throw this.#stale(device, epoch, there.epoch);
     if (there) await this.#end(name, `lent anew in epoch ${epoch}`);
     const { typeName, service } = await this.#open(name);
     this.#lent.set(name, { osId, device, epoch, typeName, service, lastAsked: performance.now() });
@@ -117,10 +117,14 @@ export class LentDevices {
   async #giveBack({ device, epoch }: ControlRequest<'giveBack'>): Promise<ControlAnswer<'giveBack'>> {
     for (const [name, lent] of [...this.#lent]) {
       if (lent.device !== device) continue;
-      if (epoch < lent.epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: lent.epoch });
+      if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
       await this.#end(name, 'given back');
     }
     return {};
+  }
+
+  #stale(device: string, theirs: number, ours: number): Error {
+    return yadoError('staleEpoch', { device, computer: this.#computer, theirs, ours });
   }
 
   #sweep(): void {

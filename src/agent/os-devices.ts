@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { type DeviceLocationTable, locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
-import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Device } from '#devices/device.ts';
+import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
+import { type Device, reasonOf } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
-import { probeDevices } from '#managers/device-list.ts';
+import { lookAgain, probeDevices } from '#managers/device-list.ts';
 import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { Lending } from './lending.ts';
@@ -17,11 +17,21 @@ import type { SavedState } from './saved-state.ts';
 export interface OsWithDevices extends OsPlace {
   /** The tables have changed. */
   changed(): void;
+  /** From the call for a move to its end: what is to move is settled. */
+  isMoving(): boolean;
 }
 
 /** What is kept for an agent that is started anew on the same OS. */
 export type SavedDevices = Pick<SavedState, 'locations' | 'devices' | 'lentFrom'>;
 
+/** How devices are found; tests have their own. */
+export interface Probes {
+  readonly probeDevices: typeof probeDevices;
+  readonly lookAgain: (known: readonly Device[]) => readonly Device[];
+}
+
+/** For what is plugged in while the OS runs. */
+const lookEveryMs = 5000;
 /** As long as it takes: programs wait for their disk, and nothing is gained by letting them fail. */
 const restoreMs = 24 * 3600_000;
 
@@ -30,12 +40,23 @@ export class OsDevices {
   readonly locations: LocationManager;
   readonly lending: Lending;
   readonly #place: OsWithDevices;
+  readonly #probes: Probes;
   /** From the freeze until devices are brought up again: nothing else may bring one up. */
   #held = false;
+  #looking: Promise<void> | undefined;
+  #lookFailed = '';
 
-  constructor(place: OsWithDevices, saved: SavedDevices | undefined, printerUri?: string) {
+  constructor(
+    place: OsWithDevices,
+    saved: SavedDevices | undefined,
+    printerUri?: string,
+    probes: Probes = { probeDevices, lookAgain },
+  ) {
     this.#place = place;
-    this.status = new StatusManager(probeDevices(() => place.here().address, saved?.devices, printerUri));
+    this.#probes = probes;
+    this.status = new StatusManager(
+      probes.probeDevices(() => place.here().address, saved?.devices, printerUri),
+    );
     const ids = this.status.devices.map(each => each.id);
     const replaced = this.status.devices.filter(each => each.isReplaced).map(each => each.id);
     const former = saved?.locations.filter(row => !replaced.includes(row.device));
@@ -74,8 +95,9 @@ export class OsDevices {
     return this.locations.isHere(device);
   }
 
-  /** For an agent that has just been started: what only an agent makes, and what another one had connected. */
+  /** For an agent that has just been started, once: what only an agent makes, and what another one had connected. */
   restoreAfterStart(): Promise<void> {
+    setInterval(() => void this.look(), lookEveryMs).unref();
     return this.restore(
       this.status.devices.filter(each => each.isMadeHere || !this.isHere(each.id)).map(each => each.id),
     );
@@ -103,12 +125,54 @@ export class OsDevices {
         say: log,
       });
     } catch (error) {
-      log(`${device.id}: ${asYadoError(error, here.name).message}`);
+      const told =
+        error instanceof YadoError
+          ? error
+          : yadoError('deviceArriveFailed', {
+              computer: here.name,
+              step: `bring up ${device.id}`,
+              reason: reasonOf(error),
+            });
+      log(`${device.id}: ${told.message} (${told.hint})`);
     }
   }
 
-  /** Before a move: see `Device.ready`. */
+  /**
+   * What was plugged in since, of a class the OS has no device of, becomes a device of the OS: its stub is there when this
+   * returns. Never rejects.
+   */
+  look(): Promise<void> {
+    return this.#place.isMoving() ? Promise.resolve() : this.#lookNow();
+  }
+
+  #lookNow(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const before = this.status.devices;
+      const devices = this.#probes.lookAgain(before);
+      const fresh = devices.filter(each => !before.includes(each)).map(each => each.id);
+      this.#lookFailed = '';
+      if (fresh.length === 0) return;
+      for (const id of fresh) this.locations.put(id, this.#place.here().name);
+      this.status.devices = devices;
+      await this.restore(fresh);
+      this.#place.changed();
+    } catch (error) {
+      const { message } = asYadoError(error, this.#place.here().name);
+      if (message !== this.#lookFailed) log(`what was plugged in cannot be used: ${message}`);
+      this.#lookFailed = message;
+    }
+  }
+
+  /** Before a move: see `Device.ready`. What was plugged in at the last moment is known too. */
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
+    await this.#lookNow();
     for (const device of this.status.devices) await device.ready?.(woken, signal);
   }
 

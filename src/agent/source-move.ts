@@ -182,7 +182,7 @@ export async function runJob(
     plans: move.prepared.plans,
   });
   signal.throwIfAborted();
-  await freezing();
+  await freezeOrCancel(request, freezing);
   // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
   try {
@@ -190,6 +190,16 @@ export async function runJob(
   } catch (error) {
     // The helper died, and the kernel thawed the OS by itself: its card and its addresses are still put aside.
     await startHelper('back', job, stream.fd, () => {}).report;
+    throw error;
+  }
+}
+
+/** The target waits for a first frame: when it will not come it is told, and is free at once for the next try. */
+export async function freezeOrCancel(request: MoveRequest, freezing: () => Promise<void>): Promise<void> {
+  try {
+    await freezing();
+  } catch (error) {
+    await ask(peerOf(request), 'cancel', {}, { timeoutMs: 3000 }).catch(() => {});
     throw error;
   }
 }

@@ -31,7 +31,8 @@ export function withLocation(
   const at = table.findIndex(row => row.device === device);
   const known = table[at];
   if (!known) return [...table, { device, computer, epoch }];
-  if (epoch < known.epoch) throw yadoError('staleEpoch', { device, theirs: epoch, ours: known.epoch });
+  if (epoch < known.epoch)
+    throw yadoError('staleEpoch', { device, computer: known.computer, theirs: epoch, ours: known.epoch });
   return table.with(at, { device, computer, epoch });
 }
 
@@ -47,7 +48,12 @@ export function afterArrival(
 ): DeviceLocationTable {
   for (const row of table) {
     if (epoch <= row.epoch)
-      throw yadoError('staleEpoch', { device: row.device, theirs: epoch, ours: row.epoch });
+      throw yadoError('staleEpoch', {
+        device: row.device,
+        computer: row.computer,
+        theirs: epoch,
+        ours: row.epoch,
+      });
   }
   const known = new Set(table.map(row => row.device));
   return [

@@ -101,6 +101,11 @@ export const errorTable = {
     what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
     hint: 'bring {computer} back to the network; the disk then goes on by itself',
   },
+  deviceAway: {
+    family: 'unreachable',
+    what: '{device} at {computer} does not work: {reason}.',
+    hint: 'look at it there, it goes on by itself; one that is lent comes home by: yado return {device}',
+  },
 
   nothingToLend: {
     family: 'refused',
@@ -110,7 +115,17 @@ export const errorTable = {
   notLentHere: {
     family: 'refused',
     what: '{computer} does not lend {device} (any more).',
-    hint: 'yado lend {device} --to {computer}',
+    hint: 'yado return {device}, then: yado lend {device} --to {computer}',
+  },
+  staleEpoch: {
+    family: 'refused',
+    what: '{computer} has {device} in epoch {ours} of the OS; what came is of epoch {theirs}, from an older copy of it.',
+    hint: 'yado where',
+  },
+  screenTooLarge: {
+    family: 'refused',
+    what: 'A picture of {mode} needs {needed} MiB; a computer that lends its screen gives at most {limit}.',
+    hint: 'set a smaller mode (fbset), or: yado return {device}',
   },
   lentToAnother: {
     family: 'busy',
@@ -137,6 +152,11 @@ export const errorTable = {
     family: 'refused',
     what: '{computer} is {role}, but would have to be {wanted}.',
     hint: 'yado status on {computer}; a ghost becomes a standby by: yado standby {computer}',
+  },
+  notInThisRole: {
+    family: 'refused',
+    what: '{computer} does not answer "{request}" in its present role.',
+    hint: 'yado status on {computer}; only a standby or a ghost lends devices, only a standby takes in an OS',
   },
   noSnapshotDevice: {
     family: 'refused',
@@ -250,11 +270,6 @@ export const errorTable = {
     family: 'internal',
     what: 'The {role} side of the migration got "{event}" in state "{state}", which must not happen.',
     hint: 'please report this with: yado history --json',
-  },
-  staleEpoch: {
-    family: 'internal',
-    what: 'A message of epoch {theirs} about {device} came after epoch {ours}.',
-    hint: 'yado where',
   },
   internal: {
     family: 'internal',

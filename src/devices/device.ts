@@ -109,3 +109,8 @@ export function rememberedType(memory: unknown): string | undefined {
   const known = v.safeParse(v.object({ typeName: v.string() }), memory);
   return known.success ? known.output.typeName : undefined;
 }
+
+/** What went wrong, as a part of a sentence. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+}

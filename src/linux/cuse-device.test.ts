@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { C } from '#linux/abi.ts';
 import { CuseDevice, type CuseHandlers } from '#linux/cuse-device.ts';
 import { close, fcntl, read, socketPair, waitFd, write } from '#linux/ffi.ts';
@@ -83,6 +84,7 @@ async function makeDevice(context: TestContext, state: { room: number }) {
       log.push('released');
     },
     write(data) {
+      if (data[0] === 0) throw new Error('disk full');
       const count = Math.min(data.length, state.room);
       state.room -= count;
       log.push(Buffer.from(data.subarray(0, count)).toString());
@@ -90,7 +92,11 @@ async function makeDevice(context: TestContext, state: { room: number }) {
     },
     hasRoom: () => state.room > 0,
     read: () => new Uint8Array(0),
-    ioctl: command => (command === 7 ? Buffer.from('four') : undefined),
+    ioctl: command => {
+      if (command === 8) throw new RangeError('a device id of 70000 bytes');
+      return command === 7 ? Buffer.from('four') : undefined;
+    },
+    failed: error => log.push(String(error)),
   };
   const device = await CuseDevice.serve(
     'usb/lp0',
@@ -103,7 +109,7 @@ async function makeDevice(context: TestContext, state: { room: number }) {
     device[Symbol.dispose]();
     close(mine);
   });
-  return { kernel, device, log };
+  return { kernel, device, log, fd: mine };
 }
 
 test('one program at a time', async t => {
@@ -153,4 +159,71 @@ test('ioctls: known ones ask for the memory they fill; wild ones and unknown req
   assert.equal((await kernel.ask(fuseOpcodes.ioctl, ioctl(0xffff_ffff, 4))).error, ENOTTY);
   assert.equal((await kernel.ask(fuseOpcodes.ioctl, Buffer.alloc(3))).error, EIO);
   assert.equal((await kernel.ask(999)).error, ENOSYS);
+});
+
+function ioctlBody(command: number, argument: bigint, outBytes: number): Buffer {
+  const body = Buffer.alloc(32);
+  body.writeUInt32LE(command, 12);
+  body.writeBigUInt64LE(argument, 16);
+  body.writeUInt32LE(outBytes, 28);
+  return body;
+}
+
+const u32 = fc.oneof(fc.constantFrom(0, 7, 8, 0xffff_ffff), fc.nat(0xffff_ffff));
+
+test('wild ioctls: each is answered at once, none gets more than it has room for, the next one works', async t => {
+  const { kernel } = await makeDevice(t, { room: 1 });
+  await fc.assert(
+    fc.asyncProperty(u32, fc.bigInt(0n, 2n ** 64n - 1n), u32, async (command, argument, outBytes) => {
+      const { error, body } = await kernel.ask(fuseOpcodes.ioctl, ioctlBody(command, argument, outBytes));
+      if (command === 7)
+        assert.ok(outBytes >= 4 ? body.length === 20 : body.readBigUInt64LE(16) === argument);
+      else assert.equal(error, command === 8 ? EIO : ENOTTY);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('any request at all is answered once, and the device goes on', async t => {
+  const { kernel } = await makeDevice(t, { room: 2 ** 40 });
+  const opcode = fc.oneof(fc.constantFrom(...Object.values(fuseOpcodes)), fc.nat(5000));
+  await fc.assert(
+    fc.asyncProperty(opcode, fc.uint8Array({ maxLength: 100 }), async (of, bytes) => {
+      if (of !== fuseOpcodes.interrupt) await kernel.ask(of, Buffer.from(bytes));
+      else kernel.send(of, Buffer.alloc(8, 0xff)); // about a request that is answered: no answer
+      assert.equal((await kernel.ask(fuseOpcodes.ioctl, ioctlBody(7, 0n, 4))).error, 0);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('a handler that fails costs a program an error, not everybody the device', async t => {
+  const state = { room: 100 };
+  const { kernel, device, log } = await makeDevice(t, state);
+  assert.equal((await kernel.ask(fuseOpcodes.write, writeBody('\0x'))).error, EIO);
+  assert.equal((await kernel.ask(fuseOpcodes.ioctl, ioctlBody(8, 0n, 0))).error, EIO);
+  assert.deepEqual(log, ['Error: disk full', 'RangeError: a device id of 70000 bytes']);
+  state.room = 0;
+  kernel.send(fuseOpcodes.write, writeBody('x'));
+  const [first, second] = [
+    kernel.send(fuseOpcodes.write, writeBody('\0y')),
+    kernel.send(fuseOpcodes.write, writeBody('z')),
+  ];
+  await kernel.ask(fuseOpcodes.poll, pollBody(77n));
+  state.room = 100;
+  device.roomAgain();
+  await kernel.reply();
+  const refused = await kernel.reply();
+  assert.deepEqual([refused.unique, refused.error], [first, EIO]);
+  assert.equal((await kernel.reply()).unique, second);
+});
+
+test('a device that can no longer be served is closed: who waits in it gets an error from the kernel', async t => {
+  const { kernel, device, log, fd } = await makeDevice(t, { room: 0 });
+  kernel.send(fuseOpcodes.write, writeBody('waits'));
+  write(fd, Buffer.from('no request'));
+  await waitFd(fd, 'readable', { timeoutMs: 2000, what: 'the end' });
+  assert.equal(read(fd, Buffer.alloc(10)), 0, 'closed');
+  assert.equal(log.at(-1), 'ended');
+  device.roomAgain(); // nobody is served any more
 });

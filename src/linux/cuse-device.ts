@@ -38,9 +38,11 @@ export interface CuseHandlers {
   read(): Uint8Array;
   /** What an ioctl without input gives to the program; undefined when the device does not know it. */
   ioctl(command: number): Uint8Array | undefined;
+  /** One of the others has thrown this: the program got EIO, the device goes on. */
+  failed(error: unknown): void;
 }
 
-const { EAGAIN, EINTR, EIO, ENODEV, ENOSYS, ENOTTY } = constants.errno;
+const { EAGAIN, EINTR, EIO, ENOSYS, ENOTTY } = constants.errno;
 const pollOut = 0x0104; // OUT | WRNORM
 const waitMs = 3600_000;
 /** A program that writes without end gets its answers between everything else the agent does. */
@@ -65,7 +67,8 @@ export class CuseDevice {
   }
 
   /**
-   * Makes /dev/`name` and serves it. @param ended called once when it can no longer be served
+   * Makes /dev/`name` and serves it. @param ended called once when it can no longer be served: it is gone then, and who
+   * waited in it has an error
    * @throws SystemError when the module cuse is not there (ENOENT, ENODEV)
    */
   static async serve(
@@ -83,16 +86,19 @@ export class CuseDevice {
     write(fd.fd, encodeCuseInit(init.unique, name));
     const device = new CuseDevice(new OwnedFd(fd.take()), handlers);
     void device.#run(buffer).catch(error => {
-      if (!device.#end.signal.aborted) ended(error);
+      if (device.#end.signal.aborted) return;
+      device[Symbol.dispose](); // open, but read by nobody, it would let programs wait for ever
+      ended(error);
     });
     return device;
   }
 
   /** There is room again, or room without end: writers that wait are served in their order. */
   roomAgain(): void {
+    if (this.#end.signal.aborted) return;
     while (this.#waiting.length > 0) {
       const next = this.#waiting[0]!;
-      const count = this.#handlers.write(next.data);
+      const count = this.#take(next.data);
       if (count === 0) return;
       this.#waiting.shift();
       this.#send(written(next.unique, count));
@@ -130,15 +136,16 @@ export class CuseDevice {
     }
   }
 
+  /** Whatever a request holds and a handler throws: it gets its answer. @throws SystemError when the device is gone */
   #answer(request: FuseRequest): void {
-    const { unique } = request;
+    let reply: Buffer | undefined;
     try {
-      const reply = this.#replyTo(request);
-      if (reply) this.#send(reply);
+      reply = this.#replyTo(request);
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      this.#send(encodeError(unique, EIO));
+      if (!(error instanceof FormatError)) this.#handlers.failed(error);
+      reply = encodeError(request.unique, EIO);
     }
+    if (reply) this.#send(reply);
   }
 
   #replyTo({ opcode, unique, body }: FuseRequest): Buffer | undefined {
@@ -173,11 +180,20 @@ export class CuseDevice {
 
   #write(unique: bigint, body: Buffer): Buffer | undefined {
     const { data, nonBlocking } = decodeWrite(body);
-    const count = data.length === 0 || this.#waiting.length > 0 ? 0 : this.#handlers.write(data);
+    const count = data.length === 0 || this.#waiting.length > 0 ? 0 : this.#take(data);
     if (count !== 0 || data.length === 0) return written(unique, count);
     if (nonBlocking) return encodeError(unique, EAGAIN);
     this.#waiting.push({ unique, data: Buffer.from(data) });
     return undefined;
+  }
+
+  #take(data: Buffer): number {
+    try {
+      return this.#handlers.write(data);
+    } catch (error) {
+      this.#handlers.failed(error);
+      return -EIO;
+    }
   }
 
   #interrupt(unique: bigint): Buffer | undefined {
@@ -200,7 +216,7 @@ export class CuseDevice {
       write(this.#fd.fd, reply);
     } catch (error) {
       // ENOENT: whom the answer was for has gone.
-      if (error instanceof SystemError && (error.errno === ENODEV || error.code !== 'ENOENT')) throw error;
+      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
     }
   }
 }

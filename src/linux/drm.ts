@@ -130,12 +130,14 @@ export class DrmDevice implements Disposable {
     const handle = request.readUInt32LE(at.handle);
     const lineBytes = request.readUInt32LE(at.pitch);
     const size = Number(request.readBigUInt64LE(at.size));
+    let framebufferId: number | undefined;
     try {
-      const framebufferId = this.#addFramebuffer({ width, height, lineBytes, bitsPerPixel, depth, handle });
+      framebufferId = this.#addFramebuffer({ width, height, lineBytes, bitsPerPixel, depth, handle });
       const memory = this.#map(handle, size);
       memory.bytes.fill(0);
       return { framebufferId, handle, width, height, lineBytes, memory };
     } catch (error) {
+      if (framebufferId !== undefined) this.#removeFramebuffer(framebufferId); // it would keep the card's memory
       this.#destroyDumb(handle);
       throw error;
     }
@@ -144,9 +146,7 @@ export class DrmDevice implements Disposable {
   /** Unmaps and frees it; the screen goes dark when it was shown. */
   destroyBuffer({ framebufferId, handle, memory }: DumbBuffer): void {
     memory[Symbol.dispose]();
-    const id = Buffer.alloc(4);
-    id.writeUInt32LE(framebufferId);
-    ioctl(this.#fd.fd, C.DRM_IOCTL_MODE_RMFB, id, 'let go of the screen');
+    this.#removeFramebuffer(framebufferId);
     this.#destroyDumb(handle);
   }
 
@@ -210,6 +210,12 @@ export class DrmDevice implements Disposable {
     request.writeUInt32LE(of.handle, at.handle);
     ioctl(this.#fd.fd, C.DRM_IOCTL_MODE_ADDFB, request, `a screen of ${of.depth} colour bits`);
     return request.readUInt32LE(at.fb_id);
+  }
+
+  #removeFramebuffer(framebufferId: number): void {
+    const id = Buffer.alloc(4);
+    id.writeUInt32LE(framebufferId);
+    ioctl(this.#fd.fd, C.DRM_IOCTL_MODE_RMFB, id, 'let go of the screen');
   }
 
   #map(handle: number, size: number): MappedMemory {

@@ -24,3 +24,17 @@ export function probeDevices(
   ];
   return devices.filter(each => each !== undefined);
 }
+
+/**
+ * All devices once more, in their order: a printer may be plugged in while the OS runs. `known` itself when nothing has
+ * come; what has gone stays, for it may come again.
+ */
+export function lookAgain(
+  known: readonly Device[],
+  find: () => Device | undefined = printer,
+): readonly Device[] {
+  if (known.some(each => each.id === 'printer0')) return known;
+  const found = find();
+  if (!found) return known;
+  return known.toSpliced(known.findIndex(each => each.id === 'disk0') + 1, 0, found);
+}

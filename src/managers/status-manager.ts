@@ -20,7 +20,8 @@ export interface PreparedMove {
 }
 
 export class StatusManager {
-  readonly devices: readonly Device[];
+  /** In the order of leaving. One that is plugged in later comes in too. */
+  devices: readonly Device[];
 
   constructor(devices: readonly Device[]) {
     this.devices = devices;

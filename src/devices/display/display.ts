@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
-import { type Arrival, type Device, type DevicePlans, rememberedType } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, reasonOf, rememberedType } from '../device.ts';
+import { saysNo } from '../lender-says-no.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
 import { consolesToCard, giveCardsFramebuffers } from './console.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
@@ -22,7 +23,7 @@ const probeMs = 10_000;
 const goneMs = 30_000;
 
 /** A screen to show the stub on: the driver is opened anew after every failure. */
-interface Screen {
+export interface Screen {
   /** Before it is opened for the first time. */
   ready?(): Promise<void>;
   open(): DisplayDriver;
@@ -36,18 +37,23 @@ export function display(remembered?: unknown): Device {
   return stub ? new Display(stub, remembered) : new PlugAndPlayDisplay(remembered);
 }
 
-class Display implements Device {
+type Stub = Pick<DisplayStub, 'now' | 'picture' | 'path' | 'watchMode' | 'consoles' | 'takeConsoles'>;
+
+/** Exported for its test. */
+export class Display implements Device {
   readonly id = 'display0';
   readonly isMadeHere = true;
-  readonly #stub: DisplayStub;
+  readonly #stub: Stub;
   readonly #osType: string;
+  readonly #retryMs: number;
   #keeping: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #pump: Pump | undefined;
   /** Why nothing is shown, in words. */
   #why = 'the agent has just started';
 
-  constructor(stub: DisplayStub, remembered: unknown) {
+  constructor(stub: Stub, remembered: unknown, retry = retryMs) {
     this.#stub = stub;
+    this.#retryMs = retry;
     this.#osType = rememberedType(remembered) ?? cardName(findCard());
   }
 
@@ -59,7 +65,8 @@ class Display implements Device {
     const pump = this.#pump;
     const actualType = pump?.driver.typeName ?? 'none';
     const local = actualType === this.#osType ? 'direct' : 'converted';
-    const { surface, picture, path } = this.#stub;
+    const { surface, picture } = this.#stub.now();
+    const { path } = this.#stub;
     return {
       device: this.id,
       class: 'display',
@@ -135,7 +142,8 @@ class Display implements Device {
   }
 
   /** Shows the stub until told to stop, as soon as the screen can be opened. `tried` is called after the first attempt. */
-  async #keep(screen: Screen, { say, gone }: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
+  async #keep(screen: Screen, arrival: Arrival, signal: AbortSignal, tried: () => void): Promise<void> {
+    const { say, gone } = arrival;
     let seenAt = performance.now();
     await screen.ready?.();
     while (!signal.aborted) {
@@ -156,18 +164,22 @@ class Display implements Device {
         if (why !== stopped) throw why;
       } catch (error) {
         this.#pump = undefined;
-        this.#complain(error, say);
+        if (!signal.aborted) this.#complain(error, arrival);
+        if (saysNo(error)) seenAt = -Infinity;
       }
       tried();
       if (performance.now() - seenAt > screen.patienceMs) return gone();
-      await sleep(retryMs, undefined, { signal }).catch(() => {});
+      await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
     }
   }
 
   /** Once for every reason, not once a second. */
-  #complain(error: unknown, say: (text: string) => void): void {
-    const why = error instanceof Error ? error.message : String(error);
-    if (why !== this.#why) say(`${this.id}: nothing is shown: ${why}`);
+  #complain(error: unknown, { here, at, say }: Arrival): void {
+    const why = reasonOf(error);
+    const next =
+      here.name === at.name ? `yado lend ${this.id} --to another computer` : `yado return ${this.id}`;
+    if (why !== this.#why)
+      say(`${this.id}: nothing is shown on ${at.name}: ${why}; looked for every second, or: ${next}`);
     this.#why = why;
   }
 }

@@ -38,6 +38,20 @@ interface Output {
   readonly crtcId: number;
 }
 
+/** What is needed of a card; tests have one of their own. */
+export type Kms = Pick<
+  DrmDevice,
+  | 'ping'
+  | 'resources'
+  | 'connector'
+  | 'possibleCrtcs'
+  | 'createBuffer'
+  | 'destroyBuffer'
+  | 'show'
+  | 'dirty'
+  | typeof Symbol.dispose
+>;
+
 interface Screen {
   readonly buffer: DumbBuffer;
   readonly pixels: Pixels;
@@ -46,7 +60,7 @@ interface Screen {
 
 export class LocalDisplay implements DisplayDriver {
   readonly typeName: string;
-  readonly #drm: DrmDevice;
+  readonly #drm: Kms;
   #output: Output | undefined;
   #screen: Screen | undefined;
   #picture: Surface | undefined;
@@ -57,22 +71,26 @@ export class LocalDisplay implements DisplayDriver {
    * Opens the first card that has a screen. @throws Error saying why none can be used: there is none, no screen is
    * plugged in, another program has it
    */
-  static open(): LocalDisplay {
-    const cards = listKmsCards();
+  static open(
+    cards: readonly KmsCard[] = listKmsCards(),
+    openCard: (path: string) => Kms = path => new DrmDevice(path),
+  ): LocalDisplay {
     let why: unknown = new Error('there is no display card with a driver that sets modes');
     for (const card of cards) {
       try {
-        return new LocalDisplay(card);
+        return new LocalDisplay(card, openCard);
       } catch (error) {
-        why = error;
+        why = isTaken(error)
+          ? new Error(`another program, such as a display server, has ${card.typeName} for itself`)
+          : error;
       }
     }
     throw why;
   }
 
-  constructor({ path, typeName }: KmsCard) {
+  private constructor({ path, typeName }: KmsCard, openCard: (path: string) => Kms) {
     this.typeName = typeName;
-    this.#drm = new DrmDevice(path);
+    this.#drm = openCard(path);
     try {
       this.#output = findOutput(this.#drm);
       if (!this.#output) throw new Error(`no screen is plugged into ${typeName}`);
@@ -86,7 +104,7 @@ export class LocalDisplay implements DisplayDriver {
     this.#darken();
     this.#output = findOutput(this.#drm) ?? this.#output;
     const { connector, crtcId } = this.#output!;
-    let why: unknown = new Error(`${this.typeName} has no mode`);
+    let why: unknown = 'it has no mode';
     for (const mode of modesFor(picture, connector.modes)) {
       for (const { format, depth } of offers) {
         try {
@@ -102,7 +120,11 @@ export class LocalDisplay implements DisplayDriver {
         }
       }
     }
-    throw why;
+    const reason = why instanceof Error ? why.message : why;
+    const { width, height } = picture;
+    throw new Error(`${this.typeName} cannot show ${width}x${height} in any of its modes: ${reason}`, {
+      cause: why,
+    });
   }
 
   async draw(bytes: Buffer, rects: readonly Rect[]): Promise<void> {
@@ -165,7 +187,7 @@ export class LocalDisplay implements DisplayDriver {
 }
 
 /** The first plug with a screen, and a scan-out engine that can feed it. */
-function findOutput(drm: DrmDevice): Output | undefined {
+function findOutput(drm: Kms): Output | undefined {
   const { crtcIds, connectorIds } = drm.resources();
   for (const id of connectorIds) {
     const connector = drm.connector(id);
@@ -178,3 +200,4 @@ function findOutput(drm: DrmDevice): Output | undefined {
 }
 
 const isGone = (error: unknown): boolean => error instanceof SystemError && error.code === 'ENODEV';
+const isTaken = (error: unknown): boolean => error instanceof SystemError && error.code === 'EBUSY';

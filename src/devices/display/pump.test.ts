@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import { YadoError } from '#core/errors.ts';
 import type { DrmMode, Rect } from '#linux/drm.ts';
 import { Shadow } from './changes.ts';
 import { modesFor } from './choose-mode.ts';
@@ -113,6 +115,40 @@ test('the pump shows the picture, its changes, and another mode; a screen that g
   await pump.stop();
 });
 
+test('a mode the screen cannot show: it is left as it was, that is told, and the next mode is shown', async () => {
+  const grey = { ...bgr565, bitsPerPixel: 8 };
+  const modes: Surface[] = [surface(64, 48)];
+  const source = { picture: Buffer.alloc(64 * 48 * 2, 5), watchMode: () => () => modes.shift() };
+  const screen = new FakeScreen();
+  const pump = new Pump(source, screen);
+  await pump.start(error => assert.fail(String(error)));
+  modes.push(surface(1 << 20, 1 << 20, grey)); // no memory is taken for it
+  while (pump.shown?.conversion === 'none') await sleep(1);
+  assert.deepEqual(pump.shown, { mode: '64x48', conversion: '8 bits a pixel are not shown' });
+  assert.equal(screen.bytes.length, 64 * 48 * 2);
+  source.picture = Buffer.alloc(32 * 20 * 2, 9);
+  modes.push(surface(32, 20));
+  while (screen.surface?.width !== 32) await sleep(1);
+  await pump.stop();
+  assert.deepEqual(pump.shown, { mode: '32x20', conversion: 'none' });
+});
+
+test('a mode that no memory is left for ends the pump with a reason, not the agent', async () => {
+  const modes: Surface[] = [surface(64, 48)];
+  const source = { picture: Buffer.alloc(64 * 48 * 2, 5), watchMode: () => () => modes.shift() };
+  const screen = new FakeScreen();
+  const pump = new Pump(source, screen);
+  const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
+  await pump.start(failed);
+  screen.configure = async () => {
+    throw new Error('VGA bochs-drm cannot show 4096x4096 in any of its modes');
+  };
+  modes.push(surface(4096, 4096));
+  assert.match(String(await failure), /cannot show 4096x4096/);
+  assert.equal(pump.shown, undefined);
+  await pump.stop();
+});
+
 /** The service of the other computer, with nothing between. */
 function sessionOf(service: DisplayService): ScreenSession & { readonly sizes: number[] } {
   const answers = {
@@ -149,13 +185,62 @@ test('a picture that cannot be compressed reaches the screen of another computer
   await service.stop();
 });
 
+const asked = { device: 'display0', width: 10, height: 10, bitsPerPixel: 16 } as const;
+
 test('rectangles that lie are refused', async () => {
   const service = new DisplayService(new FakeScreen());
   await assert.rejects(service.draw({ rects: [] }), /nothing was said/);
-  await service.screen({ width: 10, height: 10, bitsPerPixel: 16 });
+  await service.screen(asked);
   const rect = { x: 0, y: 0, width: 2, height: 2, data: new Uint8Array([1, 2, 3]) };
   await assert.rejects(service.draw({ rects: [rect] }), /cannot be unpacked/);
   await assert.rejects(service.draw({ rects: [{ ...rect, x: 9 }] }), /beyond the edge/);
+  const bomb = new Uint8Array(zstdCompressSync(Buffer.alloc(100 << 20)));
+  await assert.rejects(service.draw({ rects: [{ ...rect, data: bomb }] }), /cannot be unpacked/);
+  const few = new Uint8Array(zstdCompressSync(Buffer.alloc(7)));
+  await assert.rejects(service.draw({ rects: [{ ...rect, data: few }] }), /7 bytes in a rectangle of 8/);
+});
+
+test('garbage for a screen: refused or drawn inside it, and the next frame is shown', async () => {
+  const screen = new FakeScreen();
+  const service = new DisplayService(screen);
+  await service.screen(asked);
+  const small = fc.integer({ min: 0, max: 12 });
+  const data = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.uint8Array({ maxLength: 300 }).map(bytes => new Uint8Array(zstdCompressSync(bytes))),
+  );
+  const rect = fc.record({
+    x: small,
+    y: small,
+    width: fc.integer({ min: 1, max: 12 }),
+    height: fc.integer({ min: 1, max: 12 }),
+    data: data.map(bytes => Uint8Array.from(bytes)),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(rect, { maxLength: 4 }), async rects => {
+      await service.draw({ rects }).catch((error: unknown) => {
+        assert.ok(error instanceof YadoError && error.code === 'badRequest', String(error));
+      });
+      assert.equal(screen.bytes.length, 200);
+    }),
+    { numRuns: 100 },
+  );
+  const white = new Uint8Array(zstdCompressSync(Buffer.alloc(200, 255)));
+  await service.draw({ rects: [{ x: 0, y: 0, width: 10, height: 10, data: white }] });
+  assert.deepEqual(screen.bytes, Buffer.alloc(200, 255));
+});
+
+test('a picture too large for the computer that lends is refused before any memory is taken for it', async () => {
+  const screen = new FakeScreen();
+  const service = new DisplayService(screen);
+  await assert.rejects(service.screen({ ...asked, width: 16_384, height: 16_384, bitsPerPixel: 32 }), {
+    code: 'screenTooLarge',
+    message: 'A picture of 16384x16384 needs 1024 MiB; a computer that lends its screen gives at most 64.',
+    hint: 'set a smaller mode (fbset), or: yado return display0',
+  });
+  assert.equal(screen.bytes.length, 0);
+  await service.screen(asked);
+  assert.equal(screen.bytes.length, 200);
 });
 
 test('pieces cover the rectangle', () => {

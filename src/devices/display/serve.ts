@@ -11,6 +11,9 @@ import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
 
+/** A picture of an OS, on this computer that may have little memory: 4096x4096 with 32 bits. */
+const maxPictureBytes = 64 << 20;
+
 const decompress = promisify(zstdDecompress);
 
 export const lendDisplay: Lendable = {
@@ -50,17 +53,27 @@ export class DisplayService implements LentService {
     return this.#driver.typeName;
   }
 
+  /** @throws YadoError `screenTooLarge`, or Error what the card says of a picture of this size */
   screen({
+    device,
     width,
     height,
     bitsPerPixel,
-  }: Pick<ControlRequest<'screen'>, 'width' | 'height' | 'bitsPerPixel'>): Promise<ControlAnswer<'screen'>> {
+  }: Omit<ControlRequest<'screen'>, 'epoch'>): Promise<ControlAnswer<'screen'>> {
     return this.#inTurn(async () => {
       const format = wireFormats[bitsPerPixel];
       const surface = { width, height, lineBytes: Math.ceil((width * bitsPerPixel) / 32) * 4, format };
       this.#picture = undefined;
+      const size = surface.lineBytes * height;
+      if (size > maxPictureBytes)
+        throw yadoError('screenTooLarge', {
+          device,
+          mode: `${width}x${height}`,
+          needed: Math.ceil(size / 2 ** 20),
+          limit: maxPictureBytes / 2 ** 20,
+        });
       const shown = await this.#driver.configure(surface);
-      const bytes = Buffer.alloc(surface.lineBytes * height);
+      const bytes = Buffer.alloc(size);
       this.#picture = { surface, bytes };
       await this.#driver.draw(bytes, [{ x: 0, y: 0, width, height }]);
       return { typeName: this.typeName, ...shown };

@@ -49,14 +49,18 @@ export class DisplayStub {
     };
   }
 
-  get surface(): Surface {
-    this.#info = readScreenInfo(this.#fd.fd);
-    return surfaceOf(this.#info);
+  /** The mode as it is now, whether or not anybody watches it, and what is visible in it. */
+  now(): { readonly surface: Surface; readonly picture: Buffer } {
+    const info = readScreenInfo(this.#fd.fd);
+    return { surface: surfaceOf(info), picture: this.#visible(info) };
   }
 
-  /** The visible part of the memory, rows of `lineBytes`. */
+  /** The visible part of the memory in the mode that was told last, rows of `lineBytes`. */
   get picture(): Buffer {
-    const { xOffset, yOffset, bitsPerPixel, lineBytes, height } = this.#info;
+    return this.#visible(this.#info);
+  }
+
+  #visible({ xOffset, yOffset, bitsPerPixel, lineBytes, height }: ScreenInfo): Buffer {
     // To the 32-bit word: a picture moved sideways by one pixel of 16 bits is nothing programs do.
     const from = yOffset * lineBytes + ((xOffset * bitsPerPixel) >> 5) * 4;
     return this.#memory.bytes.subarray(from, from + height * lineBytes);

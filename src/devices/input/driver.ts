@@ -2,10 +2,11 @@
 // the lights on it, and follows what is plugged in and out. What it reads goes to a sink: the stubs, or a queue for
 // another computer.
 import { watch } from 'node:fs';
-import { listInputDevices } from '#linux/input-devices.ts';
+import { Evdev } from '#linux/evdev.ts';
+import { type InputDevice, listInputDevices } from '#linux/input-devices.ts';
 import { SystemError } from '#linux/system-error.ts';
 import type { InputEvent } from '#wire/input-events.ts';
-import { RealInput } from './real-input.ts';
+import { type RealEvdev, RealInput } from './real-input.ts';
 
 /** Where a driver delivers what it reads. */
 export interface InputSink {
@@ -31,20 +32,36 @@ const inputDirectory = '/dev/input';
 /** Plugging is watched; this finds what could not be taken before, and what the watch did not tell. */
 const lookEveryMs = 5000;
 
+/** The computer's input devices; tests have their own. */
+export interface InputPorts {
+  list(): InputDevice[];
+  /** @throws SystemError ENOENT or ENODEV when it is not there */
+  open(path: string): RealEvdev;
+  readonly lookEveryMs: number;
+}
+
+const realPorts: InputPorts = {
+  list: () => listInputDevices(),
+  open: path => new Evdev(path),
+  lookEveryMs,
+};
+
 export class LocalInput implements InputDriver {
   readonly #sink: InputSink;
   readonly #say: (text: string) => void;
+  readonly #ports: InputPorts;
   readonly #used = new Map<string, RealInput>();
   readonly #refused = new Set<string>();
   readonly #end = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #lights = 0;
 
-  constructor(sink: InputSink, say: (text: string) => void) {
+  constructor(sink: InputSink, say: (text: string) => void, ports = realPorts) {
     this.#sink = sink;
     this.#say = say;
+    this.#ports = ports;
     this.#look();
-    this.#timer = setInterval(() => this.#look(), lookEveryMs);
+    this.#timer = setInterval(() => this.#look(), ports.lookEveryMs);
     this.#watch();
   }
 
@@ -68,6 +85,13 @@ export class LocalInput implements InputDriver {
     await Promise.all(used.map(each => each.release()));
   }
 
+  #ended({ id, name }: InputDevice): void {
+    this.#used.delete(id);
+    if (this.#end.signal.aborted) return;
+    const rest = this.#used.size === 0 ? '; no other is left, the next one plugged in is used' : '';
+    this.#say(`${name} was unplugged${rest}`);
+  }
+
   /** Without a watch (no input device yet, no inotify left) the slow look finds what is plugged in. */
   #watch(): void {
     try {
@@ -78,20 +102,20 @@ export class LocalInput implements InputDriver {
   }
 
   #look(): void {
-    for (const device of listInputDevices()) {
+    for (const device of this.#ports.list()) {
       if (this.#end.signal.aborted || device.path === undefined || this.#used.has(device.id)) continue;
       try {
-        const real = new RealInput(device, device.path, this.#sink);
+        const real = new RealInput(device, this.#ports.open(device.path), this.#sink);
         real.setLights(this.#lights);
         this.#used.set(device.id, real);
         this.#refused.delete(device.id);
-        void real.ended.then(() => this.#used.delete(device.id));
+        void real.ended.then(() => this.#ended(device));
       } catch (error) {
         // Being made or unplugged just now, or another program has it for itself: the next look tries again.
         if (!(error instanceof SystemError)) throw error;
         if (error.code === 'EBUSY' && !this.#refused.has(device.id)) {
           this.#refused.add(device.id);
-          this.#say(`${device.name} at ${device.path} is taken by another program`);
+          this.#say(`${device.name} at ${device.path} is taken by another program; it is tried again`);
         }
       }
     }

@@ -1,7 +1,7 @@
 // One real keyboard or pointer in use: opened, taken once no key is down on it, read until it is let go or unplugged.
 import { INPUT } from '#linux/abi-input.ts';
 import { listFramebuffers } from '#linux/display.ts';
-import { Evdev } from '#linux/evdev.ts';
+import type { Evdev } from '#linux/evdev.ts';
 import type { InputDevice } from '#linux/input-devices.ts';
 import { SystemError } from '#linux/system-error.ts';
 import type { InputEvent } from '#wire/input-events.ts';
@@ -12,25 +12,31 @@ const report: InputEvent = { type: INPUT.EV_SYN, code: INPUT.SYN_REPORT, value: 
 const lightsShown = [INPUT.LED_NUML, INPUT.LED_CAPSL, INPUT.LED_SCROLLL, INPUT.LED_COMPOSE, INPUT.LED_KANA];
 const screenWithoutName = { width: 1024, height: 768 };
 
+/** What is needed of an input device; tests have one of their own. */
+export type RealEvdev = Pick<
+  Evdev,
+  'grab' | 'letGo' | 'keysDown' | 'axis' | 'read' | 'write' | 'wait' | typeof Symbol.dispose
+>;
+
 export class RealInput {
   readonly name: string;
   readonly absolute: boolean;
   /** Fulfilled when it is no longer used: let go or unplugged. */
   readonly ended: Promise<void>;
-  readonly #evdev: Evdev;
+  readonly #evdev: RealEvdev;
   readonly #device: InputDevice;
   readonly #translator: Translator;
   readonly #sink: InputSink;
   readonly #end = new AbortController();
   #taken = false;
 
-  /** @throws SystemError EBUSY when another program has it for itself, ENOENT or ENODEV when it is not there */
-  constructor(device: InputDevice, path: string, sink: InputSink) {
+  /** `evdev` is ours from now on. @throws SystemError EBUSY when another program has it for itself, ENODEV when it has gone */
+  constructor(device: InputDevice, evdev: RealEvdev, sink: InputSink) {
     this.name = device.name;
     this.absolute = device.absolute;
     this.#device = device;
     this.#sink = sink;
-    this.#evdev = new Evdev(path);
+    this.#evdev = evdev;
     try {
       this.#translator = new Translator(device.absolute ? this.#pointer() : undefined);
       this.#take();

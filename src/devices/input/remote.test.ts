@@ -108,12 +108,38 @@ test('a lender that goes away lets go of its keys, is told of once, and asked ag
   await screen.until(3);
   await remote.release();
   assert.deepEqual(screen.seen.slice(2), [key(shift, 1), key(shift, 0)]);
-  assert.deepEqual(said, ['the keyboard of b is away: gone', 'the keyboard of b is there again']);
+  assert.deepEqual(said, [
+    'the keyboard of b is away: gone; it is asked again, or: yado return input0',
+    'the keyboard of b is there again',
+  ]);
+});
+
+test('a lender whose keyboard was pulled out has none: the device is lost, and there again with the next one', async () => {
+  let plugged: string[] = [];
+  const driver = new FakeDriver();
+  Object.defineProperty(driver, 'names', { get: () => plugged });
+  const { service } = lent(driver);
+  let asked = 0;
+  const lender: Lender = {
+    name: 'b',
+    keys(request) {
+      asked++;
+      return service.keys(request);
+    },
+    [Symbol.dispose]() {},
+  };
+  const remote = new RemoteInput(lender, { device: 'input0', epoch: 1, gone() {} }, new Screen(), () => {});
+  while (asked < 2) await new Promise(resolve => setTimeout(resolve, 1));
+  assert.deepEqual(remote.names, []);
+  plugged = ['USB keyboard'];
+  while (asked < 4) await new Promise(resolve => setTimeout(resolve, 1));
+  assert.deepEqual(remote.names, ['USB keyboard']);
+  await Promise.all([remote.release(), service.stop()]);
 });
 
 test('a lender that says no, or stays away, is given up', async () => {
   const no = yadoError('notLentHere', { computer: 'b', device: 'input0' });
-  for (const [error, questions] of [[no, 1] as const, [new Error('no answer'), 30] as const]) {
+  for (const [error, isPatient] of [[no, false] as const, [new Error('no answer'), true] as const]) {
     let asked = 0;
     const lender: Lender = {
       name: 'b',
@@ -124,12 +150,38 @@ test('a lender that says no, or stays away, is given up', async () => {
       [Symbol.dispose]() {},
     };
     const { promise: isGone, resolve: gone } = Promise.withResolvers<void>();
-    const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, gone };
+    const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, goneMs: 200, gone };
+    const started = performance.now();
     const remote = new RemoteInput(lender, lentDevice, new Screen(), () => {});
     await isGone;
     await remote.release();
-    assert.equal(asked, questions);
+    assert.equal(asked > 1, isPatient);
+    if (isPatient) assert.ok(performance.now() - started >= 200);
   }
+});
+
+test('a lender that sends garbage: nothing of it is typed, its keys are let go, and it is told of', async () => {
+  const answers = [encodeInputEvents([key(a, 1)]), new Uint8Array(7), new Uint8Array(8 * 513), undefined];
+  const said: string[] = [];
+  const lender: Lender = {
+    name: 'b',
+    keys: (_, signal) => {
+      const events = answers.shift();
+      if (events) return Promise.resolve({ typeName: 'K', events });
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+    },
+    [Symbol.dispose]() {},
+  };
+  const screen = new Screen();
+  const lentDevice = { device: 'input0', epoch: 1, retryMs: 1, gone() {} };
+  const remote = new RemoteInput(lender, lentDevice, screen, text => said.push(text));
+  while (answers.length > 0) await new Promise(resolve => setTimeout(resolve, 1));
+  await remote.release();
+  assert.deepEqual(screen.seen, [key(a, 1), key(a, 0)]);
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? '', /the keyboard of b is away: .*7 bytes of input events/);
 });
 
 test('a keyboard nobody asks for is given back, and taken again when asked for', async t => {

@@ -1,11 +1,13 @@
 // The keyboard and pointer of another computer, which lends them: asked for what was typed, again and again. Believes
 // nothing of what comes. When the lender does not answer, all it held is let go and it is asked again, for a while.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { YadoError } from '#core/errors.ts';
 import { ControlSession, type Peer } from '#managers/control-session.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import { decodeInputEvents } from '#wire/input-events.ts';
+import { reasonOf } from '../device.ts';
+import { saysNo } from '../lender-says-no.ts';
 import type { InputDriver, InputSink } from './driver.ts';
+import { typeName } from './state.ts';
 
 /** So late do the lights change on the lender's keyboard when nothing is typed on it. */
 const waitMs = 500;
@@ -13,8 +15,8 @@ const waitMs = 500;
 const waitAfterKeysMs = 50;
 const patienceMs = 4000;
 const defaultRetryMs = 1000;
-/** A lender that was away for so many questions is gone for good. */
-const questionsUntilGone = 30;
+/** A lender that has not answered for so long is gone for good. */
+const defaultGoneMs = 30_000;
 
 /** Asks the lender; tests give one without a network. */
 export interface Lender extends Disposable {
@@ -27,6 +29,7 @@ export interface LentDevice {
   /** In which it was lent. */
   readonly epoch: number;
   readonly retryMs?: number;
+  readonly goneMs?: number;
   /** Called once when there is no hope: the lender says no, or does not answer for long. Nothing is asked after it. */
   readonly gone: () => void;
 }
@@ -47,6 +50,7 @@ export class RemoteInput implements InputDriver {
   readonly #device: string;
   readonly #epoch: number;
   readonly #retryMs: number;
+  readonly #goneMs: number;
   readonly #gone: () => void;
   readonly #sink: InputSink;
   readonly #say: (text: string) => void;
@@ -57,7 +61,7 @@ export class RemoteInput implements InputDriver {
 
   constructor(
     lender: Lender,
-    { device, epoch, gone, retryMs = defaultRetryMs }: LentDevice,
+    { device, epoch, gone, retryMs = defaultRetryMs, goneMs = defaultGoneMs }: LentDevice,
     sink: InputSink,
     say: (text: string) => void,
   ) {
@@ -65,6 +69,7 @@ export class RemoteInput implements InputDriver {
     this.#device = device;
     this.#epoch = epoch;
     this.#retryMs = retryMs;
+    this.#goneMs = goneMs;
     this.#gone = gone;
     this.#sink = sink;
     this.#say = say;
@@ -72,7 +77,8 @@ export class RemoteInput implements InputDriver {
   }
 
   get names(): readonly string[] {
-    return this.#typeName === undefined ? [] : [this.#typeName];
+    // The lender says "none" while nothing is plugged in there.
+    return this.#typeName === undefined || this.#typeName === typeName([]) ? [] : [this.#typeName];
   }
 
   setLights(lights: number): void {
@@ -88,21 +94,25 @@ export class RemoteInput implements InputDriver {
     const { signal } = this.#end;
     using lender = this.#lender;
     let next = 0; // the first answer tells what there is
-    let failed = 0;
+    let isAway = false;
+    let answeredAt = performance.now();
     while (!signal.aborted) {
       try {
         next = (await this.#ask(lender, next, signal)) ? waitAfterKeysMs : waitMs;
-        if (failed > 0) this.#say(`the keyboard of ${lender.name} is there again`);
-        failed = 0;
+        if (isAway) this.#say(`the keyboard of ${lender.name} is there again`);
+        isAway = false;
+        answeredAt = performance.now();
       } catch (error) {
         this.#sink.gone(lender.name);
         if (signal.aborted) return;
         this.#typeName = undefined;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (failed === 0) this.#say(`the keyboard of ${lender.name} is away: ${reason}`);
-        failed++;
+        if (!isAway)
+          this.#say(
+            `the keyboard of ${lender.name} is away: ${reasonOf(error)}; it is asked again, or: yado return ${this.#device}`,
+          );
+        isAway = true;
         next = 0;
-        if (failed === questionsUntilGone || saysNo(error)) return this.#gone();
+        if (performance.now() - answeredAt > this.#goneMs || saysNo(error)) return this.#gone();
         await sleep(this.#retryMs, undefined, { signal }).catch(() => {});
       }
     }
@@ -112,14 +122,10 @@ export class RemoteInput implements InputDriver {
   /** True when something was typed. */
   async #ask(lender: Lender, wait: number, signal: AbortSignal): Promise<boolean> {
     const request = { device: this.#device, epoch: this.#epoch, waitMs: wait, leds: this.#lights };
-    const { typeName, events } = await lender.keys(request, signal);
-    this.#typeName = typeName;
-    const typed = decodeInputEvents(events);
+    const answer = await lender.keys(request, signal);
+    this.#typeName = answer.typeName;
+    const typed = decodeInputEvents(answer.events);
     this.#sink.frame(lender.name, typed);
     return typed.length > 0;
   }
 }
-
-const refusals = ['notLentHere', 'lentToAnother', 'unknownDevice', 'staleEpoch'];
-
-const saysNo = (error: unknown): boolean => error instanceof YadoError && refusals.includes(error.code);

@@ -13,7 +13,7 @@ const settleMs = 8000;
 export interface Listener {
   /** After every answer of the printer. */
   answered(answer: PrintAnswer): void;
-  /** The printer cannot be reached: once, until it prints again. */
+  /** The printer cannot be reached, or answers nonsense: once for every reason, until it prints again. */
   away(error: unknown): void;
   back(): void;
 }
@@ -24,7 +24,8 @@ export class Delivery {
   readonly #listener: Listener;
   readonly #abort = new AbortController();
   #stopping = false;
-  #away = false;
+  /** Why the printer is away; undefined while it is there. */
+  #away: string | undefined;
   #hasEnded = false;
   /** Given to the printer, though perhaps not printed. */
   #next: number;
@@ -53,17 +54,23 @@ export class Delivery {
   async stop(breakOffMs = stopMs, endMs = settleMs): Promise<boolean> {
     this.#stopping = true;
     for (const wake of this.#idle) wake();
-    await Promise.race([this.done, sleep(breakOffMs)]);
+    await this.#doneWithin(breakOffMs);
     this.#abort.abort();
-    await Promise.race([this.done, sleep(endMs)]);
+    await this.#doneWithin(endMs);
     return this.#hasEnded;
+  }
+
+  async #doneWithin(ms: number): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([this.done, sleep(ms, undefined, { signal: over.signal }).catch(() => {})]);
+    over.abort();
   }
 
   async #run(): Promise<void> {
     await using driver = this.#driver;
     while (!this.#stopping) {
       await this.#give(driver, this.#piece());
-      if (this.#away) await this.#rest(awayRetryMs);
+      if (this.#away !== undefined) await this.#rest(awayRetryMs);
       else if (this.#next === this.#spool.firstByte && this.#piece().data.length === 0)
         await this.#rest(statusEveryMs);
     }
@@ -85,23 +92,34 @@ export class Delivery {
     try {
       if (piece.data.length > 0) this.#spool.sending(piece.first + piece.data.length);
       const answer = await driver.print(piece, this.#abort.signal);
+      this.#check(answer);
       this.#spool.delivered(answer.delivered);
       this.#next = Math.min(Math.max(answer.received, this.#spool.firstByte), this.#spool.end);
       this.#listener.answered(answer);
-      if (this.#away) this.#listener.back();
-      this.#away = false;
+      if (this.#away !== undefined) this.#listener.back();
+      this.#away = undefined;
     } catch (error) {
       this.#next = this.#spool.firstByte;
       if (this.#abort.signal.aborted) return;
-      if (!this.#away) this.#listener.away(error);
-      this.#away = true;
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== this.#away) this.#listener.away(error);
+      this.#away = why;
     }
+  }
+
+  /** Who names bytes that were never written must not have others thrown away. @throws Error */
+  #check({ delivered, received }: PrintAnswer): void {
+    const { end } = this.#spool;
+    if (Math.max(delivered, received) > end)
+      throw new Error(
+        `it says that it has ${Math.max(delivered, received)} bytes, but only ${end} were written`,
+      );
   }
 
   /** Until a program writes, or this time is over: then the status is asked for. */
   async #rest(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (!this.#away) this.#spool.onChange = resolve;
+    if (this.#away === undefined) this.#spool.onChange = resolve;
     this.#idle.add(resolve);
     if (this.#stopping) resolve();
     const timer = setTimeout(resolve, ms);

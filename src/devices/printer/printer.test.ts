@@ -5,6 +5,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { YadoError } from '#core/errors.ts';
 import { Delivery, type Listener } from './delivery.ts';
 import type { Piece, PrintAnswer, PrinterDriver } from './driver.ts';
 import { PrinterService } from './serve.ts';
@@ -183,6 +184,45 @@ test('requests at once are printed one after the other; an error is told to one 
   await assert.rejects(service.print(piece(4, 'e')), /no longer/);
 });
 
+test('garbage for a printer: every request is answered or refused, and no byte is printed twice', async () => {
+  const number = fc.oneof(fc.nat(30), fc.constantFrom(2 ** 32, Number.MAX_SAFE_INTEGER));
+  const request = fc.record({
+    first: number,
+    delivered: number,
+    data: fc.uint8Array({ maxLength: 20 }),
+    jobEnd: fc.option(number, { nil: undefined }),
+    hold: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(request, { maxLength: 12 }), async requests => {
+      const paper = new FakePrinter();
+      const printedTo: number[] = [];
+      const print = paper.print.bind(paper);
+      paper.print = piece => {
+        if (piece.data.length > 0) printedTo.push(piece.first, piece.first + piece.data.length);
+        return print(piece);
+      };
+      const service = new PrinterService(paper);
+      await Promise.all(
+        requests.map(async ({ hold, jobEnd, ...piece }) => {
+          const asked = hold
+            ? service.hold()
+            : service.print({ ...piece, ...(jobEnd !== undefined && { jobEnd }) });
+          await asked.catch((error: unknown) => {
+            assert.ok(error instanceof YadoError && error.code === 'badRequest', String(error));
+          });
+        }),
+      );
+      await service.stop();
+      assert.deepEqual(
+        printedTo,
+        printedTo.toSorted((a, b) => a - b),
+      );
+    }),
+    { numRuns: 100 },
+  );
+});
+
 /** A way to the service on which every third answer is lost. */
 class LossyWay extends FakePrinter {
   readonly #service: PrinterService;
@@ -241,12 +281,51 @@ test('a delivery whose printer does not return says so, and has ended when it do
   assert.equal(spool.size, 0);
 });
 
+test('a printer that claims bytes nobody wrote, then is away: nothing is thrown away, each reason told once', async t => {
+  using spool = new Spool(folderFor(t));
+  const paper = new FakePrinter();
+  const print = paper.print.bind(paper);
+  const wild: (PrintAnswer | Error)[] = [
+    { delivered: 2 ** 53 - 1, received: 2 ** 53 - 1, status: 0 },
+    { delivered: 0, received: 1000, status: 0xff },
+    { delivered: 0, received: 1000, status: 0 },
+    new Error('not plugged in'),
+  ];
+  paper.print = async piece => {
+    const answer = wild.shift();
+    if (answer instanceof Error) throw answer;
+    return answer ?? print(piece);
+  };
+  const said: string[] = [];
+  const listener: Listener = {
+    answered: () => {},
+    away: error => said.push(String(error)),
+    back: () => said.push('back'),
+  };
+  spool.push(Buffer.from('abc'));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const delivery = new Delivery(spool, paper, listener, Promise.resolve());
+  while (spool.size > 0) {
+    t.mock.timers.tick(100);
+    await new Promise(setImmediate);
+  }
+  t.mock.timers.reset();
+  assert.equal(paper.text, 'abc');
+  const claims = (count: number): string =>
+    `Error: it says that it has ${count} bytes, but only 3 were written`;
+  assert.deepEqual(said, [claims(2 ** 53 - 1), claims(1000), 'Error: not plugged in', 'back']);
+  await delivery.stop();
+});
+
 test('programs get what a printer port answers', () => {
   const face = { status: () => readyStatus, deviceId: () => 'MFG:Crab;' };
   assert.deepEqual(answerIoctl(0x060b, face), Buffer.from([0x18, 0, 0, 0]));
   assert.deepEqual(answerIoctl(0x8400_5001, face), Buffer.from('\0\x0bMFG:Crab;'));
   assert.deepEqual(answerIoctl(0x8005_5001, face), Buffer.from('\0\x0bMFG'));
   assert.equal(answerIoctl(0xffff_ffff, face), undefined);
+  const wordy = { ...face, deviceId: () => 'X'.repeat(70_000) };
+  assert.equal(answerIoctl(0xbfff_5001, wordy)?.length, 1024, 'no more than a USB printer can tell');
+  assert.equal(answerIoctl(0x8000_5001, wordy)?.length, 0);
   assert.equal(statusWords(printerStatus(0xdf)), 'ready');
   assert.equal(statusWords(printerStatus(0x38)), 'out of paper');
   assert.equal(statusWords(0), 'off line');

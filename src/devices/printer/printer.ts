@@ -6,20 +6,32 @@ import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
-import type { Arrival, Device, DevicePlans, Move } from '../device.ts';
+import { type Arrival, type Device, type DevicePlans, type Move, reasonOf } from '../device.ts';
+import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
 import type { PrinterLeft } from './left.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
-import { makeStub, type PrinterStub } from './stub.ts';
+import { makeStub, type PrinterFace, type PrinterStub } from './stub.ts';
 import { awayStatus, readyStatus } from './translate.ts';
 
 const spoolFolder = '/run/yado/printer0';
 /** A port that takes nothing is asked again after this time, so that a move never waits long for it. */
 const patienceMs = 500;
 const unknownId = 'MFG:Unknown;MDL:Printer;CLS:PRINTER;';
+
+/** What a printer needs of the computer; tests have one of their own. */
+export interface PrinterWorld {
+  readonly spoolFolder: string;
+  readonly driverOf: typeof driverOf;
+  readonly makeStub: typeof makeStub;
+  /** As `Delivery.stop` takes them. */
+  readonly stopMs?: readonly [breakOffMs: number, endMs: number];
+}
+
+const realWorld: PrinterWorld = { spoolFolder, driverOf, makeStub };
 
 /**
  * The printer the OS was started with, or knows from before; undefined when it never had one.
@@ -44,15 +56,18 @@ export function printer(remembered?: unknown, uri?: string): Device | undefined 
       deviceId: port?.deviceId || unknownId,
       actualName: '',
     },
+    realWorld,
     known !== undefined,
   );
 }
 
-class Printer implements Device {
+/** Exported for its test. */
+export class Printer implements Device {
   readonly id = 'printer0';
   readonly isMadeHere = true;
   readonly isReplaced: boolean;
   #known: PrinterMemory;
+  readonly #world: PrinterWorld;
   readonly #spool: Spool;
   #stub: PrinterStub | undefined;
   #status = readyStatus;
@@ -60,10 +75,11 @@ class Printer implements Device {
   /** Name of the computer the OS is on. */
   #here = '';
 
-  constructor(known: PrinterMemory, isReplaced = false) {
+  constructor(known: PrinterMemory, world = realWorld, isReplaced = false) {
     this.#known = known;
+    this.#world = world;
     this.isReplaced = isReplaced;
-    this.#spool = new Spool(spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
+    this.#spool = new Spool(world.spoolFolder, this.#isConverted ? jobLimitBytes : spoolLimitBytes);
   }
 
   get #isConverted(): boolean {
@@ -106,11 +122,12 @@ class Printer implements Device {
    * @throws YadoError `deviceLeaveFailed`: what is still being written would go on at the target, into nothing
    */
   async hold(): Promise<void> {
-    if (this.#delivery && !(await this.#delivery.stop()))
+    if (!(await this.#stop()))
       throw yadoError('deviceLeaveFailed', {
-        step: `stop ${this.id} in mid-print`,
+        step: `let go of ${this.id} (${this.#known.typeName}) in mid-print`,
         computer: this.#here,
-        reason: 'its driver in the kernel does not return; switch the printer off and on',
+        reason:
+          "the kernel's driver does not return from a write; switch the printer off and on, then move again",
       });
     this.#spool.bottomless = true;
     this.#stub?.roomAgain();
@@ -121,19 +138,20 @@ class Printer implements Device {
     this.#spool.bottomless = false;
     letGo();
     const former = this.#delivery;
-    await former?.stop();
-    const { say, here, at, route } = arrival;
+    await this.#stop();
+    const { say, here, at, route, gone } = arrival;
     this.#here = here.name;
     const answered = (answer: PrintAnswer): void => this.#answered(answer, say);
     const away = (error: unknown): void => {
       this.#status = awayStatus;
-      say(`${this.id}: ${at.name} does not print: ${error instanceof Error ? error.message : error}`);
+      say(`${this.id}: ${at.name} does not print: ${reasonOf(error)}; what is printed is kept until it does`);
+      if (saysNo(error)) gone(); // a lender that was started anew, for one: it will not print any more
     };
     const back = (): void => say(`${this.id}: it prints again`);
     const driver = route<PrinterDriver>({
       here: () => {
         if (!former) this.#sayInDoubt(say);
-        return driverOf(this.#known.place, patienceMs);
+        return this.#world.driverOf(this.#known.place, patienceMs);
       },
       there: ({ peer, ...user }) => new RemoteDriver(peer, user, this.#isConverted),
     });
@@ -146,19 +164,34 @@ class Printer implements Device {
     this.#stub ??= await this.#makeStub(say);
   }
 
-  async #makeStub(say: Arrival['say']): Promise<PrinterStub> {
-    const stub = await makeStub(this.#spool, {
+  /** False: something is still being written to the port. */
+  async #stop(): Promise<boolean> {
+    return (await this.#delivery?.stop(...(this.#world.stopMs ?? []))) ?? true;
+  }
+
+  /** Undefined without CUSE: what was written before is printed all the same. */
+  async #makeStub(say: Arrival['say']): Promise<PrinterStub | undefined> {
+    const face: PrinterFace = {
       status: () => this.#status,
       deviceId: () => this.#known.deviceId,
       wholeJobs: this.#isConverted,
       ended: error => {
         this.#stub = undefined;
         this.#spool.endJob();
-        say(`${this.id}: its device is gone: ${error instanceof Error ? error.message : error}`);
+        say(`${this.id}: its device is gone: ${reasonOf(error)}; to have it again: systemctl restart yadod`);
       },
-    });
-    say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
-    return stub;
+      failed: error => say(`${this.id}: a program that prints got an error: ${reasonOf(error)}`),
+    };
+    try {
+      const stub = await this.#world.makeStub(this.#spool, face);
+      say(`${this.id}: programs print to ${stub.path}; one that had it open before must open it again`);
+      return stub;
+    } catch (error) {
+      say(
+        `${this.id}: programs find no printer: ${reasonOf(error)}; to have one: modprobe cuse, then systemctl restart yadod`,
+      );
+      return undefined;
+    }
   }
 
   /** An IPP printer, and another computer, know themselves how far they were. */

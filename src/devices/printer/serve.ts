@@ -1,6 +1,7 @@
 // The ghost's and the standby's side of a printer that was left behind or is lent: takes numbered bytes of the OS it belongs to, prints each
 // once, and answers how far the printer is. It takes some in advance, so that the printer need not wait for the network;
 // the OS keeps them until they are printed.
+import { yadoError } from '#core/errors.ts';
 import { listPrinterPorts } from '#linux/printer-ports.ts';
 import { maxPrintBytes } from '#wire/control.ts';
 import type { Lendable, LentService } from '../service.ts';
@@ -56,9 +57,14 @@ export class PrinterService implements LentService {
     return this.#delivered;
   }
 
-  /** May be called again for the same bytes, also before the first call has ended. @throws when the printer is away */
+  /**
+   * May be called again for the same bytes, also before the first call has ended. @throws YadoError `badRequest`, or
+   * Error when the printer is away
+   */
   async print(piece: Piece & { readonly hold?: boolean }): Promise<PrintAnswer> {
     if (piece.hold) return this.hold();
+    if (piece.jobEnd !== undefined && piece.jobEnd < piece.first + piece.data.length)
+      throw yadoError('badRequest', { reason: 'a print job that ends before its bytes do' });
     if (this.#ended) throw new Error('the printer is no longer served here');
     if (!this.#isHeld) {
       const before = this.#delivered;

@@ -30,6 +30,8 @@ export interface PrinterFace {
   readonly wholeJobs: boolean;
   /** Programs must reopen the device: it could no longer be served. */
   readonly ended: (error: unknown) => void;
+  /** A program got an error that is not its fault. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** @throws SystemError ENOENT when the module cuse is not loaded */
@@ -42,13 +44,19 @@ export async function makeStub(spool: Spool, face: PrinterFace): Promise<Printer
       hasRoom: () => spool.hasRoom,
       read: () => new Uint8Array(0),
       ioctl: command => answerIoctl(command, face),
+      failed: face.failed,
     },
     face.ended,
   );
   const path = `/dev/${name}`;
-  await waitUntil(path, () => (existsSync(path) ? true : undefined), { timeoutMs: 5000, everyMs: 20 });
-  await chown(path, 0, lpGroup);
-  await chmod(path, 0o660);
+  try {
+    await waitUntil(path, () => (existsSync(path) ? true : undefined), { timeoutMs: 5000, everyMs: 20 });
+    await chown(path, 0, lpGroup);
+    await chmod(path, 0o660);
+  } catch (error) {
+    device[Symbol.dispose]();
+    throw error;
+  }
   return { path, roomAgain: () => device.roomAgain(), [Symbol.dispose]: () => device[Symbol.dispose]() };
 }
 

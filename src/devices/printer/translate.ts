@@ -19,9 +19,12 @@ export function statusWords(status: number): string {
   return status & statusBits.noError ? 'ready' : 'error';
 }
 
+/** usblp keeps no more of one (USBLP_DEVICE_ID_SIZE of drivers/usb/class/usblp.c), its length included. */
+const deviceIdBytes = 1024;
+
 /** Answer to GET_DEVICE_ID: a two-byte length that counts itself, then the text (IEEE 1284). */
 export function encodeDeviceId(text: string): Buffer {
-  const id = Buffer.from(text, 'latin1');
+  const id = Buffer.from(text, 'latin1').subarray(0, deviceIdBytes - 2);
   const length = Buffer.alloc(2);
   length.writeUInt16BE(id.length + 2);
   return Buffer.concat([length, id]);
