@@ -49,6 +49,7 @@ const moveTo = (address: string): MoveRequest => ({
   startedHere: false,
   target: { name: 'a', address },
   acceptRisks: [],
+  preCopy: true,
   signal: AbortSignal.timeout(20_000),
 });
 
