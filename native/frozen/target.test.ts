@@ -2,84 +2,35 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
+import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
-import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
 import { writeFileStep } from '#wire/plan.ts';
 import { listenTcp } from '../../src/agent/listen.ts';
-import { compileFakeFrozen, temporaryFolder } from './test/compile.ts';
-import { type FakeSettings, logOf, startFake } from './test/helpers.ts';
-import { imagePages, mailboxSignature, pagesFrame, parkFrame, patternPage, streamOf } from './test/image.ts';
+import { logOf, startFake } from './test/helpers.ts';
+import { imagePages, mailboxSignature, pagesFrame, patternPage, streamOf } from './test/image.ts';
+import {
+  begin,
+  closed,
+  empty,
+  end,
+  frames,
+  go,
+  job,
+  mailboxPage,
+  pages,
+  program,
+  refuses,
+  root,
+  target,
+  token,
+} from './test/lone-target.ts';
 import { freePort } from './test/ports.ts';
 
-const root = temporaryFolder();
-const program = compileFakeFrozen(root);
-const token = new Uint8Array(32).fill(0x31);
-const job: TargetJob = {
-  epoch: 7,
-  token,
-  timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
-  faults: [],
-  ramRanges: [
-    { startPfn: 0x10, endPfn: 0x20 },
-    { startPfn: 0x100, endPfn: 0x1000 },
-  ],
-  e820Checksum: 0xdeadbeef,
-  physicalPages: 0x1_2345_6789,
-  parkPages: 4,
-  makeRoom: [],
-};
-const empty = Buffer.alloc(pageBytes);
-const mailboxPage = Buffer.concat([mailboxSignature(token), Buffer.alloc(pageBytes - 32)]);
-const begin = encodeFrame(frameTypes.begin.number, 7n, token);
-const go = encodeFrame(frameTypes.go.number, 7n);
-const end = (count: number): Buffer => encodeFrame(frameTypes.end.number, BigInt(count));
-
-/** An image of a few pages: a pattern, the mailbox, an empty one, a pattern. */
-const frames = [0x10, 0x1f, 0x100, 0xfff];
-const pages = imagePages(frames, [patternPage(1), mailboxPage, empty, patternPage(2)]);
+/** The image of lone-target.ts. */
 const good = streamOf(pages);
-
-/** However it was closed: a reset is as good as an end. */
-const closed = (socket: Socket): Promise<void> =>
-  new Promise(resolve => socket.once('close', () => resolve()));
-
-/** A helper that waits, a connection to it, and what comes back on it. */
-async function target(more: Partial<FakeSettings> = {}, changes: Partial<TargetJob> = {}) {
-  const folder = mkdtempSync(join(root, 'run-'));
-  const port = await freePort();
-  const listener = listenTcp('127.0.0.1', port);
-  const helper = startFake('B', {
-    program,
-    folder,
-    job: encodeTargetJob({ ...job, ...changes }),
-    streamFd: listener.fd,
-    ...more,
-  });
-  listener[Symbol.dispose]();
-  await helper.told;
-  const open = (): { socket: Socket; next: () => Promise<Frame | undefined> } => {
-    const socket = connect(port, '127.0.0.1');
-    const reader = new FrameReader(4096);
-    const got: Frame[] = [];
-    socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => {
-      got.push(...reader.push(chunk));
-      socket.emit('frame');
-    });
-    const next = async (): Promise<Frame | undefined> => {
-      const over = closed(socket);
-      while (got.length === 0 && !socket.destroyed)
-        await Promise.race([new Promise(resolve => socket.once('frame', resolve)), over]);
-      return got.shift();
-    };
-    return { socket, next };
-  };
-  return { folder, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
-}
 
 test('a good image is written byte for byte, patched, and restored on GO', async () => {
   const card = join(root, 'config-of-a-card');
@@ -132,49 +83,11 @@ test('an image with more page frames than one list page holds, in frames of 256 
     );
 });
 
-test('parked pages take the place of pages of the image, byte for byte', async () => {
-  await using b = await target();
-  const { socket, next } = b.open();
-  const filler = patternPage(99);
-  const parked = [
-    parkFrame([
-      [3, patternPage(8)],
-      [0, patternPage(2)],
-    ]),
-    parkFrame([]), // a sign of life
-    parkFrame([[3, patternPage(1)]]), // in place of what was there
-    parkFrame([[1, filler]]), // never used
-  ];
-  const image = [...pages.slice(0, 2), 3, mailboxPage, empty, 0];
-  socket.write(Buffer.concat([begin, ...parked, ...streamOf(image, 4)]));
-  assert.equal((await next())?.type, frameTypes.ready.number);
-  socket.write(go);
-  assert.equal(await b.helper.ended, 0);
-  const written = readFileSync(join(b.folder, 'restored'));
-  for (const index of [1, 2, 4, 5])
-    assert.deepEqual(
-      written.subarray(index * pageBytes, (index + 1) * pageBytes),
-      pages[index],
-      `page ${index}`,
-    );
-  const told = b.helper.frames.map(frame => frame.payload.readBigUInt64LE(16));
-  assert.ok(told.every(count => count <= 3n));
-});
-
 const malformed = (offset: number, value: number): Buffer => {
   const frame = pagesFrame(0, pages);
   frame.writeUInt32LE(value, offset);
   return frame;
 };
-function changed(frame: Buffer, offset: number, value: number): Buffer {
-  frame.writeUInt32LE(value, offset);
-  return frame;
-}
-/** One page is in both bitmaps, another in none: the length is right. */
-function bothWays(): Buffer {
-  const frame = pagesFrame(0, [...pages.slice(0, 3), 1]);
-  return changed(frame, 16 + 8, 0b1011);
-}
 const headerWith = (offset: number, value: bigint): Buffer => {
   const header = Buffer.from(pages[0] ?? empty);
   header.writeBigUInt64LE(value, offset);
@@ -217,46 +130,6 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ['a count of 257', malformed(16, 257), 'protocol', /pages frame/],
   ['a page index that is not next', malformed(8, 1), 'protocol', /pages frame/],
   ['a bitmap that does not fit the length', malformed(24, 0xffffffff), 'protocol', /wrong length/],
-  ...(
-    [
-      [
-        'a park frame without a prologue',
-        encodeFrame(frameTypes.park.number, 1n, Buffer.alloc(7)),
-        /park frame is/,
-      ],
-      ['a park frame of 257 pages', changed(parkFrame([]), 16, 257), /park frame has/],
-      ['a park frame of 2^32-1 pages', changed(parkFrame([]), 16, 0xffffffff), /park frame has/],
-      ['a park frame that lacks a page', changed(parkFrame([[0, empty]]), 16, 2), /park frame has/],
-      ['a slot behind the last', parkFrame([[4, pages[2] ?? empty]]), /not promised/],
-      ['a slot far away', parkFrame([[0xffffffff, pages[2] ?? empty]]), /not promised/],
-      ['a page that was never parked', pagesFrame(0, [...pages.slice(0, 2), 2]), /never parked/],
-      ['a slot that was never promised', pagesFrame(0, [...pages.slice(0, 2), 0xffffffff]), /never parked/],
-      [
-        'the header by reference',
-        Buffer.concat([parkFrame([[0, pages[0] ?? empty]]), pagesFrame(0, [0])]),
-        /a list/,
-      ],
-      [
-        'page frame numbers by reference',
-        Buffer.concat([parkFrame([[0, pages[1] ?? empty]]), pagesFrame(0, [...pages.slice(0, 1), 0])]),
-        /a list/,
-      ],
-      ['a page both ways', changed(pagesFrame(0, [...pages.slice(0, 2), 1, 1]), 24, 0b1101), /wrong length/],
-      ['a page both ways, of the right length', bothWays(), /contradict/],
-      ['a bit behind the count', changed(pagesFrame(0, pages), 16, 5), /contradict/],
-      [
-        'a page parked behind the first of the image',
-        Buffer.concat([pagesFrame(0, pages.slice(0, 3)), parkFrame([])]),
-        /behind/,
-      ],
-    ] as [string, Buffer, RegExp][]
-  ).map(([what, bytes, text]) => [what, bytes, 'protocol', text] as [string, Buffer, ReasonName, RegExp]),
-  [
-    'the mailbox page by reference',
-    Buffer.concat([parkFrame([[0, mailboxPage]]), ...streamOf([...pages.slice(0, 3), 0, ...pages.slice(4)])]),
-    'badImage',
-    /mailbox page came by reference/,
-  ],
   ['a frame over the limit', malformed(4, maxPayloadBytes + 1), 'protocol', /frame header/],
   ['another magic', malformed(0, 0), 'protocol', /frame header/],
   ['a frame that has no place here', go, 'protocol', /unexpected/],
@@ -264,22 +137,7 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ['garbage', Buffer.alloc(10_000, 'garbage'), 'protocol', /frame header/],
 ];
 
-for (const [what, bytes, reason, text] of bad) {
-  test(`refused by name: ${what}`, async () => {
-    await using b = await target();
-    const { socket, next } = b.open();
-    socket.write(Buffer.concat([begin, bytes]));
-    const answer = await next();
-    assert.equal(answer?.type, frameTypes.failed.number);
-    assert.equal(Number(answer.arg), reasons[reason]);
-    assert.match(answer.payload.toString(), text);
-    socket.end();
-    const report = await b.helper.report;
-    assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
-    assert.match(report.text, text);
-    assert.deepEqual(logOf(b.folder), []); // it was never frozen, nothing was restored
-  });
-}
+for (const [what, bytes, reason, text] of bad) refuses(what, bytes, reason, text);
 
 test('a stream that breaks off, one that stands still, and ABORT', async () => {
   const cases: [bytes: Buffer, hangUp: boolean, reason: ReasonName][] = [
