@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
-import { claim, frameHeaderBytes, reasons, wireVersion } from '#wire/frames.ts';
+import { claim, frameHeaderBytes, maxParkPages, reasons, wireVersion } from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import {
   encodePlan,
@@ -137,7 +137,7 @@ test('jobs that are not whole or not right are refused', () => {
     Buffer.from([24, 0, 0, 0, 24, 0, 0, 0]),
     Buffer.from([24, 0, 0, 0, 16, 0, 0, 0]),
   );
-  const parkAll = payload(encodeSourceJob({ ...sourceJob, parkPages: 0xffffffff }));
+  const parkAll = payload(encodeSourceJob({ ...sourceJob, parkPages: maxParkPages + 1 }));
   const records = [
     ...memories,
     cutMemory,

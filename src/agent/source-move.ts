@@ -8,12 +8,14 @@ import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
+import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask, type Peer } from '#managers/control-client.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
+import { maxParkPages } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
@@ -143,6 +145,9 @@ export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedM
   }
 }
 
+/** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
+const grownBytes = 64 * 2 ** 20;
+
 /** Who is told how the job goes on. */
 export interface JobListeners {
   readonly preCopy: (progress: PreCopyProgress) => void;
@@ -162,6 +167,7 @@ export async function runJob(
   setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
   setFreezeTimeout(5000);
   setAsyncDevices(true);
+  const cachedBytes = readMeminfo().cached;
   const token = randomBytes(32);
   const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
   const { port, parkBytes } = await ask(
@@ -193,7 +199,7 @@ export async function runJob(
     copyAddress: target.address,
     ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
     memory,
-    parkPages: Math.floor(parkBytes / PAGE_BYTES),
+    parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
     plans: move.prepared.plans,
   });
   signal.throwIfAborted();
@@ -209,7 +215,7 @@ export async function runJob(
   try {
     const ended = await Promise.race([helper.report, enough]);
     if (ended) return ended; // before anything was stopped
-    if (memory.length > 0) dropCaches(); // what was read meanwhile would only make the image longer
+    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
     await freezing().catch(async (error: unknown) => {
       helper.cancel();
       await helper.report.catch(() => {}); // it has ended, this way or that

@@ -13,6 +13,7 @@ import {
   controlPort,
   protocolVersion,
 } from '#wire/control.ts';
+import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
@@ -112,7 +113,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
-      parkPages: Math.floor(parkBytes / PAGE_BYTES),
+      parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
       makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();

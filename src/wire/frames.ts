@@ -16,6 +16,8 @@ export const parkPrologueBytes = 8; // u32 count, u32 zero
 /** A `park` frame has a u32 for every page, a `pages` frame one instead of a page: the former is the longest. */
 export const maxPayloadBytes = parkPrologueBytes + pagesPerFrame * (4 + pageBytes);
 export const maxJobBytes = 1 << 20;
+/** Slots a target can have. */
+export const maxParkPages = 1 << 30;
 export const maxTextBytes = 400;
 export const tokenBytes = 32;
 
