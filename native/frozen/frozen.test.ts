@@ -72,7 +72,7 @@ const sourceJob: SourceJob = {
   copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
-  memory: [{ offset: 0x880_0000_4000, startPfn: 1, endPfn: 0x9f }],
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
   parkPages: 100,
   plans: {
     leave: everyStep,
@@ -125,12 +125,12 @@ test('jobs that are not whole or not right are refused', () => {
   const noPlan = replaced(source, Buffer.from('/sys/x\0'), Buffer.from('/sys/xx')); // a path without an end
   const odd = Buffer.concat([target.subarray(0, target.length - 1)]);
   const unknown = Buffer.concat([target, Buffer.from([99, 0, 0, 0, 0, 0, 0, 0])]);
-  const piece = { offset: 0, startPfn: 1, endPfn: 2 };
+  const piece = { offset: 0n, startPfn: 1, endPfn: 2 };
   const memories = [
     { ...piece, endPfn: 1 }, // empty
     { ...piece, endPfn: 2 ** 41 },
     { ...piece, endPfn: 2 ** 32 }, // more than all slots can name
-    { ...piece, offset: 2 ** 63 },
+    { ...piece, offset: 2n ** 63n },
   ].map(each => payload(encodeSourceJob({ ...sourceJob, memory: [each] })));
   const cutMemory = replaced(
     source,

@@ -16,8 +16,8 @@ const first = pfns[0]!;
 const junkBytes = 8192; // the headers of the file
 const memory = [
   // In two pieces that lie the other way round in the file.
-  { offset: junkBytes + 300 * pageBytes, startPfn: first, endPfn: first + 400 },
-  { offset: junkBytes, startPfn: first + 400, endPfn: first + 700 },
+  { offset: BigInt(junkBytes + 300 * pageBytes), startPfn: first, endPfn: first + 400 },
+  { offset: BigInt(junkBytes), startPfn: first + 400, endPfn: first + 700 },
 ];
 const BUDDY = 1n << 10n;
 /** Frames 650 to 699 are free when it is looked at, though the image has them. */

@@ -51,16 +51,23 @@ const usualRam = [
 
 test('frames of RAM, each once, where the direct map has them', () => {
   assert.deepEqual(memoryPieces(usual, usualRam), [
-    { startPfn: 0x1, endPfn: 0x9f, offset: 0x880_0000_4000 },
-    { startPfn: 0x100, endPfn: 0x10000, offset: 0x880_0010_3000 },
-    { startPfn: 0x1c000, endPfn: 0x40000, offset: 0x880_0010_3000 + (0x1c000 - 0x100) * 4096 },
+    { startPfn: 0x1, endPfn: 0x9f, offset: 0x880_0000_4000n },
+    { startPfn: 0x100, endPfn: 0x10000, offset: 0x880_0010_3000n },
+    { startPfn: 0x1c000, endPfn: 0x40000, offset: 0x880_0010_3000n + (0x1c000n - 0x100n) * 4096n },
   ]);
 });
 
 test('a segment that does not begin with a page', () => {
   const file = kcore([{ offset: 0x3400n, physical: 0x1400n, size: 0x3000n }]);
   assert.deepEqual(memoryPieces(file, [{ startPfn: 0, endPfn: 100 }]), [
-    { startPfn: 2, endPfn: 4, offset: 0x4000 },
+    { startPfn: 2, endPfn: 4, offset: 0x4000n },
+  ]);
+});
+
+test('a direct map far up in the file, as with five levels of page tables', () => {
+  const file = kcore([{ offset: 0xe1_0000_0000_3000n, physical: 0x10_0000n, size: 0x10_0000n }]);
+  assert.deepEqual(memoryPieces(file, [{ startPfn: 0x101, endPfn: 0x110 }]), [
+    { startPfn: 0x101, endPfn: 0x110, offset: 0xe1_0000_0000_4000n },
   ]);
 });
 
@@ -89,7 +96,7 @@ test('any bytes are pieces inside of RAM, or a FormatError', () => {
         try {
           let before = 0;
           for (const { startPfn, endPfn, offset } of memoryPieces(file, usualRam)) {
-            assert.ok(startPfn >= before && endPfn > startPfn && Number.isSafeInteger(offset));
+            assert.ok(startPfn >= before && endPfn > startPfn && offset < 2n ** 62n);
             assert.ok(usualRam.some(range => range.startPfn <= startPfn && endPfn <= range.endPfn));
             before = endPfn;
           }

@@ -10,14 +10,19 @@ import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { REAL_ROOT } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
-/** Page frames that follow each other in memory and in the file; `offset` is that of the first of them, bytes. */
+/**
+ * Page frames that follow each other in memory and in the file; `offset` is that of the first of them, bytes. It comes from
+ * a kernel address, up to 2^56.
+ */
 export interface MemoryPiece extends RamRange {
-  readonly offset: number;
+  readonly offset: bigint;
 }
 
 const ELF_MAGIC = 0x464c457f;
 const NO_ADDRESS = 0xffff_ffff_ffff_ffffn;
 const MAX_SEGMENTS = 4096;
+const MAX_FRAME = 1n << 40n;
+const MAX_OFFSET = 1n << 61n;
 const PAGE = BigInt(PAGE_BYTES);
 
 /** How many bytes from the beginning of the file hold all headers. @throws FormatError when it is no ELF core file */
@@ -46,15 +51,15 @@ export function memoryPieces(headers: Buffer, ram: readonly RamRange[]): MemoryP
     const first = (address + PAGE - 1n) / PAGE;
     const last = (address + headers.readBigUInt64LE(at + field.p_memsz)) / PAGE;
     const offset = headers.readBigUInt64LE(at + field.p_offset) + first * PAGE - address;
-    if (last <= first || offset + last * PAGE > BigInt(Number.MAX_SAFE_INTEGER)) continue;
-    segments.push({ startPfn: Number(first), endPfn: Number(last), offset: Number(offset) });
+    if (last <= first || last > MAX_FRAME || offset > MAX_OFFSET) continue;
+    segments.push({ startPfn: Number(first), endPfn: Number(last), offset });
   }
   // The longest first: of memory that is there twice the piece of the direct map is taken, not that of the kernel text.
   segments.sort((a, b) => b.endPfn - b.startPfn - (a.endPfn - a.startPfn));
   const pieces: MemoryPiece[] = [];
   for (const segment of segments) {
     for (const { startPfn, endPfn } of overlap(subtractRanges([segment], pieces), ram)) {
-      pieces.push({ startPfn, endPfn, offset: segment.offset + (startPfn - segment.startPfn) * PAGE_BYTES });
+      pieces.push({ startPfn, endPfn, offset: segment.offset + BigInt(startPfn - segment.startPfn) * PAGE });
     }
   }
   return pieces.sort((a, b) => a.startPfn - b.startPfn);

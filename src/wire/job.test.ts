@@ -28,7 +28,7 @@ const source: SourceJob = {
   copyInterface: 'eth0',
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts'],
-  memory: [{ offset: 0x880_0000_4000, startPfn: 1, endPfn: 0x9f }],
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
   parkPages: 0x10203,
   plans: {
     leave: [writeFileStep('leave', '/l', '1')],

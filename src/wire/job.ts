@@ -29,7 +29,7 @@ export interface SourceJob extends CommonJob {
   readonly copyAddress: string;
   readonly ghostArgv: readonly string[];
   /** Where RAM lies in /proc/kcore; none: nothing is copied ahead. */
-  readonly memory: readonly { readonly offset: number; readonly startPfn: number; readonly endPfn: number }[];
+  readonly memory: readonly { readonly offset: bigint; readonly startPfn: number; readonly endPfn: number }[];
   /** Pages that B has promised to hold. */
   readonly parkPages: number;
   readonly plans: SourcePlans;
@@ -121,7 +121,7 @@ function u32(value: number): Buffer {
   return bytes;
 }
 
-function u64(value: number): Buffer {
+function u64(value: number | bigint): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return bytes;
