@@ -1,5 +1,5 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
-import { yadoError } from '#core/errors.ts';
+import { type YadoError, yadoError } from '#core/errors.ts';
 import { parkBytesOf } from '#core/precopy.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
@@ -15,7 +15,7 @@ import {
 } from '#wire/control.ts';
 import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
-import { ApiServer } from './api-server.ts';
+import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
@@ -137,18 +137,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     );
     void ended.then(sentence => {
       helper = undefined;
+      // Whoever follows it here would wait for ever; had the OS arrived, nobody would be left to be told.
+      if (progress) api.emit('failed', errorEvent(notTakenIn(sentence)));
       progress = undefined;
       log(sentence);
       idle(`last: ${sentence}`);
     });
-    await Promise.race([
-      open,
-      ended.then(sentence =>
-        Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') })),
-      ),
-    ]);
+    await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
     return { port: bulkPort, parkBytes };
   }
+
+  const notTakenIn = (sentence: string): YadoError =>
+    yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') });
 
   function cancel(): Record<string, never> {
     if (!helper) throw yadoError('nothingToCancel', { computer: name });
