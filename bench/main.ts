@@ -1,4 +1,4 @@
-// `npm run bench [-- move|display|printer …]`: measurements in the lab, one after the other; all of them without a name.
+// `npm run bench [-- move|stop-and-copy|display|printer …]`: measurements in the lab, one after the other; all of them without a name.
 // Figures of emulated computers compare only with each other.
 import { errorText, LabError } from '#lab/lab-error.ts';
 import { benchDisplay } from './display.ts';
@@ -6,7 +6,8 @@ import { benchMove } from './move.ts';
 import { benchPrinter } from './printer.ts';
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
-  move: benchMove,
+  move: () => benchMove(),
+  'stop-and-copy': () => benchMove('stop-and-copy', ' --stop-and-copy'),
   display: benchDisplay,
   printer: benchPrinter,
 };

@@ -1,5 +1,5 @@
-// `npm run bench -- move`: one move of a busy Debian in the lab, in parts, beside the figures of the first prototypes.
-// Prints a table and writes lab/out/bench.json. Figures of an emulated computer compare only with each other.
+// `npm run bench -- move`: one move of a busy Debian in the lab, in parts, beside the figures of the first prototypes;
+// `stop-and-copy`: the same without copying ahead. Prints a table and writes lab/out/bench-<name>.json. Figures of an emulated computer compare only with each other.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -31,12 +31,12 @@ const prototype: Readonly<Record<string, string>> = {
   'third machine': '~12 s',
 };
 
-async function measure(lab: Lab): Promise<Measured> {
+async function measure(lab: Lab, options: string): Promise<Measured> {
   const a = lab.computer('a');
   const b = lab.computer('b');
   await startWorkload(a);
   await using probe = await lab.third.probe(os.address, tickerPort);
-  await a.shell('yado migrate b', { timeoutMs: scaled(300_000) });
+  await a.shell(`yado migrate b${options}`, { timeoutMs: scaled(300_000) });
   const thirdMachineMs = (await probe.stop()).downtimeMs;
   await checkWorkload(b);
   const [entry] = JSON.parse(await b.shell('yado history --json')) as History;
@@ -46,7 +46,7 @@ async function measure(lab: Lab): Promise<Measured> {
 }
 
 function rowsOf({ downtime, report, thirdMachineMs }: Measured): string[][] {
-  const { pages, wireBytes, timesUs } = report;
+  const { pages, wireBytes, preCopyBytes, timesUs } = report;
   const row = (part: string, ms: number, bytes = 0, pageCount = 0): string[] => [
     part,
     ms.toFixed(0),
@@ -60,27 +60,27 @@ function rowsOf({ downtime, report, thirdMachineMs }: Measured): string[][] {
     row('leave', timesUs.leave / 1000),
     row('image', timesUs.image / 1000, pages * 4096, pages),
     row('serve', timesUs.serve / 1000),
-    row('send', downtime.send, wireBytes, pages),
+    row('send', downtime.send, wireBytes - preCopyBytes, pages),
     row('write, beside send', timesUs.write / 1000, pages * 4096, pages),
     row('write, what was left', downtime.write),
     row('restore', downtime.restore),
     row('arrive', downtime.arrive),
     row('disk', downtime.disk),
-    row('total', downtime.total, wireBytes, pages),
+    row('total', downtime.total, wireBytes - preCopyBytes, pages),
     row('third machine', thirdMachineMs),
   ];
 }
 
-export async function benchMove(): Promise<void> {
+export async function benchMove(name = 'move', options = ''): Promise<void> {
   const say = (text: string): void => console.error(text);
   await using lab = await startLab({ ...product(say), say });
   const out = join(repositoryDir, 'lab', 'out');
   mkdirSync(out, { recursive: true });
-  const measured = await measure(lab).catch(async (error: unknown) => {
+  const measured = await measure(lab, options).catch(async (error: unknown) => {
     await lab.evidence(out);
     throw error;
   });
-  const { pages, zeroPages, wireBytes } = measured.report;
+  const { pages, zeroPages, referencedPages, rounds, wireBytes, preCopyBytes } = measured.report;
   const table = rowsOf(measured);
   const widths = table[0]!.map((_, column) => Math.max(...table.map(cells => cells[column]!.length)));
   for (const cells of table) {
@@ -90,9 +90,12 @@ export async function benchMove(): Promise<void> {
     );
     console.log(padded.join('  ').trimEnd());
   }
-  console.log(`${pages} pages, ${zeroPages} of them empty, ${(wireBytes / 1e6).toFixed(0)} MB on the wire`);
+  const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  console.log(
+    `${pages} pages, ${zeroPages} of them empty, ${referencedPages} known to the target; ${mega(wireBytes)} MB on the wire, ${mega(preCopyBytes)} of them ahead in ${rounds} rounds`,
+  );
   console.log(
     `software emulation on ${cpus().length} host cores: noisy, and many times slower than hardware`,
   );
-  writeFileSync(join(out, 'bench.json'), `${JSON.stringify(measured, null, 2)}\n`);
+  writeFileSync(join(out, `bench-${name}.json`), `${JSON.stringify(measured, null, 2)}\n`);
 }

@@ -95,7 +95,7 @@ export function decode(code: number): World {
 
 /** True while A may be running the OS: also while it freezes and while it thaws. */
 export function runsAtA({ a }: World): boolean {
-  return ['idle', 'preflight', 'preparing', 'freezing', 'returning', 'returned'].includes(a);
+  return ['idle', 'preflight', 'preparing', 'preCopying', 'freezing', 'returning', 'returned'].includes(a);
 }
 
 /** True when the copy on B runs. */
@@ -145,7 +145,7 @@ function sourceStep(find: FindStep, world: World, event: SourceEvent): World | u
   if (event === 'request' && world.a === 'returned') attempt = 2;
   for (const effect of found.effects) {
     if (effect === 'prepare') send('prepare');
-    else if (effect === 'sendImage') send('begin');
+    else if (effect === 'preCopy') send('begin');
     else if (effect === 'sendGo') send('go');
     else if (effect === 'rollBack') send('abort');
     else if (effect === 'refuse' && (attempt === 1 || event === 'staleClaim')) net |= bit('refuse');

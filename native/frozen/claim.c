@@ -67,6 +67,7 @@ void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *time
   }
   memcpy(datagram + CLAIM_AT_PAGES, &report.pages, 8);
   memcpy(datagram + CLAIM_AT_WIRE_BYTES, &report.wire_bytes, 8);
+  memcpy(datagram + CLAIM_AT_REFERENCED_PAGES, &report.referenced_pages, 8);
   claim_send(fd, datagram, to);
 }
 

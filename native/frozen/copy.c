@@ -88,6 +88,7 @@ static void resume(const struct job *job, int agent, int snapshot, uint64_t arri
   }
   memcpy(&report.pages, verdict + CLAIM_AT_PAGES, 8);
   memcpy(&report.wire_bytes, verdict + CLAIM_AT_WIRE_BYTES, 8);
+  memcpy(&report.referenced_pages, verdict + CLAIM_AT_REFERENCED_PAGES, 8);
   uint64_t *restore = &report.times_us[STEP_RESTORE];
   *restore -= *restore > own_arrive ? own_arrive : *restore;
   report.times_us[STEP_ARRIVE] = own_arrive;
@@ -110,8 +111,8 @@ static void resume(const struct job *job, int agent, int snapshot, uint64_t arri
 _Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
   uint64_t arrived_at = now_us(), claimed_at;
   int state = COPY_ARRIVING;
-  memset(&report, 0, sizeof report);
-  report.operation = -1;
+  // What was copied ahead is known here too; all else A tells with its grant.
+  report = (struct report){ .operation = -1, .pre_copy_bytes = report.pre_copy_bytes, .rounds = report.rounds };
   if (fault(job, "copy-silent") > 0) for (;;) poll(NULL, 0, 1000);
   if (fault(job, "copy-delay") > 0) poll(NULL, 0, (int)fault(job, "copy-delay"));
   int event = plan_run(job->arrive, REASON_ARRIVE) == 0 && open_claim(job) == 0 ? COPY_ON_OK : COPY_ON_FAILED;

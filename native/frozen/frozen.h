@@ -23,6 +23,8 @@ struct job {
   uint32_t stall_ms, ready_ms, claim_ms, repeat_ms;
   struct bytes leave, serve, back, arrive, adopt, make_room;
   struct bytes ram_ranges;                // u64 pairs: first, end (exclusive)
+  struct bytes memory;                    // u64 triples: offset in /proc/kcore, first, end (exclusive)
+  uint32_t park_pages;                    // B holds so many for A before it takes in the image
   uint32_t e820_checksum;
   uint64_t physical_pages;
   uint8_t token[TOKEN_BYTES];
@@ -37,6 +39,8 @@ struct report {
   uint32_t reserved;
   uint64_t times_us[STEPS];
   uint64_t pages, zero_pages, wire_bytes;
+  uint64_t referenced_pages;              // of the image, that B had already
+  uint64_t pre_copy_bytes, rounds;        // on the wire before the freeze
   char text[MAX_TEXT_BYTES];
 };
 
@@ -50,6 +54,11 @@ bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length);
 /// Sends all bytes, waiting at most `stall_ms` without progress. 0, or -1 with errno (ETIMEDOUT when stalled).
 int send_all(int fd, const void *data, size_t length, uint32_t stall_ms);
 int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
+/// Pages lie here before they are sent; there is room in front for everything a frame begins with.
+extern uint8_t *const out_pages;
+/// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages. Its length, or -1 with errno.
+ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, const uint32_t *words, uint32_t word_count, uint32_t pages, uint32_t stall_ms);
+bool page_is_zero(const uint8_t *page);
 int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t length, uint32_t stall_ms);
 /// Remembers why the job ends as it does; the first reason wins.
 void because(uint32_t reason, int error, int operation, const char *text);
@@ -74,6 +83,33 @@ int run_source(const struct job *job, int agent, int stream);
 _Noreturn void run_copy(const struct job *job, int agent, int snapshot);
 int run_target(const struct job *job, int agent, int listener);
 
+/// What the target says just now, as an event of the source; -1 when it says nothing.
+int source_hears(void);
+/// The event that follows when nothing could be sent, errno says why.
+int source_cannot_send(void);
+
+// tag.c
+struct tag { uint64_t word[4]; };
+/// The key's pages; it is drawn at the first call. No length: there is none.
+struct bytes tag_key(void);
+struct tag tag_of(const uint8_t *page);
+
+// precopy.c
+/// Copies rounds ahead until the agent says that it is enough; an event of the source.
+int pre_copy(const struct job *job, int agent, int stream);
+enum { PAGE_NEW, PAGE_PARKED, PAGE_OURS }; // B must be sent it; has it in `slot`; never needs it
+int page_at_target(const uint8_t *page, uint32_t *slot);
+
+// park.c
+/// Takes room for so many pages, which costs nothing until they come.
+bool park_open(uint32_t pages);
+/// NULL, or what is wrong with the payload of FRAME_PARK.
+const char *park_take(const uint8_t *payload, uint32_t length);
+/// A page that was filled, or NULL.
+const uint8_t *park_page(uint32_t slot);
+uint32_t park_filled(void);
+void park_forget(void);
+
 // clock.c
 /// Begins to measure the processor's counter against the clock, on the one processor that makes the image.
 void clock_begin(void);
@@ -92,6 +128,9 @@ void claim_make(uint8_t *datagram, const struct job *job, uint64_t sequence);
 /// Turns a claim into its answer and sends it.
 void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to);
 void claim_send(int fd, const uint8_t *datagram, const struct sockaddr_in *to);
+
+// Image header, kernel/power/power.h struct swsusp_info.
+enum { IMAGE_AT_PHYSPAGES = 400, IMAGE_AT_IMAGE_PAGES = 416, IMAGE_AT_PAGES = 424 };
 
 // The mailbox: one page found by its signature in the stream and overwritten by the target.
 struct mailbox { uint8_t signature[TOKEN_BYTES]; uint32_t on_target; uint32_t reserved; uint8_t entropy[64]; };

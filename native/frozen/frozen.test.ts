@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
-import { claim, frameHeaderBytes, reasons } from '#wire/frames.ts';
+import { claim, frameHeaderBytes, maxParkPages, reasons, wireVersion } from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import {
   encodePlan,
@@ -20,7 +20,7 @@ import {
   writeFileStep,
 } from '#wire/plan.ts';
 import { compileHarness, sanitizerEnv, temporaryFolder } from './test/compile.ts';
-import { imagePages, mailboxSignature, patternPage, streamOf } from './test/image.ts';
+import { imagePages, mailboxSignature, parkFrame, patternPage, streamOf } from './test/image.ts';
 
 const folder = temporaryFolder();
 const harness = compileHarness(folder);
@@ -72,6 +72,8 @@ const sourceJob: SourceJob = {
   copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
+  parkPages: 100,
   plans: {
     leave: everyStep,
     serve: everyStep,
@@ -89,6 +91,7 @@ const target = payload(
     ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
     e820Checksum: 0xdeadbeef,
     physicalPages: 1 << 20,
+    parkPages: 9,
     makeRoom: everyStep,
   }),
 );
@@ -122,7 +125,32 @@ test('jobs that are not whole or not right are refused', () => {
   const noPlan = replaced(source, Buffer.from('/sys/x\0'), Buffer.from('/sys/xx')); // a path without an end
   const odd = Buffer.concat([target.subarray(0, target.length - 1)]);
   const unknown = Buffer.concat([target, Buffer.from([99, 0, 0, 0, 0, 0, 0, 0])]);
-  const records = [tooLong, zeroTime, port, noPlan, odd, unknown, Buffer.alloc(0), target.subarray(0, 7)];
+  const piece = { offset: 0n, startPfn: 1, endPfn: 2 };
+  const memories = [
+    { ...piece, endPfn: 1 }, // empty
+    { ...piece, endPfn: 2 ** 41 },
+    { ...piece, endPfn: 2 ** 32 }, // more than all slots can name
+    { ...piece, offset: 2n ** 63n },
+  ].map(each => payload(encodeSourceJob({ ...sourceJob, memory: [each] })));
+  const cutMemory = replaced(
+    source,
+    Buffer.from([24, 0, 0, 0, 24, 0, 0, 0]),
+    Buffer.from([24, 0, 0, 0, 16, 0, 0, 0]),
+  );
+  const parkAll = payload(encodeSourceJob({ ...sourceJob, parkPages: maxParkPages + 1 }));
+  const records = [
+    ...memories,
+    cutMemory,
+    parkAll,
+    tooLong,
+    zeroTime,
+    port,
+    noPlan,
+    odd,
+    unknown,
+    Buffer.alloc(0),
+    target.subarray(0, 7),
+  ];
   for (const [index, [ok]] of answers(records.map(bytes => ['J', bytes] as const)).entries())
     assert.equal(ok, 0, `record ${index}`);
 });
@@ -226,7 +254,7 @@ test('netlink and packets, in a network of their own', {
 test('claim datagrams: only whole ones of this version', () => {
   const good = Buffer.alloc(claim.bytes);
   good.writeUInt32LE(claim.magic, claim.offsets.magic);
-  good.writeUInt16LE(1, claim.offsets.version);
+  good.writeUInt16LE(wireVersion, claim.offsets.version);
   const otherMagic = Buffer.from(good).fill(0, 0, 1);
   const otherVersion = Buffer.from(good).fill(9, 4, 5);
   const records = [
@@ -283,11 +311,16 @@ test('changed and random streams: never a finding, and never whole when it is no
     [0x10, 0x1f, 0x100, 0x1ff],
     [patternPage(1), mailbox, Buffer.alloc(4096), patternPage(2)],
   );
-  const stream = Buffer.concat(streamOf(pages, 3));
+  // Two pages are parked first; one of them the image refers to.
+  const parked = parkFrame([
+    [7, patternPage(1)],
+    [0, patternPage(3)],
+  ]);
+  const stream = Buffer.concat([parked, ...streamOf([...pages.slice(0, 2), 7, ...pages.slice(3)], 3)]);
   const [whole] = answers([['T', stream]]);
   const [complete, reason, written, announced] = whole ?? [];
   assert.deepEqual([reason, written, announced], [reasons.none, 6 * 4096, 6]);
-  const beginnings = stream.subarray(0, 4096 + 200);
+  const beginnings = stream.subarray(0, parked.length + 4096 + 200);
   const record = fc.oneof(
     mutations(stream).map(bytes => ['T', bytes] as const),
     mutations(beginnings).map(

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 struct report report = { .operation = -1 };
+static uint8_t out[PAGE + PAGES_PER_FRAME * PAGE] __attribute__((aligned(PAGE)));
+uint8_t *const out_pages = out + PAGE;
+_Static_assert(FRAME_HEADER_BYTES + PAGES_PROLOGUE_BYTES + 4 * PAGES_PER_FRAME <= PAGE, "what stands before the pages");
 
 uint64_t now_us(void) {
   struct timespec t;
@@ -75,6 +78,22 @@ int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t
   put_frame(head, type, length, arg);
   if (send_all(fd, head, sizeof head, stall_ms) < 0) return -1;
   return length ? send_all(fd, payload, length, stall_ms) : 0;
+}
+
+ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, const uint32_t *words, uint32_t word_count, uint32_t pages, uint32_t stall_ms) {
+  uint32_t length = prologue.length + 4 * word_count + pages * PAGE;
+  uint8_t *at = out_pages - 4 * word_count; // in one piece: small pieces would be held back by TCP or sent by themselves
+  if (word_count) memcpy(at, words, 4 * word_count);
+  memcpy(at -= prologue.length, prologue.at, prologue.length);
+  put_frame(at -= FRAME_HEADER_BYTES, type, length, arg);
+  return send_all(fd, at, FRAME_HEADER_BYTES + length, stall_ms) < 0 ? -1 : (ssize_t)(FRAME_HEADER_BYTES + length);
+}
+
+bool page_is_zero(const uint8_t *page) {
+  const uint64_t *word = (const uint64_t *)page;
+  for (unsigned i = 0; i < PAGE / 8; i += 8)
+    if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return false;
+  return true;
 }
 
 void because(uint32_t reason, int error, int operation, const char *text) {

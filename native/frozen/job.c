@@ -13,6 +13,15 @@ static bool take_plan(struct bytes field, struct bytes *out) {
   return plan_valid(field);
 }
 
+static bool memory_valid(struct bytes f) {
+  uint64_t range[3], frames = 0;
+  for (uint32_t at = 0; f.length % sizeof range == 0 && at < f.length; at += sizeof range) {
+    memcpy(range, f.at + at, sizeof range);
+    if (range[0] > INT64_MAX / 2 || range[1] >= range[2] || range[2] > 1ull << 40 || (frames += range[2] - range[1]) > 1ull << 31) return false;
+  }
+  return f.length % sizeof range == 0;
+}
+
 static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
   uint32_t wide, times[4];
   switch (tag) {
@@ -39,6 +48,8 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
     case FIELD_RAM_RANGES: job->ram_ranges = f; return f.length % 16 == 0;
     case FIELD_E820_CHECKSUM: return take(f, &job->e820_checksum, 4);
     case FIELD_PHYSICAL_PAGES: return take(f, &job->physical_pages, 8);
+    case FIELD_MEMORY: job->memory = f; return memory_valid(f);
+    case FIELD_PARK_PAGES: return take(f, &job->park_pages, 4) && job->park_pages <= MAX_PARK_PAGES;
     case FIELD_TOKEN: return take(f, job->token, TOKEN_BYTES);
     default: return false;
   }

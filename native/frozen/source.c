@@ -18,10 +18,9 @@ extern char **environ;
 enum { WAIT = -1 };                        // an effect that has no outcome yet: listen for events
 
 static struct mailbox mailbox __attribute__((aligned(PAGE)));
-static uint8_t out[FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
 
 static const struct job *job;
-static int agent, stream, claims, snapshot, ghost = -1;
+static int agent, stream, claims = -1, snapshot = -1, ghost = -1;
 static pid_t ghost_pid;
 static bool frozen, granted, told_ghost;
 static long drop_claims, drop_grants;
@@ -122,11 +121,12 @@ static int make_image(void) {
   return SOURCE_ON_OK;
 }
 
-static bool is_zero(const uint8_t *page) {
-  const uint64_t *word = (const uint64_t *)page;
-  for (unsigned i = 0; i < PAGE / 8; i += 8)
-    if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return false;
-  return true;
+/// Index of the first data page in the stream, from the header of the image.
+static uint64_t image_data_begins(const uint8_t *header) {
+  uint64_t image_pages, pages;
+  memcpy(&image_pages, header + IMAGE_AT_IMAGE_PAGES, 8);
+  memcpy(&pages, header + IMAGE_AT_PAGES, 8);
+  return pages - image_pages;
 }
 
 static int target_says(void) {
@@ -177,38 +177,48 @@ static void answer(uint16_t kind) {
   claim_answer(claims, claim_datagram, kind, report.times_us, &claimant);
 }
 
+int source_hears(void) { return listen_for(true, 0); }
+
+int source_cannot_send(void) {
+  int error = errno, said = listen_for(true, 0); // B may have said why before it hung up
+  if (said != WAIT) return said;
+  because(error == ETIMEDOUT ? REASON_STALLED : REASON_LINK_LOST, error, -1, NULL);
+  return error == ETIMEDOUT ? SOURCE_ON_TIMEOUT : SOURCE_ON_LINK_LOST;
+}
+
 static int send_image(void) {
-  uint64_t index = 0, told = now_us();
+  uint64_t index = 0, told = now_us(), data_begins = UINT64_MAX; // header and lists come first, and always as they are
   for (;;) {
-    uint8_t *bitmap = out + FRAME_HEADER_BYTES + 8, *data = out + FRAME_HEADER_BYTES + PAGES_PROLOGUE_BYTES;
-    uint32_t count = 0, carried = 0, none = 0;
-    memset(bitmap, 0, PAGES_PER_FRAME / 8);
+    static uint32_t slots[PAGES_PER_FRAME];
+    uint8_t prologue[PAGES_PROLOGUE_BYTES] = { 0 }, *carries = prologue + 8, *refers = carries + PAGES_PER_FRAME / 8;
+    uint32_t count = 0, carried = 0, referred = 0;
     for (; count < PAGES_PER_FRAME; count++) {
-      ssize_t n = read(snapshot, data + (size_t)carried * PAGE, PAGE);
+      uint8_t *page = out_pages + (size_t)carried * PAGE;
+      ssize_t n = read(snapshot, page, PAGE);
       if (n == 0) break;
       if (n != PAGE) { because(REASON_IMAGE, n < 0 ? errno : EIO, -1, NULL); return SOURCE_ON_FAILED; }
-      if (is_zero(data + (size_t)carried * PAGE)) { report.zero_pages++; continue; }
+      if (index + count == 0) data_begins = image_data_begins(page);
+      if (page_is_zero(page)) { report.zero_pages++; continue; }
+      bool plain = index + count < data_begins || !memcmp(page, mailbox.signature, TOKEN_BYTES);
+      int where = plain ? PAGE_NEW : page_at_target(page, &slots[referred]);
+      if (where == PAGE_OURS) continue;
+      uint8_t *bitmap = where == PAGE_PARKED ? refers : carries;
       bitmap[count / 8] |= (uint8_t)(1u << (count % 8));
-      carried++;
+      if (where == PAGE_PARKED) referred++;
+      else carried++;
     }
     if (!count) break;
-    uint32_t length = PAGES_PROLOGUE_BYTES + carried * PAGE;
-    put_frame(out, FRAME_PAGES, length, index);
-    memcpy(out + FRAME_HEADER_BYTES, &count, 4);
-    memcpy(out + FRAME_HEADER_BYTES + 4, &none, 4);
-    if (send_all(stream, out, FRAME_HEADER_BYTES + length, job->stall_ms) < 0) {
-      int error = errno, said = listen_for(true, 0); // B may have said why before it hung up
-      if (said != WAIT) return said;
-      because(error == ETIMEDOUT ? REASON_STALLED : REASON_LINK_LOST, error, -1, NULL);
-      return error == ETIMEDOUT ? SOURCE_ON_TIMEOUT : SOURCE_ON_LINK_LOST;
-    }
+    memcpy(prologue, &count, 4);
+    ssize_t sent = send_pages(stream, FRAME_PAGES, index, (struct bytes){ prologue, sizeof prologue }, slots, referred, carried, job->stall_ms);
+    if (sent < 0) return source_cannot_send();
     index += count;
-    report.wire_bytes += FRAME_HEADER_BYTES + length;
+    report.wire_bytes += (uint64_t)sent;
+    report.referenced_pages += referred;
     int said = listen_for(true, 0);
     if (said == SOURCE_ON_STALE_CLAIM) answer(CLAIM_KIND_REFUSE);
     else if (said != WAIT) return said;
     if (ghost >= 0 && now_us() - told > 250000) {
-      uint64_t progress[2] = { index, report.pages };
+      uint64_t progress[3] = { index, report.pages, report.referenced_pages };
       told = now_us();
       send_frame(ghost, FRAME_PROGRESS, report.wire_bytes, progress, sizeof progress, 0);
     }
@@ -247,14 +257,29 @@ static int roll_back(void) {
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
   }
-  close(snapshot);
+  if (snapshot >= 0) close(snapshot);
   return SOURCE_ON_OK;
+}
+
+static int freeze(void) {
+  // Not before: whatever was copied ahead must not hold the signature, which is in the image exactly once.
+  mailbox_signature(job->token, mailbox.signature);
+  if ((claims = claim_listen(job->claim_address, job->claim_port)) < 0) { because(REASON_PROTOCOL, errno, -1, "the claim port is taken"); return SOURCE_ON_FAILED; }
+  snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
+  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return SOURCE_ON_FAILED; }
+  clock_begin();
+  uint64_t began = now_us();
+  frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
+  if (!frozen) because(REASON_FREEZE, errno, -1, NULL);
+  timed(STEP_FREEZE, began);
+  return frozen ? SOURCE_ON_OK : SOURCE_ON_FAILED;
 }
 
 static int perform(unsigned effects) {
   int event = WAIT;
   uint64_t began = now_us();
   if (effects & SOURCE_DO_REFUSE) answer(CLAIM_KIND_REFUSE);
+  if (effects & SOURCE_DO_FREEZE) event = freeze();
   if (effects & SOURCE_DO_LEAVE) {
     event = plan_run(job->leave, REASON_LEAVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     timed(STEP_LEAVE, began);
@@ -298,29 +323,18 @@ static int await(int state, uint64_t entered) {
 const uint8_t *mailbox_entropy(void) { return mailbox.entropy; }
 
 int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
-  int state = SOURCE_FREEZING, event;
+  int state = SOURCE_PRE_COPYING, event;
   job = the_job; agent = agent_fd; stream = stream_fd;
   drop_claims = fault(job, "drop-claims");
   drop_grants = fault(job, "drop-grants");
-  mailbox_signature(job->token, mailbox.signature);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  if ((claims = claim_listen(job->claim_address, job->claim_port)) < 0) {
-    because(REASON_PROTOCOL, errno, -1, "the claim port is taken");
-    return OUTCOME_BAD_JOB;
-  }
   // First of all: B hangs up on whoever connects and stays silent.
   if (send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
     because(REASON_LINK_LOST, errno, -1, NULL);
     return OUTCOME_RETURNED;
   }
-  snapshot = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
-  if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return OUTCOME_RETURNED; }
-  clock_begin();
-  uint64_t began = now_us(), entered;
-  frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
-  if (!frozen) because(REASON_FREEZE, errno, -1, NULL);
-  event = frozen ? SOURCE_ON_OK : SOURCE_ON_FAILED;
-  entered = timed(STEP_FREEZE, began);
+  event = pre_copy(job, agent, stream);
+  uint64_t entered = now_us();
   for (;;) {
     const struct transition *row = &source_table[state][event];
     if (!row->next) { because(REASON_PROTOCOL, 0, -1, "no such transition"); row = &source_table[state][SOURCE_ON_FAILED]; }

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 enum { WAIT = -1, BEGIN_MS = 15000 };
-// Image header, kernel/power/power.h struct swsusp_info and arch/x86/power/hibernate.c struct restore_data_record.
-enum { AT_E820 = 32, AT_PHYSPAGES = 400, AT_IMAGE_PAGES = 416, AT_PAGES = 424 };
+enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
 static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
 static const uint8_t zero_page[PAGE];
@@ -27,13 +26,13 @@ static int bad(uint32_t reason, int error, const char *text) { because(reason, e
 
 static int take_header(uint8_t *page) {
   uint64_t image_pages, checksum = job->e820_checksum;
-  memcpy(&image_pages, page + AT_IMAGE_PAGES, 8);
-  memcpy(&pages, page + AT_PAGES, 8);
+  memcpy(&image_pages, page + IMAGE_AT_IMAGE_PAGES, 8);
+  memcpy(&pages, page + IMAGE_AT_PAGES, 8);
   if (pages > (1ull << 36) || image_pages == 0 || image_pages >= pages || (pages - image_pages - 1) != (image_pages + 511) / 512)
     return bad(REASON_BAD_IMAGE, EINVAL, "the image header contradicts itself");
   meta_end = pages - image_pages;
   memcpy(page + AT_E820, &checksum, 8);              // plain guards of the kernel against what is done here on
-  memcpy(page + AT_PHYSPAGES, &job->physical_pages, 8); // purpose; the real check is take_frames()
+  memcpy(page + IMAGE_AT_PHYSPAGES, &job->physical_pages, 8); // purpose; the real check is take_frames()
   return 0;
 }
 
@@ -82,22 +81,43 @@ static int take_page(uint8_t *page) {
   return 0;
 }
 
+static bool bit(const uint8_t *bitmap, unsigned i) { return bitmap[i / 8] >> (i % 8) & 1u; }
+
 static int take_pages(const struct frame *frame) {
-  uint32_t count, carried = 0;
-  const uint8_t *bitmap = in + 8;
+  uint32_t count, carried = 0, referred = 0, slot;
+  bool contradiction = false;
+  const uint8_t *carries = in + 8, *refers = carries + PAGES_PER_FRAME / 8, *slots = in + PAGES_PROLOGUE_BYTES;
   memcpy(&count, in, 4);
   if (frame->length < PAGES_PROLOGUE_BYTES || !count || count > PAGES_PER_FRAME || frame->arg != index_in_stream)
     return bad(REASON_PROTOCOL, EBADMSG, "a pages frame is malformed");
-  for (unsigned i = 0; i < PAGES_PER_FRAME; i++) carried += bitmap[i / 8] >> (i % 8) & 1u;
-  if (frame->length != PAGES_PROLOGUE_BYTES + carried * PAGE) return bad(REASON_PROTOCOL, EBADMSG, "a pages frame has the wrong length");
-  uint8_t *data = in + PAGES_PROLOGUE_BYTES;
+  for (unsigned i = 0; i < PAGES_PER_FRAME; i++) {
+    carried += bit(carries, i);
+    referred += bit(refers, i);
+    contradiction |= bit(carries, i) + bit(refers, i) > (i < count);
+  }
+  if (frame->length != PAGES_PROLOGUE_BYTES + referred * 4 + carried * PAGE) return bad(REASON_PROTOCOL, EBADMSG, "a pages frame has the wrong length");
+  if (contradiction) return bad(REASON_PROTOCOL, EBADMSG, "the bitmaps of a pages frame contradict each other");
+  const uint8_t *data = slots + referred * 4;
   for (unsigned i = 0; i < count; i++) {
-    bool has_data = bitmap[i / 8] >> (i % 8) & 1u;
-    if (!has_data && index_in_stream < 2) return bad(REASON_BAD_IMAGE, EINVAL, "an empty header");
-    if (take_page(has_data ? data : (uint8_t *)zero_page)) return TARGET_ON_BAD;
-    if (has_data) data += PAGE;
+    const uint8_t *page = bit(carries, i) ? data : zero_page;
+    if (bit(refers, i)) {
+      memcpy(&slot, slots, 4);
+      slots += 4;
+      if (!index_in_stream || index_in_stream < meta_end) return bad(REASON_PROTOCOL, EBADMSG, "a list of the image came by reference");
+      if (!(page = park_page(slot))) return bad(REASON_PROTOCOL, EBADMSG, "a reference to a page that was never parked");
+      if (!memcmp(page, signature, TOKEN_BYTES)) return bad(REASON_BAD_IMAGE, EINVAL, "the mailbox page came by reference");
+      report.referenced_pages++;
+    }
+    if (page == zero_page && index_in_stream < 2) return bad(REASON_BAD_IMAGE, EINVAL, "an empty header");
+    if (take_page((uint8_t *)page)) return TARGET_ON_BAD;
+    if (bit(carries, i)) data += PAGE;
   }
   return WAIT;
+}
+
+static int take_parked(const struct frame *frame) {
+  const char *wrong = index_in_stream ? "a parked page behind the first of the image" : park_take(in, frame->length);
+  return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
 }
 
 static int source_says(bool receiving) {
@@ -114,11 +134,12 @@ static int source_says(bool receiving) {
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
   if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
+  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  if (frame.type == FRAME_PARK) return take_parked(&frame);
   if (frame.type == FRAME_PAGES) {
     uint64_t began = now_us();
     int event = take_pages(&frame);
     report.times_us[STEP_WRITE] += now_us() - began;
-    report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
     return event;
   }
   if (frame.type != FRAME_END) return bad(REASON_PROTOCOL, EBADMSG, "an unexpected frame");
@@ -169,20 +190,18 @@ static int wait_begin(int listener) {
 
 static int receive(void) {
   uint64_t told = 0, waiting = now_us();
-  bool began = false;
   for (;;) {
     struct pollfd p[2] = { { .fd = stream, .events = POLLIN }, { .fd = agent, .events = POLLIN } };
-    // Before the first frame A freezes and makes its image; only then does standing still mean that the link is gone.
-    uint32_t limit = began ? job->stall_ms : job->ready_ms;
+    // Before the first page A freezes and makes its image; only then does standing still mean that the link is gone.
+    uint32_t limit = index_in_stream ? job->stall_ms : job->ready_ms;
     if (poll(p, 2, 200) > 0) waiting = now_us();
     else if (now_us() - waiting > (uint64_t)limit * 1000u) { because(REASON_STALLED, ETIMEDOUT, -1, NULL); return TARGET_ON_TIMEOUT; }
     if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (!p[0].revents) continue;
     int event = source_says(true);
     if (event != WAIT) return event;
-    began = true;
     if (now_us() - told > 250000) {
-      uint64_t progress[2] = { index_in_stream, pages };
+      uint64_t progress[3] = { index_in_stream, pages, park_filled() };
       told = now_us();
       if (send_frame(agent, FRAME_PROGRESS, report.wire_bytes, progress, sizeof progress, 1000) < 0) return TARGET_ON_CANCEL;
     }
@@ -221,7 +240,8 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
   mailbox_signature(job->token, signature);
   snapshot = open("/dev/snapshot", O_WRONLY | O_CLOEXEC);
   if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
-  send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[2]){ 0, 0 }, 16, 1000); // "open": the agent may answer A now
+  if (!park_open(job->park_pages)) { because(REASON_NO_MEMORY, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
+  send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[3]){ 0, 0, 0 }, 24, 1000); // "open": the agent may answer A now
   int event = wait_begin(listener);
   for (;;) {
     const struct transition *row = &target_table[state][event];

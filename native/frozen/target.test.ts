@@ -2,83 +2,35 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
+import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
-import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
 import { writeFileStep } from '#wire/plan.ts';
 import { listenTcp } from '../../src/agent/listen.ts';
-import { compileFakeFrozen, temporaryFolder } from './test/compile.ts';
-import { type FakeSettings, logOf, startFake } from './test/helpers.ts';
+import { logOf, startFake } from './test/helpers.ts';
 import { imagePages, mailboxSignature, pagesFrame, patternPage, streamOf } from './test/image.ts';
+import {
+  begin,
+  closed,
+  empty,
+  end,
+  frames,
+  go,
+  job,
+  mailboxPage,
+  pages,
+  program,
+  refuses,
+  root,
+  target,
+  token,
+} from './test/lone-target.ts';
 import { freePort } from './test/ports.ts';
 
-const root = temporaryFolder();
-const program = compileFakeFrozen(root);
-const token = new Uint8Array(32).fill(0x31);
-const job: TargetJob = {
-  epoch: 7,
-  token,
-  timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
-  faults: [],
-  ramRanges: [
-    { startPfn: 0x10, endPfn: 0x20 },
-    { startPfn: 0x100, endPfn: 0x1000 },
-  ],
-  e820Checksum: 0xdeadbeef,
-  physicalPages: 0x1_2345_6789,
-  makeRoom: [],
-};
-const empty = Buffer.alloc(pageBytes);
-const mailboxPage = Buffer.concat([mailboxSignature(token), Buffer.alloc(pageBytes - 32)]);
-const begin = encodeFrame(frameTypes.begin.number, 7n, token);
-const go = encodeFrame(frameTypes.go.number, 7n);
-const end = (count: number): Buffer => encodeFrame(frameTypes.end.number, BigInt(count));
-
-/** An image of a few pages: a pattern, the mailbox, an empty one, a pattern. */
-const frames = [0x10, 0x1f, 0x100, 0xfff];
-const pages = imagePages(frames, [patternPage(1), mailboxPage, empty, patternPage(2)]);
+/** The image of lone-target.ts. */
 const good = streamOf(pages);
-
-/** However it was closed: a reset is as good as an end. */
-const closed = (socket: Socket): Promise<void> =>
-  new Promise(resolve => socket.once('close', () => resolve()));
-
-/** A helper that waits, a connection to it, and what comes back on it. */
-async function target(more: Partial<FakeSettings> = {}, changes: Partial<TargetJob> = {}) {
-  const folder = mkdtempSync(join(root, 'run-'));
-  const port = await freePort();
-  const listener = listenTcp('127.0.0.1', port);
-  const helper = startFake('B', {
-    program,
-    folder,
-    job: encodeTargetJob({ ...job, ...changes }),
-    streamFd: listener.fd,
-    ...more,
-  });
-  listener[Symbol.dispose]();
-  await helper.told;
-  const open = (): { socket: Socket; next: () => Promise<Frame | undefined> } => {
-    const socket = connect(port, '127.0.0.1');
-    const reader = new FrameReader(4096);
-    const got: Frame[] = [];
-    socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => {
-      got.push(...reader.push(chunk));
-      socket.emit('frame');
-    });
-    const next = async (): Promise<Frame | undefined> => {
-      const over = closed(socket);
-      while (got.length === 0 && !socket.destroyed)
-        await Promise.race([new Promise(resolve => socket.once('frame', resolve)), over]);
-      return got.shift();
-    };
-    return { socket, next };
-  };
-  return { folder, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
-}
 
 test('a good image is written byte for byte, patched, and restored on GO', async () => {
   const card = join(root, 'config-of-a-card');
@@ -185,22 +137,7 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ['garbage', Buffer.alloc(10_000, 'garbage'), 'protocol', /frame header/],
 ];
 
-for (const [what, bytes, reason, text] of bad) {
-  test(`refused by name: ${what}`, async () => {
-    await using b = await target();
-    const { socket, next } = b.open();
-    socket.write(Buffer.concat([begin, bytes]));
-    const answer = await next();
-    assert.equal(answer?.type, frameTypes.failed.number);
-    assert.equal(Number(answer.arg), reasons[reason]);
-    assert.match(answer.payload.toString(), text);
-    socket.end();
-    const report = await b.helper.report;
-    assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
-    assert.match(report.text, text);
-    assert.deepEqual(logOf(b.folder), []); // it was never frozen, nothing was restored
-  });
-}
+for (const [what, bytes, reason, text] of bad) refuses(what, bytes, reason, text);
 
 test('a stream that breaks off, one that stands still, and ABORT', async () => {
   const cases: [bytes: Buffer, hangUp: boolean, reason: ReasonName][] = [

@@ -21,6 +21,7 @@ import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
+import { MoveProgress } from './move-progress.ts';
 import { OsDevices } from './os-devices.ts';
 import { OsPorts } from './os-ports.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
@@ -49,7 +50,9 @@ export class Active {
   /** Of the computer the OS is on now. */
   #rsdp: number | undefined;
   #history: History = [];
-  #move: { request: MoveRequest; phase: Phase; startedAt: number; abort: AbortController } | undefined;
+  #move:
+    | { readonly request: MoveRequest; readonly shown: MoveProgress; readonly abort: AbortController }
+    | undefined;
 
   constructor(config: Config) {
     this.#config = config;
@@ -166,24 +169,16 @@ export class Active {
   }
 
   #progress(): Progress | undefined {
-    const move = this.#move;
-    if (!move) return undefined;
-    return {
-      id: move.request.id,
-      source: move.request.here.name,
-      target: move.request.target.name,
-      phase: move.phase,
-      bytesDone: 0,
-      bytesTotal: 0,
-      bytesPerSecond: 0,
-      etaMs: null,
-      elapsedMs: Math.max(0, performance.now() - move.startedAt),
-    };
+    return this.#move?.shown.at(performance.now());
   }
 
   #phase(phase: Phase): void {
+    this.#show(shown => shown.enter(phase));
+  }
+
+  #show(change: (shown: MoveProgress) => void): void {
     if (!this.#move) return;
-    this.#move.phase = phase;
+    change(this.#move.shown);
     this.#api.emit('progress', this.#progress());
   }
 
@@ -196,7 +191,12 @@ export class Active {
     });
   }
 
-  async #migrate({ to, dryRun, acceptRisks }: MigrateRequest): Promise<{ status: number; body: object }> {
+  async #migrate({
+    to,
+    dryRun,
+    acceptRisks,
+    preCopy,
+  }: MigrateRequest): Promise<{ status: number; body: object }> {
     const target = this.#whileStill(() => this.#computer(to));
     if (target.name === this.#here.name) throw yadoError('sameComputer', { computer: to });
     const abort = new AbortController();
@@ -208,6 +208,7 @@ export class Active {
       startedHere: this.#here.name === this.#config.computer.name,
       target,
       acceptRisks: acceptRisks ?? [],
+      preCopy: preCopy ?? true,
       signal: abort.signal,
     };
     if (dryRun) {
@@ -222,7 +223,7 @@ export class Active {
         },
       };
     }
-    this.#move = { request, phase: 'preflight', startedAt: performance.now(), abort };
+    this.#move = { request, shown: new MoveProgress(request, performance.now()), abort };
     const startedAt = new Date().toISOString();
     this.#run(request, startedAt)
       .catch(error => log(`the end of a move: ${asYadoError(error, this.#here.name).message}`))
@@ -282,12 +283,15 @@ export class Active {
     let report: HelperReport | undefined;
     let frozen = false;
     try {
-      report = await runJob(request, move, async () => {
-        this.#alive.stop();
-        await this.#ports.close();
-        frozen = true;
-        await this.#devices.hold();
-        this.#phase('freeze');
+      report = await runJob(request, move, {
+        preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
+        freezing: async () => {
+          this.#alive.stop();
+          await this.#ports.close();
+          frozen = true;
+          await this.#devices.hold();
+          this.#phase('freeze');
+        },
       });
       return { move, report };
     } finally {
@@ -320,6 +324,7 @@ export class Active {
     report: HelperReport,
   ): Promise<Downtime> {
     const thawedAt = performance.now();
+    this.#show(shown => shown.arrived(report.wireBytes));
     const { here: source, target, epoch } = request;
     this.#here = target;
     this.#rsdp = found.rsdp ?? undefined;

@@ -12,9 +12,9 @@ const { offsets, kinds } = claim;
 
 /** A claim as native/frozen/claim.c makes it. */
 function claimOf(epoch: bigint, sequence: bigint, token: number): Buffer {
-  const datagram = Buffer.alloc(136);
+  const datagram = Buffer.alloc(144);
   datagram.write('YCLM', 0, 'latin1'); // magic 0x4d4c4359, little-endian
-  datagram.writeUInt16LE(1, 4); // wire version
+  datagram.writeUInt16LE(2, 4); // wire version
   datagram.writeUInt16LE(1, 6); // kind: claim
   datagram.writeBigUInt64LE(epoch, 8);
   datagram.writeBigUInt64LE(sequence, 16);
@@ -41,9 +41,9 @@ test('answers, other versions and other lengths are not answered', () => {
   };
   assert.equal(refuse(changed(offsets.kind, kinds.refuse)), undefined); // two desks would answer each other for ever
   assert.equal(refuse(changed(offsets.kind, kinds.grant)), undefined);
-  assert.equal(refuse(changed(offsets.version, 2)), undefined);
+  assert.equal(refuse(changed(offsets.version, 1)), undefined);
   assert.equal(refuse(changed(offsets.magic, 0)), undefined);
-  assert.equal(refuse(question.subarray(0, 135)), undefined);
+  assert.equal(refuse(question.subarray(0, 143)), undefined);
   assert.equal(refuse(Buffer.concat([question, Buffer.alloc(1)])), undefined);
 });
 

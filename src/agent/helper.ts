@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
+import { decodePreCopy, type PreCopyRound } from '#wire/pre-copy.ts';
 import { decodeReport, type HelperReport } from '#wire/report.ts';
 
 export const helperPath = '/bin/frozen';
@@ -12,12 +13,24 @@ export interface HelperProgress {
   readonly wireBytes: number;
   readonly pagesDone: number;
   readonly pagesTotal: number;
+  /** Of those copied ahead, before the image. */
+  readonly pagesParked: number;
+}
+
+/** Who is told what. */
+export interface HelperListeners {
+  readonly progress?: (progress: HelperProgress) => void;
+  readonly preCopy?: (round: PreCopyRound) => void;
 }
 
 export interface RunningHelper {
   /** How the job ended; rejects when the helper died without a word. */
   readonly report: Promise<HelperReport>;
-  /** Ends a target's job; a source's helper is told through its ghost, for its agent is frozen. */
+  /** One more round of the pre-copy; answers a round that is over. */
+  again(): void;
+  /** No more rounds: from here on a source's helper is told through its ghost, for its agent is frozen. */
+  freeze(): void;
+  /** Ends a target's job, or a source's before the freeze. */
   cancel(): void;
 }
 
@@ -26,7 +39,7 @@ export function startHelper(
   role: 'source' | 'target' | 'back',
   job: Uint8Array,
   streamFd: number,
-  onProgress: (progress: HelperProgress) => void,
+  listeners: HelperListeners = {},
 ): RunningHelper {
   const child = spawn(helperPath, [role, '3', '4'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
@@ -38,13 +51,15 @@ export function startHelper(
     try {
       for (const { type, arg, payload } of reader.push(chunk)) {
         if (type === frameTypes.result.number) resolve(decodeReport(arg, payload));
-        if (type === frameTypes.progress.number && payload.length === 16) {
-          onProgress({
+        if (type === frameTypes.progress.number && payload.length === 24) {
+          listeners.progress?.({
             wireBytes: Number(arg),
             pagesDone: Number(payload.readBigUInt64LE(0)),
             pagesTotal: Number(payload.readBigUInt64LE(8)),
+            pagesParked: Number(payload.readBigUInt64LE(16)),
           });
         }
+        if (type === frameTypes.preCopy.number) listeners.preCopy?.(decodePreCopy(arg, payload));
       }
     } catch (error) {
       reject(error);
@@ -56,5 +71,7 @@ export function startHelper(
     reject(new Error(`the frozen helper ended without a report (${signal ?? code})`)),
   );
   channel.write(job);
-  return { report: promise, cancel: () => void channel.write(encodeFrame(frameTypes.cancel.number, 0n)) };
+  const say = (word: 'again' | 'freeze' | 'cancel') => () =>
+    void channel.write(encodeFrame(frameTypes[word].number, 0n));
+  return { report: promise, again: say('again'), freeze: say('freeze'), cancel: say('cancel') };
 }

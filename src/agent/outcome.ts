@@ -36,6 +36,15 @@ export function entryOf(
     startedAt,
     endedAt: new Date().toISOString(),
     bytesSent: report?.wireBytes ?? 0,
+    ...(report &&
+      report.rounds > 0 && {
+        preCopy: {
+          bytes: report.preCopyBytes,
+          rounds: report.rounds,
+          pagesReferenced: report.referencedPages,
+          pages: report.pages,
+        },
+      }),
     ...(returned && {
       // The target writes beside the stream: that time is in `send` already.
       pausedMs: (Object.values(returned).reduce((sum, us) => sum + us, 0) - returned.write) / 1000,

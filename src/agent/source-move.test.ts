@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
-import { freezeOrCancel, kexecWords, type MoveRequest, wakeTarget } from './source-move.ts';
+import { kexecWords, type MoveRequest, wakeTarget } from './source-move.ts';
 
 test('a kernel that has moved knows the firmware of another computer: none of it is passed on', () => {
   assert.deepEqual(kexecWords(0xf5ae0, false), [
@@ -49,6 +49,7 @@ const moveTo = (address: string): MoveRequest => ({
   startedHere: false,
   target: { name: 'a', address },
   acceptRisks: [],
+  preCopy: true,
   signal: AbortSignal.timeout(20_000),
 });
 
@@ -59,28 +60,4 @@ test('a ghost that is to take in an OS becomes a standby first, also when it is 
   assert.equal(await wakeTarget(moveTo('127.0.0.31')), false);
   assert.equal(said.length, 2, 'a standby is left alone');
   await server.close();
-});
-
-test('when a device keeps the OS from leaving, the target is told, and what is told to the user is that device', async () => {
-  let cancelled = 0;
-  const server = new ControlServer(() => 'a', {
-    cancel: () => {
-      cancelled++;
-      return {};
-    },
-  });
-  await server.listen('127.0.0.42', controlPort);
-  const stuck = async (): Promise<void> => {
-    throw yadoError('deviceLeaveFailed', {
-      computer: 'b',
-      step: 'let go of printer0',
-      reason: 'it is stuck',
-    });
-  };
-  await assert.rejects(freezeOrCancel(moveTo('127.0.0.42'), stuck), { code: 'deviceLeaveFailed' });
-  assert.equal(cancelled, 1);
-  await freezeOrCancel(moveTo('127.0.0.42'), async () => {});
-  assert.equal(cancelled, 1);
-  await server.close();
-  await assert.rejects(freezeOrCancel(moveTo('127.0.0.42'), stuck), { code: 'deviceLeaveFailed' }); // nobody hears it
 });

@@ -8,17 +8,22 @@ import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
+import { readMeminfo } from '#linux/meminfo.ts';
+import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask, type Peer } from '#managers/control-client.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
+import { maxParkPages } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
+import { log } from './log.ts';
+import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
 import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 export interface MoveRequest {
@@ -30,6 +35,8 @@ export interface MoveRequest {
   readonly startedHere: boolean;
   readonly target: Computer;
   readonly acceptRisks: readonly string[];
+  /** Whether memory is copied ahead while the OS runs. */
+  readonly preCopy: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -138,11 +145,21 @@ export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedM
   }
 }
 
-/** Phases 2 to 8 up to the thaw. Before `freezing` is called nothing has been stopped. */
+/** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
+const grownBytes = 64 * 2 ** 20;
+
+/** Who is told how the job goes on. */
+export interface JobListeners {
+  readonly preCopy: (progress: PreCopyProgress) => void;
+  /** Before it is called nothing has been stopped. */
+  readonly freezing: () => Promise<void>;
+}
+
+/** Phases 2 to 8 up to the thaw. */
 export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
-  freezing: () => Promise<void>,
+  { preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
@@ -150,9 +167,10 @@ export async function runJob(
   setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
   setFreezeTimeout(5000);
   setAsyncDevices(true);
+  const cachedBytes = readMeminfo().cached;
   const token = randomBytes(32);
   const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
-  const { port } = await ask(
+  const { port, parkBytes } = await ask(
     peerOf(request),
     'prepare',
     {
@@ -169,6 +187,7 @@ export async function runJob(
   const behind = [...move.prepared.behind];
   const kernelWords = kexecWords(move.source.rsdp, request.startedHere);
   const ghost: GhostState = { computer: here, osId, epoch, target, behind, kernelWords };
+  const { memory, why } = memoryToCopy(move.source.memory.ramRanges, parkBytes, request.preCopy);
   const job = encodeSourceJob({
     epoch,
     token,
@@ -179,30 +198,43 @@ export async function runJob(
     copyInterface: move.source.nic?.name ?? '',
     copyAddress: target.address,
     ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
+    memory,
+    parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
     plans: move.prepared.plans,
   });
   signal.throwIfAborted();
-  await freezeOrCancel(request, freezing);
-  // Connected last: from here on the target waits for the first frame.
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
+  let frozen = false;
+  const { listener, enough } = rounds(
+    { usedBytes: move.source.memory.usedBytes, told: preCopy, again: () => helper.again(), log, now },
+    why,
+  );
+  const helper = startHelper('source', job, stream.fd, { preCopy: listener });
+  const cancel = (): void => helper.cancel();
+  signal.addEventListener('abort', cancel);
   try {
-    return await startHelper('source', job, stream.fd, () => {}).report;
+    const ended = await Promise.race([helper.report, enough]);
+    if (ended) return ended; // before anything was stopped
+    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await freezing().catch(async (error: unknown) => {
+      helper.cancel();
+      await helper.report.catch(() => {}); // it has ended, this way or that
+      throw error;
+    });
+    signal.removeEventListener('abort', cancel); // from here on nothing of ours would be heard
+    frozen = !signal.aborted;
+    if (frozen) helper.freeze();
+    return await helper.report;
   } catch (error) {
     // The helper died, and the kernel thawed the OS by itself: its card and its addresses are still put aside.
-    await startHelper('back', job, stream.fd, () => {}).report;
+    if (frozen) await startHelper('back', job, stream.fd).report;
     throw error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
   }
 }
 
-/** The target waits for a first frame: when it will not come it is told, and is free at once for the next try. */
-export async function freezeOrCancel(request: MoveRequest, freezing: () => Promise<void>): Promise<void> {
-  try {
-    await freezing();
-  } catch (error) {
-    await ask(peerOf(request), 'cancel', {}, { timeoutMs: 3000 }).catch(() => {});
-    throw error;
-  }
-}
+const now = (): number => performance.now();
 
 /** What the OS has at the source and finds again in the same place at the target. */
 function keptFunctions({ source, target, prepared }: CheckedMove): string[] {

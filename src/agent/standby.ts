@@ -1,12 +1,21 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
-import { yadoError } from '#core/errors.ts';
-import { newRateMeter, rateOf, withSample } from '#core/progress.ts';
+import { type YadoError, yadoError } from '#core/errors.ts';
+import { parkBytesOf } from '#core/precopy.ts';
+import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { LinkClient } from '#linux/link-client.ts';
+import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
-import { bulkPort, type ControlRequest, controlPort } from '#wire/control.ts';
+import {
+  bulkPort,
+  type ControlAnswer,
+  type ControlRequest,
+  controlPort,
+  protocolVersion,
+} from '#wire/control.ts';
+import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
-import { ApiServer } from './api-server.ts';
+import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
@@ -19,8 +28,9 @@ import { LentDevices } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
-import { bar, show } from './screen.ts';
+import { show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
+import { TakingIn } from './taking-in.ts';
 import { lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
@@ -32,6 +42,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const behind = readLeftBehind();
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
   let helper: RunningHelper | undefined;
+  let progress: Progress | undefined;
   let preparing = false;
 
   const capabilities = async () =>
@@ -59,7 +70,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     ]);
 
   /** One at a time, also while the one before is still getting ready. */
-  async function prepare(request: ControlRequest<'prepare'>): Promise<{ port: number }> {
+  async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
     left?.refuseAnother(request.osId);
     preparing = true;
@@ -77,7 +88,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     imageBytes,
     kept,
     source,
-  }: ControlRequest<'prepare'>): Promise<{ port: number }> {
+  }: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     await lent.stop();
     await agentImageHash(); // reading the image fills the page cache
     dropCaches();
@@ -90,6 +101,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       });
     }
     setFreezeTimeout(3000);
+    const parkBytes = parkBytesOf(mine.memory.freeBytes, imageBytes);
     const faults = armedFaults();
     const ranges = mine.memory.ramRanges;
     const room = makeRoom(mine, kept);
@@ -102,20 +114,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
+      parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
       makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();
-    let meter = newRateMeter();
-    const running = startHelper('target', job, listener.fd, progress => {
-      opened();
-      meter = withSample(meter, performance.now(), progress.wireBytes);
-      const rate = (rateOf(meter) / 1e6).toFixed(0);
-      show(name, [
-        `receiving the OS ${osId} from ${source}`,
-        '',
-        bar(progress.pagesDone, progress.pagesTotal),
-        `${(progress.wireBytes / 1e6).toFixed(0)} MB   ${rate} MB/s`,
-      ]);
+    const taking = new TakingIn({ id: `${epoch}`, source, target: name, imageBytes }, performance.now());
+    const running = startHelper('target', job, listener.fd, {
+      progress: told => {
+        opened();
+        progress = taking.with(told, performance.now());
+        api.emit('progress', progress);
+        show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
+      },
     });
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
@@ -128,17 +138,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     );
     void ended.then(sentence => {
       helper = undefined;
+      // Whoever follows it here would wait for ever; had the OS arrived, nobody would be left to be told.
+      if (progress) api.emit('failed', errorEvent(notTakenIn(sentence)));
+      progress = undefined;
       log(sentence);
       idle(`last: ${sentence}`);
     });
-    await Promise.race([
-      open,
-      ended.then(sentence =>
-        Promise.reject(yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') })),
-      ),
-    ]);
-    return { port: bulkPort };
+    await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
+    return { port: bulkPort, parkBytes };
   }
+
+  const notTakenIn = (sentence: string): YadoError =>
+    yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') });
 
   function cancel(): Record<string, never> {
     if (!helper) throw yadoError('nothingToCancel', { computer: name });
@@ -159,8 +170,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     status: () => ({
       computer: { name, address: ip },
       role: 'standby',
-      migration: null,
-      protocol: 1,
+      migration: progress ?? null,
+      protocol: protocolVersion,
       version,
     }),
     cancel,

@@ -37,7 +37,7 @@ export function lentQuietMs(scale = timeScale()): number {
   return 15 * seconds * scale;
 }
 
-/** On B. `ready` covers the time in which A freezes and makes its image. */
+/** On B. `ready` covers the time from what was copied ahead to the image: A holds its devices, freezes, makes the image. */
 export function targetTimeouts(scale = timeScale()): HelperTimeouts {
   return { stallMs: 6 * seconds * scale, readyMs: 30 * seconds * scale, claimMs: 1, repeatMs: 1 };
 }

@@ -81,6 +81,13 @@ test('migrate: plain lines and the downtime at the end', async () => {
   });
 });
 
+test('migrate --stop-and-copy asks for a move without pre-copy', async () => {
+  await using agent = await startFakeAgent();
+  acceptAndSay(agent, ['done', moved]);
+  assert.equal(await run(agent, newFakeTerminal(), 'migrate', 'b', '--stop-and-copy'), 0);
+  assert.deepEqual(agent.calls.at(-1)?.body, { to: 'b', acceptRisks: [], preCopy: false });
+});
+
 test('migrate on a screen redraws one line and clears it', async () => {
   await using agent = await startFakeAgent();
   acceptAndSay(agent, ['progress', progress], ['done', moved]);

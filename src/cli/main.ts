@@ -94,9 +94,14 @@ function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: n
 
   verb('migrate <computer>', 'move the running OS to another computer')
     .option('--dry-run', 'only check, and tell what would be done')
+    .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
-    .action(async (to: string, options: { json?: boolean; dryRun?: boolean; acceptRisk: string[] }) => {
-      const request = { to, acceptRisks: options.acceptRisk };
+    .action(async (to: string, options: MigrateOptions) => {
+      const request = {
+        to,
+        acceptRisks: options.acceptRisk,
+        ...(options.stopAndCopy && { preCopy: false }),
+      };
       const run = options.dryRun ? dryRun : migrate;
       setExitCode(await run(client, terminal, request, options.json === true));
     });
@@ -137,6 +142,13 @@ function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: n
     },
   );
   return program;
+}
+
+interface MigrateOptions {
+  readonly json?: boolean;
+  readonly dryRun?: boolean;
+  readonly stopAndCopy?: boolean;
+  readonly acceptRisk: string[];
 }
 
 function collect(value: string, before: string[]): string[] {

@@ -74,6 +74,10 @@ test('progress as a sentence and as a line', () => {
     'sending               [######------------------] 59.0 MiB / 236 MiB  30.0 MiB/s  5.9 s left',
   );
   assert.equal(renderProgressLine(progress, 30).length, 30);
+  const ahead: Progress = { ...progress, phase: 'pre-copy', round: 2 };
+  assert.match(renderProgress(ahead), /^copying ahead, round 2, 59\.0 MiB of 236 MiB/);
+  assert.match(renderProgressLine(ahead, 100), /^copying ahead, round 2 +\[#{6}-/);
+  assert.match(renderProgress({ ...progress, note: 'without x' }), /5\.9 s left, without x$/);
   assert.equal(renderProgress({ ...progress, phase: 'freeze', bytesTotal: 0 }), 'freezing');
   assert.match(renderProgressLine({ ...progress, bytesDone: 300 * MiB }, 100), /\[#{24}\]/);
 });
@@ -119,6 +123,12 @@ test('the end of a move gives the downtime in parts; the history too', () => {
   const table = renderHistory([failed, entry]);
   assert.match(table, /2026-11-22 10:00:00 {2}a {5}b {3}went back {2}236 MiB {2}The connection to b broke\./);
   assert.match(table, /moved .* 7\.7 s \(/);
+  const ahead = {
+    ...entry,
+    preCopy: { bytes: 200 * MiB, rounds: 3, pagesReferenced: 40_000, pages: 60_000 },
+  };
+  assert.match(renderMoved(ahead), /236 MiB were sent, 200 MiB of them while it ran, in 3 rounds\.\n/);
+  assert.match(renderHistory([ahead]), / 236 MiB, 200 MiB ahead {2}/);
 });
 
 test('a dry run names what is wrong and what to type', () => {

@@ -50,21 +50,27 @@ export const renderComputers = (computers: readonly ComputerRef[]) =>
 
 /** One line: phase, bytes, rate, time left. */
 export function renderProgress(progress: Progress): string {
-  const { phase, bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
-  const parts: string[] = [phases[phase]];
+  const { bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
+  const parts: string[] = [phaseWords(progress)];
   if (bytesTotal > 0) {
     const percent = Math.min(100, Math.floor((bytesDone / bytesTotal) * 100));
     parts.push(`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)} (${percent} %)`);
     if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
     if (etaMs !== null && bytesDone < bytesTotal) parts.push(`${formatMs(etaMs)} left`);
   }
+  if (progress.note) parts.push(progress.note);
   return parts.join(', ');
+}
+
+/** "copying ahead, round 2" */
+function phaseWords({ phase, round }: Progress): string {
+  return round ? `${phases[phase]}, round ${round}` : phases[phase];
 }
 
 /** The same for a screen, with a bar, at most `columns` wide. */
 export function renderProgressLine(progress: Progress, columns: number): string {
-  const { phase, bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
-  const words = phases[phase].padEnd(Math.max(...Object.values(phases).map(text => text.length)));
+  const { bytesDone, bytesTotal, bytesPerSecond, etaMs } = progress;
+  const words = phaseWords(progress).padEnd(Math.max(...Object.values(phases).map(text => text.length)));
   if (bytesTotal === 0) return words.trimEnd().slice(0, columns);
   const width = Math.max(8, Math.min(24, columns - 66));
   const filled = Math.min(width, Math.floor((bytesDone / bytesTotal) * width));
@@ -83,9 +89,17 @@ export function renderDowntime(downtime: Downtime): string {
   return `${formatMs(downtime.total)} (${parts.join(', ')})`;
 }
 
+/** "310 MiB were sent, 250 MiB of them ahead in 3 rounds" */
+function renderSent({ bytesSent, preCopy }: HistoryEntry): string {
+  const all = `${formatBytes(bytesSent)} were sent`;
+  if (!preCopy?.rounds) return all;
+  const rounds = preCopy.rounds === 1 ? 'a round' : `${preCopy.rounds} rounds`;
+  return `${all}, ${formatBytes(preCopy.bytes)} of them while it ran, in ${rounds}`;
+}
+
 /** What is said at the end of a move that went well. */
 export function renderMoved(entry: HistoryEntry): string {
-  const lines = [`The OS now runs on ${entry.target}; ${formatBytes(entry.bytesSent)} were sent.`];
+  const lines = [`The OS now runs on ${entry.target}; ${renderSent(entry)}.`];
   if (entry.downtime) lines.push(`It stood still for ${renderDowntime(entry.downtime)}.`);
   return `${printable(lines[0] ?? '')}\n${lines[1] ? `${lines[1]}\n` : ''}`;
 }
@@ -103,7 +117,7 @@ export function renderHistory(history: History): string {
     entry.source,
     entry.target,
     outcomeTexts[entry.outcome],
-    formatBytes(entry.bytesSent),
+    formatBytes(entry.bytesSent) + (entry.preCopy ? `, ${formatBytes(entry.preCopy.bytes)} ahead` : ''),
     entry.downtime
       ? renderDowntime(entry.downtime)
       : (entry.error?.message ??

@@ -47,6 +47,8 @@ export const ComputersSchema = v.array(ComputerRefSchema);
 export const MigrateRequestSchema = v.strictObject({
   to: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
   dryRun: v.optional(v.boolean()),
+  /** False: nothing is copied while the OS runs, all of it while it stands still. */
+  preCopy: v.optional(v.boolean()),
   acceptRisks: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(64))),
 });
 export type MigrateRequest = Readonly<v.InferOutput<typeof MigrateRequestSchema>>;

@@ -22,6 +22,8 @@ export const HistoryEntrySchema = v.object({
   endedAt: v.string(),
   /** Bytes that went over the wire for the move. */
   bytesSent: Count,
+  /** What was copied while the OS ran, in how many rounds, and how many pages of the image the target then had already. */
+  preCopy: v.optional(v.object({ bytes: Count, rounds: Count, pagesReferenced: Count, pages: Count })),
   /** Present when the OS moved. */
   downtime: v.optional(DowntimeSchema),
   /** How long the OS stood still when it did not move, in ms. */

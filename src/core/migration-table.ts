@@ -10,12 +10,12 @@ export type Role = 'source' | 'target' | 'copy';
 export type Runner = 'agent' | 'helper';
 
 export type SourceState =
-  | 'idle' | 'preflight' | 'preparing'
+  | 'idle' | 'preflight' | 'preparing' | 'preCopying'
   | 'freezing' | 'leaving' | 'imaging' | 'serving' | 'sending' | 'awaitingReady' | 'awaitingClaim' | 'granted' | 'returning'
   | 'returned';
 export type SourceEvent = 'request' | 'ok' | 'failed' | 'ready' | 'refused' | 'cancel' | 'linkLost' | 'timeout' | 'claim' | 'staleClaim';
 export type SourceEffect =
-  | 'check' | 'prepare' | 'report'
+  | 'check' | 'prepare' | 'report' | 'preCopy'
   | 'freeze' | 'leave' | 'makeImage' | 'serve' | 'sendImage' | 'sendGo' | 'grant' | 'refuse' | 'rollBack';
 
 export type TargetState = 'standby' | 'prepared' | 'receiving' | 'freezing' | 'ready' | 'restoring';
@@ -36,8 +36,8 @@ export interface Row<State, Event, Effect> {
 }
 
 export const sourceStates: readonly SourceState[] = [
-  'idle', 'preflight', 'preparing', 'freezing', 'leaving', 'imaging', 'serving', 'sending', 'awaitingReady', 'awaitingClaim',
-  'granted', 'returning', 'returned',
+  'idle', 'preflight', 'preparing', 'preCopying', 'freezing', 'leaving', 'imaging', 'serving', 'sending', 'awaitingReady',
+  'awaitingClaim', 'granted', 'returning', 'returned',
 ];
 export const targetStates: readonly TargetState[] = ['standby', 'prepared', 'receiving', 'freezing', 'ready', 'restoring'];
 export const copyStates: readonly CopyState[] = ['arriving', 'claiming', 'resuming', 'refused'];
@@ -50,10 +50,11 @@ export const targetEvents: readonly TargetEvent[] = [
 export const copyEvents: readonly CopyEvent[] = ['ok', 'failed', 'grant', 'refuse', 'timer', 'acceptRisk'];
 
 /** Source states in which A still owns the OS and may roll back for any reason. */
-const beforeGo = ['freezing', 'leaving', 'imaging', 'serving', 'sending', 'awaitingReady'] as const;
+const beforeGo = ['preCopying', 'freezing', 'leaving', 'imaging', 'serving', 'sending', 'awaitingReady'] as const;
 
 export const sourceRunner: Readonly<Record<SourceState, Runner>> = {
   idle: 'agent', preflight: 'agent', preparing: 'agent',
+  preCopying: 'helper', // round by round, as its agent decides
   freezing: 'helper', leaving: 'helper', imaging: 'helper', serving: 'helper', sending: 'helper',
   awaitingReady: 'helper', awaitingClaim: 'helper', granted: 'helper', returning: 'helper',
   returned: 'agent',
@@ -66,10 +67,11 @@ export const copyRunner: Readonly<Record<CopyState, Runner>> = {
 export const sourceRows: readonly Row<SourceState, SourceEvent, SourceEffect>[] = [
   { from: ['idle', 'returned'], on: ['request'], to: 'preflight', effects: ['check'], why: 'a person asks for the move' },
   { from: ['preflight'], on: ['ok'], to: 'preparing', effects: ['prepare'], why: 'nothing speaks against it' },
-  { from: ['preparing'], on: ['ok'], to: 'freezing', effects: ['freeze'], why: 'plans made, target has room' },
+  { from: ['preparing'], on: ['ok'], to: 'preCopying', effects: ['preCopy'], why: 'plans made, target has room; the OS runs on' },
   { from: ['preflight', 'preparing'], on: ['failed', 'refused', 'cancel', 'linkLost', 'timeout'], to: 'idle', effects: ['report'], why: 'nothing was changed yet' },
   { from: ['idle', 'preflight', 'preparing', 'returned'], on: ['claim'], to: 'same', effects: ['refuse'], why: 'A runs the OS: no copy may' },
 
+  { from: ['preCopying'], on: ['ok'], to: 'freezing', effects: ['freeze'], why: 'what is still to be sent gets no less' },
   { from: ['freezing'], on: ['ok'], to: 'leaving', effects: ['leave'], why: 'user space stands still' },
   { from: ['leaving'], on: ['ok'], to: 'imaging', effects: ['makeImage'], why: 'devices B lacks are put aside' },
   { from: ['imaging'], on: ['ok'], to: 'serving', effects: ['serve'], why: 'the image is whole' },
@@ -78,7 +80,7 @@ export const sourceRows: readonly Row<SourceState, SourceEvent, SourceEffect>[] 
   { from: ['awaitingReady'], on: ['ready'], to: 'awaitingClaim', effects: ['sendGo'], why: 'B holds the whole image and has frozen itself' },
   { from: ['awaitingReady'], on: ['ok'], to: 'same', effects: [], why: 'nothing was asked' },
   { from: beforeGo, on: ['failed', 'refused', 'cancel', 'linkLost', 'timeout'], to: 'returning', effects: ['rollBack'], why: 'before the grant A may go back for any reason' },
-  { from: ['freezing', 'leaving', 'imaging', 'serving', 'sending'], on: ['ready'], to: 'returning', effects: ['rollBack'], why: 'READY before the last frame: B does not keep to the protocol' },
+  { from: ['preCopying', 'freezing', 'leaving', 'imaging', 'serving', 'sending'], on: ['ready'], to: 'returning', effects: ['rollBack'], why: 'READY before the last frame: B does not keep to the protocol' },
   { from: beforeGo, on: ['claim'], to: 'returning', effects: ['refuse', 'rollBack'], why: 'a claim before GO: REFUSED is final, so this move is over' },
 
   { from: ['awaitingClaim'], on: ['claim'], to: 'granted', effects: ['grant'], why: 'the one point of no return' },

@@ -28,6 +28,10 @@ export const ProgressSchema = v.object({
   source: v.string(),
   target: v.string(),
   phase: v.picklist(phaseNames),
+  /** Round of the pre-copy, while there is one. */
+  round: v.optional(Count),
+  /** What is to be known besides, in words. */
+  note: v.optional(v.string()),
   bytesDone: Count,
   /** 0 while not known. */
   bytesTotal: Count,
@@ -49,6 +53,8 @@ export function phaseOf(state: SourceState): Phase | undefined {
       return 'preflight';
     case 'preparing':
       return 'prepare';
+    case 'preCopying':
+      return 'pre-copy';
     case 'freezing':
     case 'leaving':
     case 'imaging':

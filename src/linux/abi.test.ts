@@ -13,6 +13,7 @@ const PROLOGUE = `
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stddef.h>
+#include <elf.h>
 #include <poll.h>
 #include <fcntl.h>
 #include <sched.h>

@@ -255,6 +255,8 @@ export const C = {
   CLOCK_REALTIME: 0,
   CLOCK_MONOTONIC: 1,
   CLOCK_BOOTTIME: 7,
+  // elf.h
+  PT_LOAD: 1,
 } as const;
 
 /** `sizeof` of each struct, bytes. `struct swsusp_info` is kernel/power/power.h, not exported to user space. */
@@ -291,6 +293,8 @@ export const SIZE = {
   'struct dm_name_list': 16,
   'struct tls12_crypto_info_aes_gcm_256': 56,
   'struct swsusp_info': 440,
+  Elf64_Ehdr: 64,
+  Elf64_Phdr: 56,
 } as const;
 
 /** `offsetof` of the members used, bytes. */
@@ -378,4 +382,6 @@ export const OFFSET = {
     pages: 424,
     size: 432,
   },
+  Elf64_Ehdr: { e_phoff: 32, e_phentsize: 54, e_phnum: 56 },
+  Elf64_Phdr: { p_type: 0, p_offset: 8, p_paddr: 24, p_memsz: 40 },
 } as const;

@@ -11,7 +11,7 @@ export const claimPort = 7401;
 export const bulkPort = 7402;
 export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;
@@ -59,7 +59,8 @@ export const controlRequests = {
       source: Text,
       sourceAddress: Text,
     }),
-    answer: v.strictObject({ port: Count }),
+    /** `parkBytes`: how much of the OS's memory the target holds before the image comes. */
+    answer: v.strictObject({ port: Count, parkBytes: Count }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
   /** The OS runs at the asker now: what was kept for a way back may go. */

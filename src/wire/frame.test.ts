@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
-import { frameTypes } from '#wire/frames.ts';
+import { frameTypes, wireVersion } from '#wire/frames.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 const frameArbitrary = fc.record(
@@ -33,7 +33,7 @@ test('a frame on the wire', () => {
     [...bytes],
     [
       ...[0x59, 0x44], // magic "YD"
-      1, // wire version
+      wireVersion,
       4, // type: go
       ...[2, 0, 0, 0], // payload length
       ...[8, 7, 6, 5, 4, 3, 2, 1], // argument
@@ -70,7 +70,7 @@ test('bytes that are no frame are refused by name', () => {
     assert.throws(() => new FrameReader(10).push(bytes), { name: 'WireError', kind, message });
   };
   refused(changed(0, 0), 'badFrame', /magic/);
-  refused(changed(2, 2), 'badFrame', /version/);
+  refused(changed(2, wireVersion + 1), 'badFrame', /version/);
   refused(changed(3, 0), 'badFrame', /type 0/);
   refused(changed(4, 11), 'frameTooLarge', /11 bytes/);
   assert.equal(new FrameReader(10).push(good).length, 1);
@@ -86,7 +86,9 @@ test('any bytes give frames or a WireError', () => {
     fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       // a right beginning, so that the rest is looked at
-      fc.uint8Array({ maxLength: 60 }).map(rest => Buffer.concat([Buffer.from([0x59, 0x44, 1]), rest])),
+      fc
+        .uint8Array({ maxLength: 60 })
+        .map(rest => Buffer.concat([Buffer.from([0x59, 0x44, wireVersion]), rest])),
     ),
     bytes => {
       try {

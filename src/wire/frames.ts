@@ -3,15 +3,21 @@
 // Little-endian throughout; 0 is never a valid number; lengths are capped before anything is allocated.
 
 export const frameMagic = 0x4459; // "YD"
-export const wireVersion = 1;
+export const wireVersion = 2;
 export const frameHeaderBytes = 16; // u16 magic, u8 version, u8 type, u32 payload length, u64 argument
 
 /** Stream pages in one `pages` frame; also the number of bits in its bitmap. */
 export const pagesPerFrame = 256;
 export const pageBytes = 4096;
-export const pagesPrologueBytes = 8 + pagesPerFrame / 8; // u32 count, u32 zero, bitmap of pages that carry data
-export const maxPayloadBytes = pagesPrologueBytes + pagesPerFrame * pageBytes;
+/** u32 count, u32 zero, bitmap of pages that carry data, bitmap of pages that are parked already. */
+export const pagesPrologueBytes = 8 + (2 * pagesPerFrame) / 8;
+export const preCopyBytes = 48;
+export const parkPrologueBytes = 8; // u32 count, u32 zero
+/** A `park` frame has a u32 for every page, a `pages` frame one instead of a page: the former is the longest. */
+export const maxPayloadBytes = parkPrologueBytes + pagesPerFrame * (4 + pageBytes);
 export const maxJobBytes = 1 << 20;
+/** Slots a target can have. */
+export const maxParkPages = 1 << 30;
 export const maxTextBytes = 400;
 export const tokenBytes = 32;
 
@@ -22,11 +28,16 @@ export const frameTypes = {
   pages: {
     number: 2,
     arg: 'index of the first stream page',
-    payload: 'count, bitmap, data of the set pages',
+    payload: 'count, two bitmaps, u32 slots of the parked pages, data of the others',
   },
   end: { number: 3, arg: 'number of stream pages', payload: '' },
   go: { number: 4, arg: 'epoch', payload: '' },
   abort: { number: 5, arg: '', payload: 'text' },
+  park: {
+    number: 9,
+    arg: 'round',
+    payload: 'count, u32 slots, as many pages; a count of 0 says only that A is alive',
+  },
   // target helper → source helper
   ready: { number: 6, arg: 'microseconds spent writing pages', payload: '' },
   failed: { number: 7, arg: 'reason', payload: 'text' },
@@ -35,10 +46,17 @@ export const frameTypes = {
   jobSource: { number: 20, arg: '', payload: 'job fields' },
   jobTarget: { number: 21, arg: '', payload: 'job fields' },
   release: { number: 22, arg: '', payload: '' },
+  again: { number: 23, arg: '', payload: '' }, // one more round
+  freeze: { number: 24, arg: '', payload: '' }, // the rounds are over
   // helper → agent (also to the ghost)
-  progress: { number: 30, arg: 'bytes on the wire so far', payload: 'u64 pages done, u64 pages in all' },
+  progress: {
+    number: 30,
+    arg: 'bytes on the wire so far',
+    payload: 'u64 pages done, u64 pages in all, u64 pages parked',
+  },
   result: { number: 31, arg: 'outcome', payload: 'struct report, src/wire/report.ts' },
   granted: { number: 32, arg: 'epoch', payload: 'the token of the move' },
+  preCopy: { number: 33, arg: 'bytes on the wire so far', payload: 'a round, src/wire/pre-copy.ts' },
 } as const;
 
 /** Operations of a plan: what the helper does while nobody else runs. */
@@ -72,6 +90,8 @@ export const jobFields = {
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
   token: 23,
+  memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none: no pre-copy
+  parkPages: 25, // u32, pages that B holds for A before it takes in the image
 } as const;
 
 /** What a helper says at the end of a job. */
@@ -123,7 +143,7 @@ export type TimedStep = (typeof timedSteps)[number];
 /** The claim datagram: same layout both ways. */
 export const claim = {
   magic: 0x4d4c4359, // "YCLM"
-  bytes: 136,
+  bytes: 144,
   kinds: { claim: 1, grant: 2, refuse: 3 },
   offsets: {
     magic: 0,
@@ -136,6 +156,7 @@ export const claim = {
     timesUs: 64,
     pages: 120,
     wireBytes: 128,
+    referencedPages: 136,
   },
 } as const;
 

@@ -18,6 +18,7 @@ const target: TargetJob = {
   ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
   e820Checksum: 0xdeadbeef,
   physicalPages: 2 ** 33,
+  parkPages: 9,
   makeRoom: [],
 };
 const source: SourceJob = {
@@ -27,6 +28,8 @@ const source: SourceJob = {
   copyInterface: 'eth0',
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts'],
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
+  parkPages: 0x10203,
   plans: {
     leave: [writeFileStep('leave', '/l', '1')],
     serve: [],
@@ -58,6 +61,7 @@ test('the job of a target', () => {
   assert.equal(fields.get(jobFields.ramRanges), '01000000000000009f00000000000000');
   assert.equal(fields.get(jobFields.e820Checksum), 'efbeadde');
   assert.equal(fields.get(jobFields.physicalPages), '0000000002000000');
+  assert.equal(fields.get(jobFields.parkPages), '09000000');
   assert.equal(fields.get(jobFields.faults), Buffer.from('drop-claims=3,copy-silent').toString('hex'));
 });
 
@@ -68,6 +72,8 @@ test('the job of a source', () => {
   assert.equal(fields.get(jobFields.claimPort), 'e91c0000');
   assert.equal(fields.get(jobFields.copyInterface), Buffer.from('eth0').toString('hex'));
   assert.equal(fields.get(jobFields.ghostArgv), Buffer.from('/bin/node\0main.ts\0').toString('hex'));
+  assert.equal(fields.get(jobFields.memory), '004000008008000001000000000000009f00000000000000');
+  assert.equal(fields.get(jobFields.parkPages), '03020100');
   assert.equal(fields.get(jobFields.planServe), '');
   assert.equal(
     fields.get(jobFields.planLeave),

@@ -28,6 +28,10 @@ export interface SourceJob extends CommonJob {
   readonly copyInterface: string;
   readonly copyAddress: string;
   readonly ghostArgv: readonly string[];
+  /** Where RAM lies in /proc/kcore; none: nothing is copied ahead. */
+  readonly memory: readonly { readonly offset: bigint; readonly startPfn: number; readonly endPfn: number }[];
+  /** Pages that B has promised to hold. */
+  readonly parkPages: number;
   readonly plans: SourcePlans;
 }
 
@@ -43,6 +47,8 @@ export interface TargetJob extends CommonJob {
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
+  /** Pages that are held for A before it sends its image. */
+  readonly parkPages: number;
   /** Run right before the restore; what fails in it is passed over. */
   readonly makeRoom: Plan;
 }
@@ -56,6 +62,13 @@ export function encodeSourceJob(job: SourceJob): Buffer {
     field(jobFields.copyInterface, Buffer.from(job.copyInterface)),
     field(jobFields.copyAddress, ipv4(job.copyAddress)),
     field(jobFields.ghostArgv, Buffer.from(`${job.ghostArgv.join('\0')}\0`)),
+    field(
+      jobFields.memory,
+      Buffer.concat(
+        job.memory.flatMap(({ offset, startPfn, endPfn }) => [offset, startPfn, endPfn].map(u64)),
+      ),
+    ),
+    field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planLeave, encodePlan(plans.leave)),
     field(jobFields.planServe, encodePlan(plans.serve)),
     field(jobFields.planReturn, encodePlan(plans.back)),
@@ -73,6 +86,7 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     ),
     field(jobFields.e820Checksum, u32(job.e820Checksum)),
     field(jobFields.physicalPages, u64(job.physicalPages)),
+    field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
   ]);
 }
@@ -107,7 +121,7 @@ function u32(value: number): Buffer {
   return bytes;
 }
 
-function u64(value: number): Buffer {
+function u64(value: number | bigint): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return bytes;

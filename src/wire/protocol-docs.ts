@@ -21,6 +21,7 @@ import {
   pageBytes,
   pagesPerFrame,
   pagesPrologueBytes,
+  parkPrologueBytes,
   planOps,
   reasons,
   timedSteps,
@@ -76,6 +77,7 @@ const claimSizes: Readonly<Record<keyof typeof claim.offsets, string>> = {
   timesUs: `u32 × ${timedSteps.length}, A's steps in microseconds, in the answer: ${timedSteps.join(', ')}`,
   pages: 'u64, pages of the image, in the answer',
   wireBytes: 'u64, bytes A has sent, in the answer',
+  referencedPages: 'u64, pages of the image that B had already, in the answer',
 };
 
 /** The whole page as text; `scripts/generate.ts` writes it and checks that it is not stale. */
@@ -129,11 +131,20 @@ ${table(
 
 ${frames(1, 19)}
 
-A begins, sends \`pages\` in ascending order without a gap, then \`end\`; B answers \`ready\`, A says \`go\`. Any time before
-that A may say \`abort\`, B \`failed\` (with a reason of the table below) or \`cancel\`. The pages are those that
-\`/dev/snapshot\` gives: a header, the list of page frame numbers, the data, ${pageBytes} bytes each. A \`pages\` payload is a
-u32 count (1 to ${pagesPerFrame}), a u32 that is 0, a bitmap of ${pagesPerFrame} bits, and the pages whose bits are set; the others are
-empty and cost one bit. These first ${pagesPrologueBytes} bytes are always there.
+A begins. While the OS still runs it may send \`park\`: memory that is copied ahead. Then it freezes, sends \`pages\` in
+ascending order without a gap, then \`end\`; B answers \`ready\`, A says \`go\`. Any time before that A may say \`abort\`, B
+\`failed\` (with a reason of the table below) or \`cancel\`.
+
+A \`park\` payload is a u32 count (0 to ${pagesPerFrame}), a u32 that is 0 (these first ${parkPrologueBytes} bytes are always there), as many u32 slots,
+as many pages of ${pageBytes} bytes. B keeps each page under its slot, in place of what it had there; slots are numbered from 0 and
+there are as many as its answer to \`prepare\` has room for (\`parkBytes\`). B knows nothing else of them. A sends at least one
+\`park\` a second as long as it copies ahead, an empty one if need be; none comes behind the first \`pages\`.
+
+The pages of the image are those that \`/dev/snapshot\` gives: a header, the list of page frame numbers, the data,
+${pageBytes} bytes each. A \`pages\` payload is a u32 count (1 to ${pagesPerFrame}), a u32 that is 0, two bitmaps of ${pagesPerFrame} bits (these first
+${pagesPrologueBytes} bytes are always there), a u32 slot for each page whose bit is set in the second, and each page whose bit is set in the
+first. The former are parked at B already, the others are empty and cost two bits. A bit set in both, a bit behind the
+count, a slot that was never filled, a header or list page or the mailbox page by reference are refused.
 
 B believes nothing: the header must agree with itself, every page frame must lie in B's own RAM and be greater than the
 one before, the number of pages must be the announced one. B writes its own memory map checksum and page count into the

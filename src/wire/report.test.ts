@@ -7,7 +7,7 @@ import { maxTextBytes, outcomes, reasons, timedSteps } from '#wire/frames.ts';
 import { decodeReport } from '#wire/report.ts';
 import { WireError } from '#wire/wire-error.ts';
 
-const reportBytes = 16 + 8 * timedSteps.length + 24 + maxTextBytes;
+const reportBytes = 16 + 8 * timedSteps.length + 48 + maxTextBytes;
 
 test('a report, field by field', () => {
   const bytes = Buffer.alloc(reportBytes);
@@ -21,7 +21,10 @@ test('a report, field by field', () => {
   bytes.writeBigUInt64LE(5n, counts); // pages
   bytes.writeBigUInt64LE(2n, counts + 8); // of them zero
   bytes.writeBigUInt64LE(12_345n, counts + 16); // bytes on the wire
-  bytes.write('page frame 0x9 is not RAM here\0left over', counts + 24);
+  bytes.writeBigUInt64LE(3n, counts + 24); // pages that B had already
+  bytes.writeBigUInt64LE(11_111n, counts + 32); // bytes before the freeze
+  bytes.writeBigUInt64LE(4n, counts + 40); // rounds
+  bytes.write('page frame 0x9 is not RAM here\0left over', counts + 48);
   const report = decodeReport(BigInt(outcomes.discarded), bytes);
   assert.equal(report.outcome, 'discarded');
   assert.equal(report.reason, 'frameOutsideRam');
@@ -32,12 +35,13 @@ test('a report, field by field', () => {
   assert.equal(report.pages, 5);
   assert.equal(report.zeroPages, 2);
   assert.equal(report.wireBytes, 12_345);
+  assert.deepEqual([report.referencedPages, report.preCopyBytes, report.rounds], [3, 11_111, 4]);
   assert.equal(report.text, 'page frame 0x9 is not RAM here');
 });
 
 test('a text from another computer cannot steer a terminal', () => {
   const bytes = Buffer.alloc(reportBytes);
-  bytes.write('\u001b[2Jgone\r\n\u009bnow\0', 16 + 8 * timedSteps.length + 24);
+  bytes.write('\u001b[2Jgone\r\n\u009bnow\0', 16 + 8 * timedSteps.length + 48);
   assert.equal(decodeReport(1n, bytes).text, '[2Jgone now');
 });
 

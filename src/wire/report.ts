@@ -22,7 +22,12 @@ export interface HelperReport {
   readonly timesUs: Readonly<Record<TimedStep, number>>;
   readonly pages: number;
   readonly zeroPages: number;
+  /** All bytes of the move, those from before the freeze too. */
   readonly wireBytes: number;
+  /** Pages of the image that the target had already. */
+  readonly referencedPages: number;
+  readonly preCopyBytes: number;
+  readonly rounds: number;
   readonly text: string;
 }
 
@@ -30,7 +35,7 @@ export interface HelperReport {
 export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
   const timesAt = 16;
   const countsAt = timesAt + 8 * timedSteps.length;
-  const textAt = countsAt + 24;
+  const textAt = countsAt + 48;
   if (payload.length !== textAt + maxTextBytes) throw new WireError('badReport', `${payload.length} bytes`);
   const u64 = (offset: number): number => Number(payload.readBigUInt64LE(offset));
   const text = payload.subarray(textAt);
@@ -46,6 +51,9 @@ export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
     pages: u64(countsAt),
     zeroPages: u64(countsAt + 8),
     wireBytes: u64(countsAt + 16),
+    referencedPages: u64(countsAt + 24),
+    preCopyBytes: u64(countsAt + 32),
+    rounds: u64(countsAt + 40),
     text: printable(text.subarray(0, Math.max(0, text.indexOf(0))).toString('utf8')),
   };
 }

@@ -151,6 +151,32 @@ story('B refuses a page frame outside its RAM: the OS goes on at A', async () =>
   await b.shell('rm /run/yado/faults');
 });
 
+story('yado cancel while memory is copied ahead: nothing was stopped', async () => {
+  await b.slow(80); // as long as a person needs to change their mind
+  const moving = migrate();
+  await waitFor(
+    'memory that is copied ahead',
+    async () =>
+      /copying ahead, round 1, .* of .*MiB/.test((await a.exec('yado status', { timeoutMs: 60_000 })).output)
+        ? true
+        : undefined,
+    { timeoutMs: 120_000 },
+  );
+  await waitFor(
+    'the same at B',
+    async () =>
+      /copying ahead/.test((await b.exec('yado status', { timeoutMs: 60_000 })).output) ? true : undefined,
+    { timeoutMs: 60_000 },
+  );
+  assert.equal((await a.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
+  await goesOnAtA(await moving, /cancelled/);
+  const [entry] = await json<History>(a, 'yado history --json');
+  assert.equal(entry?.pausedMs ?? 0, 0);
+  assert.ok((entry?.bytesSent ?? 0) > 0);
+  await b.slow(undefined);
+  await standbyReady(b);
+});
+
 story('yado cancel while the image is on its way: the OS goes on at A', async () => {
   await b.slow(80); // as long as a person needs to change their mind
   await keepsTime(cancelWhileSending);
@@ -158,15 +184,9 @@ story('yado cancel while the image is on its way: the OS goes on at A', async ()
 });
 
 async function cancelWhileSending(): Promise<void> {
-  const moving = migrate();
-  await waitFor(
-    'the stream',
-    async () =>
-      /:7402 .*ESTABLISHED/.test((await b.exec('netstat -tn', { timeoutMs: 30_000 })).output)
-        ? true
-        : undefined,
-    { timeoutMs: 60_000 },
-  );
+  const mark = a.serialMark();
+  const moving = a.exec('yado migrate b --stop-and-copy', { timeoutMs: 240_000 });
+  await a.waitForSerial(/Image created/, { timeoutMs: 120_000, since: mark });
   assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
   await goesOnAtA(await moving, /cancelled/);
 }

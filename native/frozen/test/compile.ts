@@ -43,13 +43,26 @@ function compile(out: string, files: readonly string[], more: readonly string[] 
 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
-  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c'];
+  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c'];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
 
 /** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
 export function compileFakeFrozen(folder: string): string {
-  const names = ['main', 'io', 'job', 'plan', 'claim', 'clock', 'source', 'copy', 'target'];
+  const names = [
+    'main',
+    'io',
+    'job',
+    'plan',
+    'claim',
+    'clock',
+    'source',
+    'precopy',
+    'tag',
+    'copy',
+    'target',
+    'park',
+  ];
   const files = ['test/fake-kernel.c', ...names.map(name => `${name}.c`)];
   const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
   const out = compile(join(folder, 'frozen'), files, wrap);

@@ -58,6 +58,9 @@ static void try_stream(const uint8_t *data, uint32_t length) {
   job = &small;
   mailbox_signature(small.token, signature);
   index_in_stream = pages = meta_end = previous_pfn = signatures = frames_listed = 0;
+  park_forget();
+  small.park_pages = 8;
+  if (!park_open(small.park_pages)) abort();
   forget();
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) abort();
   setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);

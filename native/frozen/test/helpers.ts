@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
+import { decodePreCopy, type PreCopyRound } from '#wire/pre-copy.ts';
 import { decodeReport, type HelperReport } from '#wire/report.ts';
 import { sanitizerEnv } from './compile.ts';
 
@@ -20,6 +21,10 @@ export interface FakeHelper extends AsyncDisposable {
   /** Waits until the agent is told something: `progress` with nothing done means that /dev/snapshot is open. */
   readonly told: Promise<void>;
   cancel(): void;
+  /** To A, before the freeze. */
+  say(word: 'again' | 'freeze'): void;
+  /** The agent dies. */
+  hangUp(): void;
   kill(): void;
 }
 
@@ -34,10 +39,13 @@ export interface FakeSettings {
   readonly restoreFails?: boolean;
   /** Index of the page whose write fails for want of memory. */
   readonly failWrite?: number;
+  /** What A's agent says to a round that is over; without it there is no more than one. */
+  readonly decide?: (round: PreCopyRound) => 'again' | 'freeze' | 'cancel' | 'nothing';
 }
 
 export function startFake(name: 'A' | 'B', settings: FakeSettings): FakeHelper {
   const { program, folder, job, streamFd, mailboxAt, restoreFails, failWrite } = settings;
+  const decide = settings.decide ?? (() => 'freeze');
   const child = spawn(program, [name === 'A' ? 'source' : 'target', '3', '4'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
     env: {
@@ -58,6 +66,11 @@ export function startFake(name: 'A' | 'B', settings: FakeSettings): FakeHelper {
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   channel.on('data', (chunk: Buffer) => {
     for (const frame of reader.push(chunk)) {
+      if (frame.type === frameTypes.preCopy.number) {
+        const round = decodePreCopy(frame.arg, frame.payload);
+        const word = round.state === 'underWay' ? 'nothing' : decide(round);
+        if (word !== 'nothing') channel.write(encodeFrame(frameTypes[word].number, 0n));
+      }
       if (frame.type === frameTypes.result.number) report.resolve(decodeReport(frame.arg, frame.payload));
       else frames.push(frame);
       told.resolve();
@@ -71,6 +84,8 @@ export function startFake(name: 'A' | 'B', settings: FakeSettings): FakeHelper {
     ended,
     frames,
     cancel: () => void channel.write(encodeFrame(frameTypes.cancel.number, 0n)),
+    say: word => void channel.write(encodeFrame(frameTypes[word].number, 0n)),
+    hangUp: () => void channel.destroy(),
     kill: () => void child.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

@@ -2,7 +2,7 @@
 // swsusp_info (one header page), pages of page frame numbers, data pages.
 
 import { encodeFrame } from '#wire/frame.ts';
-import { frameTypes, pageBytes, pagesPerFrame, pagesPrologueBytes } from '#wire/frames.ts';
+import { frameTypes, pageBytes, pagesPerFrame, pagesPrologueBytes, parkPrologueBytes } from '#wire/frames.ts';
 
 const endOfFrames = 2n ** 64n - 1n; // what the kernel puts behind the last page frame number
 
@@ -35,21 +35,48 @@ export function imagePages(pfns: readonly number[], data: readonly Buffer[]): Bu
   return [header, ...metaPages, ...data];
 }
 
-/** One `pages` frame; an empty page is left out of it, only its bit says that it is there. */
-export function pagesFrame(first: number, pages: readonly Buffer[]): Buffer {
+/**
+ * One `pages` frame; an empty page is left out of it, only its bit says that it is there. A number stands for a page that
+ * is parked in that slot.
+ */
+export function pagesFrame(first: number, pages: readonly (Buffer | number)[]): Buffer {
   const prologue = Buffer.alloc(pagesPrologueBytes);
   prologue.writeUInt32LE(pages.length, 0);
-  const carried = pages.filter((page, index) => {
-    const empty = page.every(byte => byte === 0);
-    if (!empty)
-      prologue.writeUInt8(prologue.readUInt8(8 + (index >> 3)) | (1 << (index & 7)), 8 + (index >> 3));
-    return !empty;
-  });
-  return encodeFrame(frameTypes.pages.number, BigInt(first), Buffer.concat([prologue, ...carried]));
+  const set = (bitmapAt: number, index: number): void => {
+    const at = bitmapAt + (index >> 3);
+    prologue.writeUInt8(prologue.readUInt8(at) | (1 << (index & 7)), at);
+  };
+  const carried: Buffer[] = [];
+  const slots: Buffer[] = [];
+  for (const [index, page] of pages.entries()) {
+    if (typeof page === 'number') {
+      set(8 + pagesPerFrame / 8, index);
+      slots.push(u32(page));
+    } else if (page.some(byte => byte !== 0)) {
+      set(8, index);
+      carried.push(page);
+    }
+  }
+  return encodeFrame(frameTypes.pages.number, BigInt(first), Buffer.concat([prologue, ...slots, ...carried]));
+}
+
+/** One `park` frame: pages by slot. */
+export function parkFrame(parked: readonly (readonly [slot: number, page: Buffer])[]): Buffer {
+  const prologue = Buffer.alloc(parkPrologueBytes);
+  prologue.writeUInt32LE(parked.length, 0);
+  const slots = parked.map(([slot]) => u32(slot));
+  const pages = parked.map(([, page]) => page);
+  return encodeFrame(frameTypes.park.number, 1n, Buffer.concat([prologue, ...slots, ...pages]));
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
 /** All frames of an image between BEGIN and GO. */
-export function streamOf(pages: readonly Buffer[], perFrame = pagesPerFrame): Buffer[] {
+export function streamOf(pages: readonly (Buffer | number)[], perFrame = pagesPerFrame): Buffer[] {
   const frames: Buffer[] = [];
   for (let at = 0; at < pages.length; at += perFrame)
     frames.push(pagesFrame(at, pages.slice(at, at + perFrame)));

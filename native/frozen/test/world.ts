@@ -1,0 +1,157 @@
+// Two fake kernels with the helper as A and as B on them, over loopback, for tests of whole moves.
+
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectTcp } from '#linux/tcp.ts';
+import { pageBytes } from '#wire/frames.ts';
+import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
+import { writeFileStep } from '#wire/plan.ts';
+import { listenTcp } from '../../../src/agent/listen.ts';
+import { compileFakeFrozen, temporaryFolder } from './compile.ts';
+import { type FakeHelper, type FakeSettings, startFake, writeImage } from './helpers.ts';
+import { imagePages, patternPage } from './image.ts';
+import { freePort, freeUdpPort } from './ports.ts';
+
+const root = temporaryFolder();
+const program = compileFakeFrozen(root);
+export const ip = '127.0.0.1';
+export const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' }; // the copy binds its socket to an interface
+const plans = ['leave', 'serve', 'back', 'arrive', 'adopt'] as const;
+
+/** The image: 700 page frames, one in four empty, and the mailbox among them. */
+export const pfns = Array.from({ length: 700 }, (_, index) => 0x100 + index);
+const empty = Buffer.alloc(pageBytes);
+const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(index) : empty));
+export const pages = imagePages(pfns, data);
+export const mailboxAt = 1 + 2 + 77;
+
+export interface World extends AsyncDisposable {
+  readonly folder: string;
+  readonly a: FakeHelper;
+  readonly b: FakeHelper;
+  readonly claimPort: number;
+  /** Names of the plans that have been run. */
+  readonly ran: () => string[];
+  readonly ghost: () => number | undefined;
+}
+
+export interface Changes {
+  readonly aFaults?: readonly string[];
+  readonly claimMs?: number;
+  /** How long B waits for A to begin, or between what is copied ahead and the image. */
+  readonly targetReadyMs?: number;
+  readonly aSettings?: Partial<FakeSettings>;
+  readonly bSettings?: Partial<FakeSettings>;
+  readonly ramEnd?: number;
+  readonly failing?: (typeof plans)[number];
+  readonly memory?: SourceJob['memory'];
+  /** Pages that B holds. */
+  readonly parkPages?: number;
+  /** What A's kernel has besides the image. */
+  readonly prepare?: (folder: string) => void;
+  /** What a shell does as the ghost. */
+  readonly ghost?: string;
+}
+
+/** B waits, A begins. */
+export async function move(changes: Changes = {}): Promise<World> {
+  const folder = mkdtempSync(join(root, 'move-'));
+  writeImage(folder, pages);
+  changes.prepare?.(folder);
+  const { parkPages = 0 } = changes;
+  const ghostFile = join(folder, 'ghost-pid');
+  const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
+  for (const path of Object.values(marks)) writeFileSync(path, '');
+  const planOf = (name: (typeof plans)[number]) => [
+    ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
+    writeFileStep(name, marks[name] ?? '', 'ran'),
+  ];
+  const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
+  const timeouts = {
+    stallMs: 2000,
+    readyMs: 3000,
+    claimMs: changes.claimMs ?? 5000,
+    repeatMs: 20,
+  };
+  const port = await freePort();
+  const claimPort = await freeUdpPort();
+  const listener = listenTcp(ip, port);
+  const b = startFake('B', {
+    program,
+    folder,
+    streamFd: listener.fd,
+    job: encodeTargetJob({
+      ...common,
+      timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
+      faults: [],
+      ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
+      e820Checksum: 1,
+      physicalPages: 2,
+      parkPages,
+      makeRoom: [],
+    }),
+    ...changes.bSettings,
+  });
+  listener[Symbol.dispose]();
+  await b.told;
+  const stream = await connectTcp({ ip, port }, 2000);
+  const job: SourceJob = {
+    ...common,
+    timeouts,
+    faults: changes.aFaults ?? [],
+    claimAddress: ip,
+    claimPort,
+    copyInterface: 'lo',
+    copyAddress: ip,
+    ghostArgv: [
+      '/bin/sh',
+      '-c',
+      `cd ${folder} || exit; ${changes.ghost ?? `echo $$ | tee -a ghosts > ${ghostFile}; sleep 20 & wait`}`,
+    ],
+    memory: changes.memory ?? [],
+    parkPages,
+    plans: {
+      leave: planOf('leave'),
+      serve: planOf('serve'),
+      back: planOf('back'),
+      arrive: planOf('arrive'),
+      adopt: planOf('adopt'),
+    },
+  };
+  const settings = { program, folder, streamFd: stream.fd, job: encodeSourceJob(job), mailboxAt };
+  const a = startFake('A', { ...settings, ...changes.aSettings });
+  stream[Symbol.dispose]();
+  /** The process, or with -1 the group of it, that a file names and that still lives. */
+  const alive = (file: string, sign: 1 | -1): number | undefined => {
+    try {
+      const pid = Number(readFileSync(file, 'utf8'));
+      if (!(pid > 1)) return undefined; // 0 and 1 would mean others
+      process.kill(sign * pid, 0);
+      return sign * pid;
+    } catch {
+      return undefined;
+    }
+  };
+  const ghost = () => alive(ghostFile, -1);
+  const ran = (): string[] => plans.filter(name => readFileSync(marks[name] ?? '', 'utf8') === 'ran');
+  return {
+    folder,
+    a,
+    b,
+    claimPort,
+    ran,
+    ghost,
+    async [Symbol.asyncDispose]() {
+      await a[Symbol.asyncDispose]();
+      await b[Symbol.asyncDispose]();
+      for (const left of [ghost(), alive(join(folder, 'copy-pid'), 1)])
+        if (left !== undefined) process.kill(left, 'SIGKILL');
+    },
+  };
+}
+
+/** Where the OS runs, as the log tells. */
+export const runsAt = (log: readonly string[]): string[] => [
+  ...(log.includes('A freeze') && !log.includes('A unfreeze') ? [] : ['A']),
+  ...(log.includes('copy unfreeze') ? ['B'] : []),
+];

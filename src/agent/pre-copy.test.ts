@@ -1,0 +1,74 @@
+// How the agent answers the helper's rounds, and what is shown of them.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PreCopyRound } from '#wire/pre-copy.ts';
+import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
+
+const pages = (megabytes: number): number => megabytes * 256;
+const base: PreCopyRound = {
+  round: 1,
+  state: 'underWay',
+  error: 0,
+  framesDone: 0,
+  framesTotal: 1000,
+  pagesSent: 0,
+  roomPages: 10_000,
+  wireBytes: 0,
+};
+
+function world(why?: string) {
+  const said: string[] = [];
+  const shown: PreCopyProgress[] = [];
+  const lines: string[] = [];
+  let time = 0;
+  const { listener, enough } = rounds(
+    {
+      usedBytes: 300 * 2 ** 20,
+      told: progress => shown.push(progress),
+      again: () => said.push('again'),
+      log: line => lines.push(line),
+      now: () => time,
+    },
+    why,
+  );
+  void enough.then(() => said.push('enough'));
+  const tell = async (ms: number, round: Partial<PreCopyRound>) => {
+    time += ms;
+    listener({ ...base, ...round });
+    await new Promise(resolve => setImmediate(resolve));
+  };
+  return { said, shown, lines, tell };
+}
+
+test('rounds until little has changed; shown while they go on', async () => {
+  const { said, shown, lines, tell } = world();
+  await tell(1000, { framesDone: 500, pagesSent: pages(100) });
+  assert.deepEqual(shown.at(-1), { round: 1, bytesDone: 100 * 2 ** 20, bytesTotal: 200 * 2 ** 20 });
+  await tell(1000, { state: 'over', framesDone: 1000, pagesSent: pages(280) });
+  assert.deepEqual(said, ['again']);
+  await tell(500, { round: 2, framesDone: 250, pagesSent: pages(10) });
+  assert.deepEqual(shown.at(-1), { round: 2, bytesDone: 10 * 2 ** 20, bytesTotal: 40 * 2 ** 20 });
+  await tell(500, { round: 2, state: 'over', framesDone: 1000, pagesSent: pages(12) });
+  assert.deepEqual(said, ['again', 'enough']);
+  assert.match(lines.join('\n'), /round 2: 13 MB in 1.0 s; freeze: little has changed/);
+});
+
+test('no more room, memory that cannot be read, and a move without pre-copy: the freeze comes all the same', async () => {
+  const full = world();
+  await full.tell(9000, { state: 'over', pagesSent: pages(200), roomPages: 0 });
+  assert.deepEqual(full.said, ['enough']);
+  const forbidden = world();
+  await forbidden.tell(1, { round: 1, state: 'impossible', error: 1 });
+  assert.deepEqual(forbidden.said, ['enough']);
+  assert.match(forbidden.lines[0] ?? '', /nothing is copied ahead: .*operation not permitted/);
+  assert.match(forbidden.shown[0]?.without ?? '', /not permitted/);
+  const unwanted = world('so it was asked for');
+  await unwanted.tell(1, { round: 0, state: 'impossible' });
+  assert.match(unwanted.lines[0] ?? '', /so it was asked for/);
+});
+
+test('what stands in the way is told', () => {
+  const ram = [{ startPfn: 1, endPfn: 2 }];
+  assert.deepEqual(memoryToCopy(ram, 1 << 30, false), { memory: [], why: 'so it was asked for' });
+  assert.match(memoryToCopy(ram, 0, true).why ?? '', /no memory to spare/);
+});

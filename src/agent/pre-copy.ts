@@ -1,0 +1,88 @@
+// The pre-copy as the source's agent sees it: hears the helper's rounds, lets the policy of core decide, says so. The OS
+// runs all the while. What cannot be copied ahead is sent after the freeze: nothing here makes a move fail.
+import { getSystemErrorMap } from 'node:util';
+import type { RamRange } from '#core/capabilities.ts';
+import { nextStep, type Round, roundTotal } from '#core/precopy.ts';
+import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
+import { PAGE_BYTES } from '#linux/memory-map.ts';
+import type { PreCopyRound } from '#wire/pre-copy.ts';
+
+/** What is shown while the memory is copied. */
+export interface PreCopyProgress {
+  readonly round: number;
+  /** Of this round. */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Why nothing is copied ahead. */
+  readonly without?: string;
+}
+
+export interface RoundsOptions {
+  /** Memory in use at the source, bytes. */
+  readonly usedBytes: number;
+  readonly told: (progress: PreCopyProgress) => void;
+  readonly again: () => void;
+  readonly log: (line: string) => void;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number;
+}
+
+export interface Rounds {
+  readonly listener: (round: PreCopyRound) => void;
+  /** Resolves when the policy says that the OS is to be frozen. */
+  readonly enough: Promise<void>;
+}
+
+/** Decides after every round. `why`: why there are none. */
+export function rounds(options: RoundsOptions, why?: string): Rounds {
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const { told, again, log, now } = options;
+  const over: Round[] = [];
+  let began = now();
+  const listener = ({ round, state, error, pagesSent, roomPages, framesDone, framesTotal }: PreCopyRound) => {
+    const bytes = pagesSent * PAGE_BYTES;
+    const share = framesTotal > 0 ? framesDone / framesTotal : 0;
+    if (state === 'impossible') {
+      const without = why ?? errorText(error);
+      told({ round, bytesDone: bytes, bytesTotal: bytes, without });
+      log(over.length > 0 ? `copying ahead ended: ${without}` : `nothing is copied ahead: ${without}`);
+      return resolve();
+    }
+    if (state === 'underWay') {
+      const bytesTotal = roundTotal({ round, bytes, share }, options.usedBytes);
+      return told({ round, bytesDone: bytes, bytesTotal });
+    }
+    told({ round, bytesDone: bytes, bytesTotal: bytes });
+    const durationMs = now() - began;
+    over.push({ bytes, durationMs });
+    const { step, why: because } = nextStep(over, roomPages === 0);
+    log(`round ${round}: ${mega(bytes)} MB in ${(durationMs / 1000).toFixed(1)} s; ${step}: ${because}`);
+    began = now();
+    if (step === 'again') again();
+    else resolve();
+  };
+  return { listener, enough };
+}
+
+/** Where the memory can be read, or why it cannot. `parkBytes`: what the target holds. */
+export function memoryToCopy(
+  ram: readonly RamRange[],
+  parkBytes: number,
+  wanted: boolean,
+): { readonly memory: readonly MemoryPiece[]; readonly why?: string } {
+  if (!wanted) return { memory: [], why: 'so it was asked for' };
+  if (parkBytes < PAGE_BYTES) return { memory: [], why: 'the target has no memory to spare' };
+  try {
+    const memory = readMemoryPieces(ram);
+    return memory.length > 0 ? { memory } : { memory, why: '/proc/kcore has no RAM' };
+  } catch (error) {
+    return { memory: [], why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function errorText(error: number): string {
+  const known = getSystemErrorMap().get(-error);
+  return `memory cannot be read (${known?.[1] ?? `errno ${error}`})`;
+}
+
+const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
