@@ -1,7 +1,7 @@
 // The driver for an IPP printer: another type than the port the OS believes in (way 2). It takes whole jobs: a job is
 // sent once its last byte is known, and counts as printed when the printer has accepted it. A job whose answer was lost
 // is looked for among the printer's jobs before it is sent again.
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piece, PrintAnswer, PrinterDriver } from './driver.ts';
 import {
@@ -49,7 +49,9 @@ export class IppDriver implements PrinterDriver {
   readonly #patienceMs: number;
   /** First byte of a job that perhaps reached the printer although nobody heard so; true: any job, of those before us. */
   #unsure: number | true | undefined = true;
-  readonly #http = new Agent({ keepAlive: true, maxSockets: 2 });
+  /** Loaded only where there is such a printer: it is a third of what a ghost would load, and a ghost is in a hurry. */
+  readonly #http = process.getBuiltinModule('node:http');
+  readonly #agent = new this.#http.Agent({ keepAlive: true, maxSockets: 2 });
   #lastRequest = 0;
   #job: Job | undefined;
   #printer: { readonly value: IppPrinter; readonly at: number } | undefined;
@@ -90,7 +92,7 @@ export class IppDriver implements PrinterDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#drop();
-    this.#http.destroy();
+    this.#agent.destroy();
   }
 
   /** @throws what went wrong with the job; it must be given again */
@@ -200,8 +202,8 @@ export class IppDriver implements PrinterDriver {
     reject: (error: unknown) => void,
   ): ClientRequest {
     const { hostname, port, pathname } = new URL(this.#place.uri);
-    const request = httpRequest({
-      agent: this.#http,
+    const request = this.#http.request({
+      agent: this.#agent,
       method: 'POST',
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port || ippPort,
