@@ -77,6 +77,18 @@ static void try_stream(const uint8_t *data, uint32_t length) {
   close(pair[1]);
 }
 
+/// A key and a page: the tag as eight halves of words, the lowest first.
+static void try_tag(const uint8_t *data, uint32_t length) {
+  static uint8_t page[PAGE] __attribute__((aligned(8)));
+  struct bytes key = tag_key();
+  if (length > key.length + PAGE || length < PAGE) abort();
+  memcpy((uint8_t *)key.at, data, length - PAGE);
+  memcpy(page, data + length - PAGE, PAGE);
+  struct tag tag = tag_of(page);
+  for (unsigned i = 0; i < 4; i++) printf("%u %u ", (uint32_t)tag.word[i], (uint32_t)(tag.word[i] >> 32));
+  printf("%d\n", page_is_zero(page));
+}
+
 int main(void) {
   uint8_t head[5];
   uint32_t length;
@@ -92,6 +104,7 @@ int main(void) {
       case 'R': try_plan(data, length, true); break;
       case 'C': try_claim(data, length); break;
       case 'T': try_stream(data, length); break;
+      case 'G': try_tag(data, length); break;
       default: return 2;
     }
     free(data);
