@@ -143,10 +143,12 @@ story('a printer in the network takes the jobs of the same port: way 2, converte
     async () => ((await deviceRow(b, 'printer0')).way === 'converted' ? true : undefined),
     { timeoutMs: scaled(60_000) },
   );
+  // A shell would make a plain file of the name while there is no device.
+  await b.shell('until [ -c /dev/usb/lp0 ]; do sleep 0.2; done', { timeoutMs: 60_000 });
   const paper = onPaper(a);
   const lines = Array.from({ length: 200 }, (_, index) => `line ${index + 1}`).join('\n');
   await b.put(Buffer.from(lines), '/root/page');
-  await b.shell('until cat /root/page > /dev/usb/lp0; do sleep 0.2; done', { timeoutMs: 60_000 });
+  await b.shell('cat /root/page > /dev/usb/lp0', { timeoutMs: 60_000 });
   await waitFor('the document', async () => (printer.documents().length > 0 ? true : undefined), {
     timeoutMs: scaled(60_000),
   });
