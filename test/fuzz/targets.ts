@@ -1,0 +1,7 @@
+// The one list of fuzzers.
+import { kernelTargets } from './kernel-targets.ts';
+import { peerTargets } from './peer-targets.ts';
+import type { Target } from './target.ts';
+import { wireTargets } from './wire-targets.ts';
+
+export const targets: readonly Target[] = [...wireTargets, ...peerTargets, ...kernelTargets];
