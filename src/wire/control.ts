@@ -17,6 +17,7 @@ export const maxPrintBytes = 256 * 1024;
 /** Compressed bytes of changed rectangles in one message, and rectangles in it. */
 export const maxDrawBytes = 768 * 1024;
 export const maxRectangles = 256;
+const maxReasonLength = 300;
 /** Side of a screen in pixels. */
 const maxPixels = 16_384;
 /** An input event on the wire: type u16, code u16, value s32, little endian (include/uapi/linux/input.h without time). */
@@ -27,7 +28,8 @@ export const maxInputEvents = 512;
 export const lendableClasses = ['display', 'input', 'printer'] as const;
 export type LendableClass = (typeof lendableClasses)[number];
 
-const Text = v.pipe(v.string(), v.maxLength(1000));
+const maxTextLength = 1000;
+const Text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Token = v.pipe(
   v.instance(Uint8Array),
@@ -167,7 +169,9 @@ export function encodeAnswer(id: number, body: unknown): Buffer {
   return withLength(encode({ version: protocolVersion, id, body }));
 }
 
-export function encodeErrorAnswer(id: number, error: AnswerError): Buffer {
+/** Texts are cut to what the other side takes. */
+export function encodeErrorAnswer(id: number, { code, message, hint }: AnswerError): Buffer {
+  const error = { code, message: message.slice(0, maxTextLength), hint: hint.slice(0, maxTextLength) };
   return withLength(encode({ version: protocolVersion, id, error }));
 }
 
@@ -183,8 +187,8 @@ export function decodeRequest(bytes: Uint8Array): {
 }
 
 export function checkRequest<T extends ControlType>(type: T, body: unknown): ControlRequest<T> {
-  const result = v.safeParse(controlRequests[type].request, body);
-  if (!result.success) throw new WireError('badMessage', `${type}: ${v.summarize(result.issues)}`);
+  const result = v.safeParse(controlRequests[type].request, body, early);
+  if (!result.success) throw new WireError('badMessage', `${type}: ${reasonOf(result.issues)}`);
   return result.output as ControlRequest<T>;
 }
 
@@ -198,8 +202,8 @@ export function decodeAnswer(bytes: Uint8Array): {
 }
 
 export function checkAnswer<T extends ControlType>(type: T, body: unknown): ControlAnswer<T> {
-  const result = v.safeParse(controlRequests[type].answer, body);
-  if (!result.success) throw new WireError('badMessage', `answer to ${type}: ${v.summarize(result.issues)}`);
+  const result = v.safeParse(controlRequests[type].answer, body, early);
+  if (!result.success) throw new WireError('badMessage', `answer to ${type}: ${reasonOf(result.issues)}`);
   return result.output as ControlAnswer<T>;
 }
 
@@ -231,6 +235,14 @@ function withLength(bytes: Uint8Array): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
+/** The first thing that does not fit ends it: a message of a million wrong ones must not give a million reasons. */
+const early = { abortEarly: true } as const;
+
+/** It names what came, which may be long. */
+function reasonOf(issues: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
+  return v.summarize(issues).slice(0, maxReasonLength);
+}
+
 function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array): v.InferOutput<Schema> {
   let value: unknown;
   try {
@@ -238,7 +250,7 @@ function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array
   } catch (error) {
     throw new WireError('badMessage', error instanceof Error ? error.message : String(error));
   }
-  const result = v.safeParse(schema, value);
-  if (!result.success) throw new WireError('badMessage', v.summarize(result.issues));
+  const result = v.safeParse(schema, value, early);
+  if (!result.success) throw new WireError('badMessage', reasonOf(result.issues));
   return result.output;
 }
