@@ -1,7 +1,13 @@
 // The one list of fuzzers.
+import { controlTargets } from './control-targets.ts';
 import { kernelTargets } from './kernel-targets.ts';
 import { peerTargets } from './peer-targets.ts';
 import type { Target } from './target.ts';
 import { wireTargets } from './wire-targets.ts';
 
-export const targets: readonly Target[] = [...wireTargets, ...peerTargets, ...kernelTargets];
+export const targets: readonly Target[] = [
+  ...wireTargets,
+  ...controlTargets,
+  ...peerTargets,
+  ...kernelTargets,
+];
