@@ -242,8 +242,15 @@ static int grant(void) {
   return WAIT;
 }
 
+/// Claims that have come meanwhile; not more of them than that, somebody might send them without end.
+static void refuse_waiting(void) {
+  for (int left = 64, said; left > 0 && ((said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM); left--)
+    answer(CLAIM_KIND_REFUSE);
+}
+
 static int roll_back(void) {
   uint64_t began = now_us();
+  because(REASON_PROTOCOL, EBADMSG, -1, "the target was ahead of the source"); // READY or a claim, when no failure was named
   if (go_at) timed(STEP_RESTORE, go_at);            // so long A waited for a claim
   if (stream >= 0) {
     send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
@@ -253,7 +260,7 @@ static int roll_back(void) {
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
     plan_run_all(job->back, REASON_ARRIVE);
-    for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
+    refuse_waiting();
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
   }
