@@ -161,11 +161,14 @@ static int ghost_says(void) {
 
 /// Listens for at most `wait_ms` (-1: for ever); answers with an event, WAIT when nothing of note came.
 static int listen_for(bool with_stream, int wait_ms) {
+  static bool was_stale;                   // then the target comes first: claims without end must not drown it
   struct pollfd p[3] = { { .fd = with_stream ? stream : -1, .events = POLLIN }, { .fd = ghost, .events = POLLIN }, { .fd = claims, .events = POLLIN } };
   if (poll(p, 3, wait_ms) <= 0) return WAIT;
   if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; } // before a claim could be granted
-  if (p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
-    if (!claim_is_of(job, claim_datagram)) return SOURCE_ON_STALE_CLAIM;
+  bool target_first = was_stale && p[0].revents;
+  was_stale = false;
+  if (!target_first && p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
+    if ((was_stale = !claim_is_of(job, claim_datagram))) return SOURCE_ON_STALE_CLAIM;
     if (drop_claims > 0) { drop_claims--; return WAIT; }
     return SOURCE_ON_CLAIM;
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
 import { encodeFrame } from '#wire/frame.ts';
-import { claim, frameHeaderBytes, frameTypes, wireVersion } from '#wire/frames.ts';
+import { claim, frameHeaderBytes, frameTypes, type ReasonName, reasons, wireVersion } from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob, type TargetJob } from '#wire/job.ts';
 import {
   ioctlStep,
@@ -129,8 +129,15 @@ function record(letter: string, bytes: Uint8Array): Buffer {
 }
 
 /** Runs inputs through one process. `letter`: main.c. @throws Error saying what promise was broken */
-export function feed(letter: string, inputs: readonly Buffer[]): void {
-  const records = [record('s', source), record('t', target), ...inputs.map(each => record(letter, each))];
+export function feed(letter: string, inputs: readonly Buffer[], reason?: ReasonName): void {
+  const expected = Buffer.alloc(4);
+  expected.writeUInt32LE(reason === undefined ? 0 : reasons[reason]);
+  const records = [
+    record('s', source),
+    record('t', target),
+    record('e', expected),
+    ...inputs.map(each => record(letter, each)),
+  ];
   const { status, stdout, stderr } = spawnSync(program(), {
     input: Buffer.concat(records),
     encoding: 'utf8',

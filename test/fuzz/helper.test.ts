@@ -9,18 +9,27 @@ const strange = datagram('claim', 1, 6);
 const failed = frame('failed', reasons.badImage, Buffer.alloc(390, 0x41));
 
 test('a target that says why it refuses letter by letter does not hold the OS up', () => {
-  feed('S', [script([freeze, piece('stream', 'end', failed, 14)])]);
+  feed('S', [script([freeze, piece('stream', 'end', failed, 14)])], 'linkLost');
 });
 
 test('claims without end do not keep the OS from going on', () => {
   feed('S', [script([freeze, piece('stream', 'pages', failed), piece('claims', 'frozen', strange, flood)])]);
 });
 
+test('claims without end do not keep a target from being heard', () => {
+  const claims = piece('claims', 'frozen', strange, flood);
+  feed('S', [script([freeze, claims, piece('stream', 'end', failed)])], 'badImage');
+});
+
 test('a target that is ahead of the source is named', () => {
-  feed('S', [
-    script([freeze, piece('claims', 'pages', datagram('claim', 1))]),
-    script([freeze, piece('stream', 'frozen', frame('ready', 1))]),
-  ]);
+  feed(
+    'S',
+    [
+      script([freeze, piece('claims', 'pages', datagram('claim', 1))]),
+      script([freeze, piece('stream', 'frozen', frame('ready', 1))]),
+    ],
+    'protocol',
+  );
 });
 
 test('nobody keeps a copy from asking by talking to it', () => {
@@ -38,5 +47,5 @@ test('a list of page frames is looked at as far as the kernel reads it', () => {
       piece('stream', 'end', frame('go', 7)),
     ]);
   });
-  feed('T', inputs);
+  feed('T', inputs, 'badImage');
 });

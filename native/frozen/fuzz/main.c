@@ -1,5 +1,6 @@
 // Feeds the frozen helper with bad input, record by record from stdin: a letter, a u32 length, bytes; a line of answer
-// each, `ok` or what went wrong. `s` and `t` set the job of a source and a target; `J` parses a job, `P` runs a plan, `S`,
+// each, `ok` or what went wrong. `s` and `t` set the job of a source and a target, `e` the reason for
+// which scripts must end (u32, 0: any); `J` parses a job, `P` runs a plan, `S`,
 // `T` and `C` run source, target and copy on a script (world.h), each in a process of its own.
 #include "world.h"
 #include <setjmp.h>
@@ -16,6 +17,7 @@ enum { EXIT_BROKEN = 77, REAL_SECONDS = 20 };
 static uint8_t job_bytes[2][MAX_JOB_BYTES + 1];
 static struct job jobs[2];                // source, target
 static char role;
+static uint32_t expected_reason;           // 0: any
 static sigjmp_buf plan_waits;             // a plan that waits longer than anybody has time for
 
 _Noreturn void broken(const char *what) {
@@ -98,6 +100,7 @@ static void run_script(const uint8_t *script, uint32_t length) {
   }
   if (world.frozen) broken("it was left frozen");
   if (!report.reason) broken("it ended without a reason");
+  if (expected_reason && report.reason != expected_reason) broken("it ended for another reason than it should");
 }
 
 /// In a process of its own, so that everything is as at the start.
@@ -147,6 +150,7 @@ int main(void) {
     role = (char)head[0];
     switch (role) {
       case 's': if (!set_job(0, data, length)) return 2; break;
+      case 'e': if (length != 4) return 2; memcpy(&expected_reason, data, 4); break;
       case 't': if (!set_job(1, data, length)) return 2; break;
       case 'J': try_job(data, length); break;
       case 'P': try_plan(data, length); break;
