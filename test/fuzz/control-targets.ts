@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { zstdCompressSync } from 'node:zlib';
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { isErrorCode } from '#core/errors.ts';
+import type { DisplayDriver } from '#devices/display/driver.ts';
+import { DisplayService } from '#devices/display/serve.ts';
 import { ask } from '#managers/control-client.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import {
@@ -46,14 +49,19 @@ const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
   lend: { osId: 'crab', device: 'display0', class: 'display', epoch: 7 },
   giveBack: who,
   screen: { ...who, width: 640, height: 480, bitsPerPixel: 32 },
-  draw: { ...who, rects: [{ x: 0, y: 0, width: 8, height: 8, data: new Uint8Array(20) }] },
+  draw: {
+    ...who,
+    rects: [{ x: 0, y: 0, width: 8, height: 8, data: zstdCompressSync(Buffer.alloc(256, 7)) }],
+  },
   keys: { ...who, waitMs: 0, leds: 0 },
   standby: {},
   status: {},
 };
 const types = Object.keys(requests) as ControlType[];
 const recorded = types.map((type, index) => encodeRequest(index + 1, type, requests[type]));
-const conversations = [recorded, ...recorded.map(each => [each])];
+const told = (...names: ControlType[]): Buffer[] => names.map(name => recorded[types.indexOf(name)]!);
+const lent = told('lend', 'screen', 'draw', 'draw', 'giveBack');
+const conversations = [recorded, lent, lent, ...recorded.map(each => [each])];
 
 const things = fc.anything({ withTypedArray: true, withBigInt: true, maxDepth: 4 });
 const sample = <T>(random: Random, arbitrary: fc.Arbitrary<T>): T =>
@@ -105,15 +113,28 @@ function oneFieldWrong(random: Random, envelope: object, body: object): Buffer {
 function makeRequests(random: Random): Buffer {
   if (random.oneIn(2)) return mutate(random, conversations);
   const type = random.pick(types);
-  return oneFieldWrong(random, { version: protocolVersion, id: 1, type }, requests[type]);
+  const wrong = oneFieldWrong(random, { version: protocolVersion, id: 1, type }, requests[type]);
+  return Buffer.concat(random.oneIn(2) ? [...lent.slice(0, 3), wrong] : [wrong]);
 }
+
+/** Shows nothing. */
+const screen: DisplayDriver = {
+  typeName: 'screen',
+  configure: async () => ({ mode: '640x480', conversion: 'none' }),
+  draw: async (bytes, rects) => {
+    for (const { x, y, width, height } of rects) assert.ok((x + width) * (y + height) <= bytes.length);
+  },
+  check: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+};
 
 /** The roles an agent has are not all there at once; here they are, without a device behind them. */
 async function listen(): Promise<{ server: ControlServer; port: number }> {
   const none = async (): Promise<never> => {
     throw new Error('there is none');
   };
-  const openers = { display: none, input: none, printer: none };
+  const display = async () => ({ typeName: 'screen', service: new DisplayService(screen) });
+  const openers = { display, input: none, printer: none };
   const lent = new LentDevices('beta', 1e6, openers, () => {});
   const place = { pciAddress: '0000:00:06.0', unit: 0 };
   const left = new DevicesLeft(

@@ -26,8 +26,10 @@ const seconds = Number(values.seconds);
 const runs = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs);
 if (!(seed >= 0 && seconds > 0 && runs > 0)) throw new RangeError('seed, seconds and runs are numbers');
 
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+console.log = () => {}; // an agent says what it does
 let failed = 0;
-console.log(`seed ${seed}, ${runs < Number.POSITIVE_INFINITY ? `${runs} runs` : `${seconds} s`} each`);
+print(`seed ${seed}, ${runs < Number.POSITIVE_INFINITY ? `${runs} runs` : `${seconds} s`} each`);
 for (const target of wanted) {
   const outcome = await run(target, {
     seed,
@@ -35,10 +37,10 @@ for (const target of wanted) {
     runs,
   });
   const rate = Math.round(outcome.runs / Math.max(outcome.seconds, 0.001));
-  console.log(
+  print(
     `${outcome.failure ? 'FAILED' : 'ok    '}  ${target.name.padEnd(16)} ${outcome.runs} inputs, ${rate} a second`,
   );
-  if (outcome.failure) console.log(failureText(target, outcome.failure));
+  if (outcome.failure) print(failureText(target, outcome.failure));
   failed += outcome.failure ? 1 : 0;
 }
 process.exit(failed > 0 ? 1 : 0);

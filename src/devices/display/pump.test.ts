@@ -158,6 +158,11 @@ test('rectangles that lie are refused', async () => {
   await assert.rejects(service.draw({ rects: [{ ...rect, x: 9 }] }), /beyond the edge/);
 });
 
+test('a screen larger than there are any is refused: nobody makes room for it', async () => {
+  const service = new DisplayService(new FakeScreen());
+  await assert.rejects(service.screen({ width: 16_384, height: 16_384, bitsPerPixel: 32 }), /16384 × 16384/);
+});
+
 test('pieces cover the rectangle', () => {
   const pieces = piecesOf({ x: 3, y: 5, width: 1000, height: 1001 }, surface(2000, 2000, xbgr8888));
   assert.equal(pieces[0]?.y, 5);

@@ -10,6 +10,8 @@ import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
 
 const decompress = promisify(zstdDecompress);
+/** Of a picture: more than the largest screens have (7680 × 4320). */
+const maxPictureBytes = 160 << 20;
 
 export class DisplayService {
   readonly #driver: DisplayDriver;
@@ -37,6 +39,8 @@ export class DisplayService {
     return this.#inTurn(async () => {
       const format = wireFormats[bitsPerPixel];
       const surface = { width, height, lineBytes: Math.ceil((width * bitsPerPixel) / 32) * 4, format };
+      if (surface.lineBytes * height > maxPictureBytes)
+        throw yadoError('badRequest', { reason: `a screen of ${width} × ${height}` });
       this.#picture = undefined;
       const shown = await this.#driver.configure(surface);
       const bytes = Buffer.alloc(surface.lineBytes * height);
