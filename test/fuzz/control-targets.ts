@@ -29,6 +29,9 @@ import type { Random } from './random.ts';
 import { mustBeRefusal, type Session, type Target } from './target.ts';
 
 const host = '127.0.0.1';
+const lateMs = 60_000;
+/** Of requests in a row; a single one may be as long as one can be. */
+const mostBytes = 128 << 10;
 const os = { osId: 'crab', device: 'disk0', epoch: 7 };
 const who = { device: 'display0', epoch: 7 };
 const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
@@ -111,7 +114,7 @@ function oneFieldWrong(random: Random, envelope: object, body: object): Buffer {
 }
 
 function makeRequests(random: Random): Buffer {
-  if (random.oneIn(2)) return mutate(random, conversations);
+  if (random.oneIn(2)) return mutate(random, conversations).subarray(0, mostBytes);
   const type = random.pick(types);
   const wrong = oneFieldWrong(random, { version: protocolVersion, id: 1, type }, requests[type]);
   return Buffer.concat(random.oneIn(2) ? [...lent.slice(0, 3), wrong] : [wrong]);
@@ -179,7 +182,7 @@ async function say(port: number, bytes: Buffer): Promise<void> {
     }
   });
   const over = new Promise<void>(resolve => socket.once('close', () => resolve()));
-  const late = setTimeout(() => socket.destroy(new Error('late')), 5000);
+  const late = setTimeout(() => socket.destroy(new Error('late')), lateMs);
   socket.on('end', () => socket.end());
   socket.end(bytes);
   await over;

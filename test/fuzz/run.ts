@@ -23,7 +23,7 @@ export interface Outcome {
 
 /** What this process may grow by while a fuzzer runs. */
 const mostBytes = 768 << 20;
-const defaultCpuSeconds = 3;
+const defaultCpuSeconds = 6;
 
 export async function run(
   target: Target,

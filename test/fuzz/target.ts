@@ -32,7 +32,7 @@ export function decoder(
     name,
     about,
     make,
-    batch: 32,
+    batch: 8,
     open: () => ({
       attempt: async inputs => {
         for (const input of inputs) {
