@@ -109,6 +109,12 @@ export function datagram(kind: keyof typeof claim.kinds, sequence: number, epoch
   out.set(token, offsets.token);
   return out;
 }
+/** What the kernel says to a netlink message that was right; the world puts in whose answer it is. */
+export const acknowledged = Buffer.alloc(36);
+acknowledged.writeUInt32LE(36, 0);
+acknowledged.writeUInt16LE(2, 4); // NLMSG_ERROR
+acknowledged.writeUInt32LE(1, 8);
+
 export const flood = 15; // FLOOD of native/frozen/fuzz/world.h
 
 let compiled: string | undefined;

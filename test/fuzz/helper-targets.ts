@@ -9,6 +9,7 @@ import {
   streamOf,
 } from '../../native/frozen/test/image.ts';
 import {
+  acknowledged,
   datagram,
   everyStep,
   feed,
@@ -137,10 +138,6 @@ const copyScripts: readonly Recording[] = [
 
 // --- plans ---
 
-const acknowledged = Buffer.alloc(36);
-acknowledged.writeUInt32LE(36, 0);
-acknowledged.writeUInt16LE(2, 4); // NLMSG_ERROR
-acknowledged.writeUInt32LE(1, 8);
 const planScripts: readonly Recording[] = [everyStep.map(each => Buffer.from(each.bytes))];
 const makePlan = (random: Random): Buffer =>
   script([

@@ -2,7 +2,17 @@
 import { test } from 'node:test';
 import { pageBytes, reasons } from '#wire/frames.ts';
 import { imagePages, mailboxSignature, patternPage, streamOf } from '../../native/frozen/test/image.ts';
-import { datagram, feed, flood, frame, piece, script, token } from './helper-script.ts';
+import {
+  acknowledged,
+  datagram,
+  everyStep,
+  feed,
+  flood,
+  frame,
+  piece,
+  script,
+  token,
+} from './helper-script.ts';
 
 const freeze = piece('agent', 'round', frame('freeze', 0));
 const strange = datagram('claim', 1, 6);
@@ -48,4 +58,14 @@ test('a list of page frames is looked at as far as the kernel reads it', () => {
     ]);
   });
   feed('T', inputs, 'badImage');
+});
+
+test('an error of the kernel that is none is a failure like others', () => {
+  const plan = Buffer.concat(everyStep.map(each => each.bytes));
+  const inputs = [-2147483648, 2147483647, -5000, 1, -1].map(error => {
+    const answer = Buffer.from(acknowledged);
+    answer.writeInt32LE(error, 16);
+    return script([piece('subject', 'start', plan), piece('netlink', 'start', answer)]);
+  });
+  feed('P', inputs);
 });

@@ -2,6 +2,7 @@
 import { controlTargets } from './control-targets.ts';
 import { helperTargets } from './helper-targets.ts';
 import { kernelTargets } from './kernel-targets.ts';
+import { localTargets } from './local-targets.ts';
 import { peerTargets } from './peer-targets.ts';
 import type { Target } from './target.ts';
 import { wireTargets } from './wire-targets.ts';
@@ -12,4 +13,5 @@ export const targets: readonly Target[] = [
   ...helperTargets,
   ...peerTargets,
   ...kernelTargets,
+  ...localTargets,
 ];

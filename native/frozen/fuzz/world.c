@@ -18,7 +18,7 @@ static uint32_t taken[CHANNELS];
 static uint64_t ready_at[CHANNELS];
 static bool connected;
 static uint32_t asked_number;             // of the last netlink message
-enum { MOST_CALLS = 1000000, IMAGE_PAGES = 8, SILENCE_US = 100000000 };
+enum { MOST_CALLS = 400000, IMAGE_PAGES = 8, SILENCE_US = 20000000 };
 
 static bool of_channel(const struct piece *p, unsigned channel) {
   return p->channel == channel || (channel == STREAM && (p->channel == HANG_UP || p->channel == RESET));
