@@ -252,3 +252,13 @@ test('an error that says too much is cut, so that it can be read', () => {
   );
   assert.equal(decodeAnswer(message).error?.message.length, 1000);
 });
+
+test('a long message that comes byte by byte does not hold up everything else', () => {
+  const message = encodeAnswer(1, { text: 'x'.repeat(maxControlBytes - 100) });
+  const reader = new MessageReader();
+  const before = process.cpuUsage();
+  let got = 0;
+  for (let at = 0; at < message.length; at++) got += reader.push(message.subarray(at, at + 1)).length;
+  assert.equal(got, 1);
+  assert.ok(process.cpuUsage(before).user < 15e6); // it took minutes when every byte copied those before it
+});

@@ -3,6 +3,7 @@
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
+import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export const controlPort = 7400;
@@ -209,22 +210,29 @@ export function checkAnswer<T extends ControlType>(type: T, body: unknown): Cont
 
 /** Cuts a stream into messages. */
 export class MessageReader {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #pieces = new Pieces();
+  /** How many bytes there must be for more than what was seen. */
+  #wanted = 4;
 
-  /** @throws WireError when a message is longer than allowed */
+  /** @throws WireError when a message is longer than allowed; what has come is forgotten then */
   push(chunk: Uint8Array): Buffer[] {
-    this.#pending = Buffer.concat([this.#pending, chunk]);
+    this.#pieces.add(chunk);
+    if (this.#pieces.length < this.#wanted) return [];
+    let pending = this.#pieces.take();
     const messages: Buffer[] = [];
-    while (this.#pending.length >= 4) {
-      const length = this.#pending.readUInt32LE(0);
-      if (length > maxControlBytes) {
-        this.#pending = Buffer.alloc(0); // whoever goes on sending must not go on filling memory
-        throw new WireError('frameTooLarge', `${length} bytes`);
+    this.#wanted = 4;
+    while (pending.length >= 4) {
+      const length = pending.readUInt32LE(0);
+      // Whoever goes on sending must not go on filling memory: nothing is put back.
+      if (length > maxControlBytes) throw new WireError('frameTooLarge', `${length} bytes`);
+      if (pending.length < 4 + length) {
+        this.#wanted = 4 + length;
+        break;
       }
-      if (this.#pending.length < 4 + length) break;
-      messages.push(this.#pending.subarray(4, 4 + length));
-      this.#pending = this.#pending.subarray(4 + length);
+      messages.push(pending.subarray(4, 4 + length));
+      pending = pending.subarray(4 + length);
     }
+    this.#pieces.add(pending);
     return messages;
   }
 }
