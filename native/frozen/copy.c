@@ -79,6 +79,16 @@ static int wait_verdict(const struct job *job, uint32_t ms) {
   return kind == CLAIM_KIND_GRANT ? COPY_ON_GRANT : kind == CLAIM_KIND_REFUSE ? COPY_ON_REFUSE : WAIT;
 }
 
+/// The timer goes on whatever else is heard: nobody can keep the copy from asking by talking to it.
+static int next_event(const struct job *job) {
+  uint64_t end = now_us() + job->repeat_ms * UINT64_C(1000), now;
+  while ((now = now_us()) < end) {
+    int event = wait_verdict(job, (uint32_t)((end - now + 999) / 1000));
+    if (event != WAIT) return event;
+  }
+  return COPY_ON_TIMER;
+}
+
 static void resume(const struct job *job, int agent, int snapshot, uint64_t arrived_at, uint64_t claimed_at) {
   uint64_t t = now_us(), own_arrive = claimed_at - arrived_at, own_claim = t - claimed_at;
   for (unsigned i = 0; i < STEPS; i++) {
@@ -124,6 +134,6 @@ _Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
     if (row->effects & COPY_DO_CLAIM) ask(job);
     if (row->effects & COPY_DO_RESET) reset();
     if (row->effects & COPY_DO_RESUME) resume(job, agent, snapshot, arrived_at, claimed_at);
-    do event = wait_verdict(job, job->repeat_ms); while (event == WAIT);
+    event = next_event(job);
   }
 }

@@ -51,7 +51,8 @@ uint64_t now_us(void);
 void put_frame(uint8_t *out, uint8_t type, uint32_t length, uint64_t arg);
 /// Parses a header; false when magic, version or length is not acceptable.
 bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length);
-/// Sends all bytes, waiting at most `stall_ms` without progress. 0, or -1 with errno (ETIMEDOUT when stalled).
+/// Sends all bytes; a page (the rest, when it is less) must move in every `stall_ms`. 0, or -1 with errno (ETIMEDOUT when
+/// stalled).
 int send_all(int fd, const void *data, size_t length, uint32_t stall_ms);
 int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
 /// Pages lie here before they are sent; there is room in front for everything a frame begins with.

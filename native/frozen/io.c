@@ -40,35 +40,52 @@ bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length) {
   return magic == FRAME_MAGIC && in[2] == WIRE_VERSION && frame->type != 0 && frame->length <= max_length;
 }
 
-static int wait_for(int fd, short events, uint32_t stall_ms) {
+/// Standing still is judged by pages, not by bytes: who gives or takes a byte now and then holds nobody up.
+struct patience { uint64_t end; size_t moved; };
+
+static void moved(struct patience *patience, size_t bytes, uint32_t stall_ms) {
+  patience->moved += bytes;
+  if (patience->end && patience->moved < PAGE) return;
+  *patience = (struct patience){ .end = now_us() + (uint64_t)stall_ms * 1000u };
+}
+
+static int wait_for(int fd, short events, const struct patience *patience) {
   struct pollfd p = { .fd = fd, .events = events };
-  int n;
-  do n = poll(&p, 1, (int)stall_ms); while (n < 0 && errno == EINTR);
-  if (n == 0) errno = ETIMEDOUT;
-  return n > 0 ? 0 : -1;
+  for (;;) {
+    uint64_t now = now_us();
+    int n = poll(&p, 1, now < patience->end ? (int)((patience->end - now + 999) / 1000) : 0);
+    if (n > 0) return 0;
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0) errno = ETIMEDOUT;
+    return -1;
+  }
 }
 
 int send_all(int fd, const void *data, size_t length, uint32_t stall_ms) {
   const uint8_t *at = data;
+  struct patience patience = { 0 };
+  moved(&patience, 0, stall_ms);
   while (length) {
     ssize_t n = send(fd, at, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n > 0) { at += n; length -= (size_t)n; continue; }
+    if (n > 0) { at += n; length -= (size_t)n; moved(&patience, (size_t)n, stall_ms); continue; }
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return -1;
-    if (wait_for(fd, POLLOUT, stall_ms) < 0) return -1;
+    if (wait_for(fd, POLLOUT, &patience) < 0) return -1;
   }
   return 0;
 }
 
 int recv_all(int fd, void *data, size_t length, uint32_t stall_ms) {
   uint8_t *at = data;
+  struct patience patience = { 0 };
+  moved(&patience, 0, stall_ms);
   while (length) {
     ssize_t n = recv(fd, at, length, MSG_DONTWAIT);
-    if (n > 0) { at += n; length -= (size_t)n; continue; }
+    if (n > 0) { at += n; length -= (size_t)n; moved(&patience, (size_t)n, stall_ms); continue; }
     if (n == 0) { errno = ECONNRESET; return -1; }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return -1;
-    if (wait_for(fd, POLLIN, stall_ms) < 0) return -1;
+    if (wait_for(fd, POLLIN, &patience) < 0) return -1;
   }
   return 0;
 }

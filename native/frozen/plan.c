@@ -113,8 +113,8 @@ static int do_netlink(struct bytes rest) {
     ssize_t n = recv(netlink, buffer, sizeof buffer, MSG_DONTWAIT);
     if (n < (ssize_t)sizeof *head) continue;
     if (head->nlmsg_seq != sequence || head->nlmsg_type != NLMSG_ERROR) continue;
-    int error = -((struct nlmsgerr *)NLMSG_DATA(head))->error;
-    errno = error;
+    int error = ((struct nlmsgerr *)NLMSG_DATA(head))->error;
+    errno = error < -4095 || error > 0 ? EBADMSG : -error; // include/linux/err.h MAX_ERRNO
     return error ? -1 : 0;
   }
 }

@@ -161,11 +161,14 @@ static int ghost_says(void) {
 
 /// Listens for at most `wait_ms` (-1: for ever); answers with an event, WAIT when nothing of note came.
 static int listen_for(bool with_stream, int wait_ms) {
+  static bool was_stale;                   // then the target comes first: claims without end must not drown it
   struct pollfd p[3] = { { .fd = with_stream ? stream : -1, .events = POLLIN }, { .fd = ghost, .events = POLLIN }, { .fd = claims, .events = POLLIN } };
   if (poll(p, 3, wait_ms) <= 0) return WAIT;
   if (p[1].revents) { int event = ghost_says(); if (event != WAIT) return event; } // before a claim could be granted
-  if (p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
-    if (!claim_is_of(job, claim_datagram)) return SOURCE_ON_STALE_CLAIM;
+  bool target_first = was_stale && p[0].revents;
+  was_stale = false;
+  if (!target_first && p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
+    if ((was_stale = !claim_is_of(job, claim_datagram))) return SOURCE_ON_STALE_CLAIM;
     if (drop_claims > 0) { drop_claims--; return WAIT; }
     return SOURCE_ON_CLAIM;
   }
@@ -242,8 +245,15 @@ static int grant(void) {
   return WAIT;
 }
 
+/// Claims that have come meanwhile; not more of them than that, somebody might send them without end.
+static void refuse_waiting(void) {
+  for (int left = 64, said; left > 0 && ((said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM); left--)
+    answer(CLAIM_KIND_REFUSE);
+}
+
 static int roll_back(void) {
   uint64_t began = now_us();
+  because(REASON_PROTOCOL, EBADMSG, -1, "the target was ahead of the source"); // READY or a claim, when no failure was named
   if (go_at) timed(STEP_RESTORE, go_at);            // so long A waited for a claim
   if (stream >= 0) {
     send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
@@ -253,7 +263,7 @@ static int roll_back(void) {
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
     plan_run_all(job->back, REASON_ARRIVE);
-    for (int said; (said = listen_for(false, 0)) == SOURCE_ON_CLAIM || said == SOURCE_ON_STALE_CLAIM;) answer(CLAIM_KIND_REFUSE);
+    refuse_waiting();
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
   }

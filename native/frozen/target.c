@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum { WAIT = -1, BEGIN_MS = 15000 };
+#define END_OF_LIST UINT64_MAX            // kernel/power/snapshot.c BM_END_OF_MAP
 enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
 static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
@@ -52,7 +53,10 @@ static int take_frames(const uint8_t *page) {
   for (unsigned i = 0; i < PAGE / 8; i++) {
     uint64_t pfn;
     memcpy(&pfn, page + 8 * i, 8);
-    if (frames_listed == pages - meta_end) break;    // the tail of the last metadata page
+    if (frames_listed == pages - meta_end) {         // the kernel reads up to the end mark, whatever the header says
+      if (pfn == END_OF_LIST) break;
+      return bad(REASON_BAD_IMAGE, EINVAL, "the list of page frames is longer than announced");
+    }
     if (pfn <= previous_pfn && frames_listed) return bad(REASON_BAD_IMAGE, EINVAL, "page frames are not ascending");
     if (!in_ram(pfn)) {
       char text[120];

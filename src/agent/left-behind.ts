@@ -15,6 +15,7 @@ import {
 } from '#devices/service.ts';
 import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
+import { FormatError } from '#linux/system-error.ts';
 import { leftClasses, serviceList } from '#managers/service-list.ts';
 import type { ControlRequest } from '#wire/control.ts';
 import { orAway } from './device-away.ts';
@@ -147,12 +148,20 @@ export function leftParameter(left: LeftBehind): string {
 
 /**
  * What an OS has left on this computer: the ghost before this standby has told, or a mark on a disk tells when the
- * computer was switched off in between. @throws when the parameter is damaged
+ * computer was switched off in between. @throws FormatError when the parameter is damaged
  */
 export function readLeftBehind(): LeftBehind | undefined {
   const text = kernelParameter(readCmdline(), parameter);
   if (text === undefined) return readMarkedDisk();
-  return text ? v.parse(LeftBehindSchema, JSON.parse(Buffer.from(text, 'base64url').toString())) : undefined;
+  return text ? decodeLeftBehind(text) : undefined;
+}
+
+/** The value of the parameter. @throws FormatError */
+export function decodeLeftBehind(text: string): LeftBehind {
+  const json = parsed(Buffer.from(text, 'base64url').toString());
+  const left = v.safeParse(LeftBehindSchema, json, { abortEarly: true });
+  if (!left.success) throw new FormatError(parameter, v.summarize(left.issues).slice(0, 200));
+  return left.output;
 }
 
 function readMarkedDisk(): LeftBehind | undefined {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { HistorySchema } from '#core/history.ts';
+import { FormatError } from '#linux/system-error.ts';
 import { log } from './log.ts';
 
 const path = '/run/yado/state.json';
@@ -29,9 +30,24 @@ export type SavedState = v.InferOutput<typeof SavedStateSchema>;
 export function readSavedState(): SavedState | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    return v.parse(SavedStateSchema, JSON.parse(readFileSync(path, 'utf8')));
+    return parseSavedState(readFileSync(path, 'utf8'));
   } catch (error) {
     log(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** @throws FormatError when it is not what `saveState` writes */
+export function parseSavedState(text: string): SavedState {
+  const state = v.safeParse(SavedStateSchema, parsed(text), { abortEarly: true });
+  if (!state.success) throw new FormatError('saved state', v.summarize(state.issues).slice(0, 200));
+  return state.output;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
     return undefined;
   }
 }

@@ -99,3 +99,12 @@ test('any bytes give a value or a FormatError', () => {
     { numRuns: 3000 },
   );
 });
+
+test('an acknowledgement that echoes more than it holds is refused', () => {
+  for (const echoed of [0, 15, 1000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
+    const payload = Buffer.alloc(40);
+    payload.writeUInt32LE(echoed, 4);
+    const message = { type: C.NLMSG_ERROR, flags: C.NLM_F_ACK_TLVS, sequence: 1, payload };
+    assert.throws(() => parseAcknowledgement(message), FormatError);
+  }
+});

@@ -152,6 +152,8 @@ export function parseAcknowledgement(message: NetlinkMessage): { errno: number; 
   if ((flags & C.NLM_F_ACK_TLVS) !== 0) {
     // Unless capped, the request is echoed between its header and the explanation.
     const echoed = (flags & C.NLM_F_CAPPED) === 0 ? payload.readUInt32LE(4) : HEADER_SIZE;
+    if (echoed < HEADER_SIZE || echoed > payload.length - 4)
+      throw new FormatError('netlink', `a request of ${echoed} bytes is echoed`);
     detail = textOf(parseAttributes(payload, 4 + ((echoed + 3) & ~3)).get(C.NLMSGERR_ATTR_MSG));
   }
   return { errno, detail };

@@ -227,3 +227,38 @@ test('any bytes give a request or a WireError', () => {
   });
   fc.assert(property, { numRuns: 3000 });
 });
+
+test('a message of very many or very long wrong values gets one short reason', () => {
+  const body = {
+    osId: 'a',
+    epoch: 1,
+    token: new Uint8Array(32),
+    imageBytes: 1,
+    source: 'a',
+    sourceAddress: 'b',
+  };
+  for (const kept of [Array.from({ length: 500_000 }, () => 0), ['x'.repeat(500_000)]]) {
+    assert.throws(
+      () => checkRequest('prepare', { ...body, kept }),
+      (error: unknown) => error instanceof WireError && error.message.length < 400,
+    );
+  }
+});
+
+test('an error that says too much is cut, so that it can be read', () => {
+  const long = 'x'.repeat(5000);
+  const [message = Buffer.alloc(0)] = new MessageReader().push(
+    encodeErrorAnswer(1, { code: 'busy', message: long, hint: long }),
+  );
+  assert.equal(decodeAnswer(message).error?.message.length, 1000);
+});
+
+test('a long message that comes byte by byte does not hold up everything else', () => {
+  const message = encodeAnswer(1, { text: 'x'.repeat(maxControlBytes - 100) });
+  const reader = new MessageReader();
+  const before = process.cpuUsage();
+  let got = 0;
+  for (let at = 0; at < message.length; at++) got += reader.push(message.subarray(at, at + 1)).length;
+  assert.equal(got, 1);
+  assert.ok(process.cpuUsage(before).user < 15e6); // it took minutes when every byte copied those before it
+});

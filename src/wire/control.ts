@@ -4,6 +4,7 @@ import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { lendableClasses } from '#core/device-class.ts';
+import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export const controlPort = 7400;
@@ -18,13 +19,15 @@ export const maxPrintBytes = 256 * 1024;
 /** Compressed bytes of changed rectangles in one message, and rectangles in it. */
 export const maxDrawBytes = 768 * 1024;
 export const maxRectangles = 256;
+const maxReasonLength = 300;
 /** Side of a screen in pixels. */
 const maxPixels = 16_384;
 /** An input event on the wire: type u16, code u16, value s32, little endian (include/uapi/linux/input.h without time). */
 export const inputEventBytes = 8;
 export const maxInputEvents = 512;
 
-const Text = v.pipe(v.string(), v.maxLength(1000));
+const maxTextLength = 1000;
+const Text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Token = v.pipe(
   v.instance(Uint8Array),
@@ -164,7 +167,9 @@ export function encodeAnswer(id: number, body: unknown): Buffer {
   return withLength(encode({ version: protocolVersion, id, body }));
 }
 
-export function encodeErrorAnswer(id: number, error: AnswerError): Buffer {
+/** Texts are cut to what the other side takes. */
+export function encodeErrorAnswer(id: number, { code, message, hint }: AnswerError): Buffer {
+  const error = { code, message: message.slice(0, maxTextLength), hint: hint.slice(0, maxTextLength) };
   return withLength(encode({ version: protocolVersion, id, error }));
 }
 
@@ -180,8 +185,8 @@ export function decodeRequest(bytes: Uint8Array): {
 }
 
 export function checkRequest<T extends ControlType>(type: T, body: unknown): ControlRequest<T> {
-  const result = v.safeParse(controlRequests[type].request, body);
-  if (!result.success) throw new WireError('badMessage', `${type}: ${v.summarize(result.issues)}`);
+  const result = v.safeParse(controlRequests[type].request, body, early);
+  if (!result.success) throw new WireError('badMessage', `${type}: ${reasonOf(result.issues)}`);
   return result.output as ControlRequest<T>;
 }
 
@@ -195,29 +200,36 @@ export function decodeAnswer(bytes: Uint8Array): {
 }
 
 export function checkAnswer<T extends ControlType>(type: T, body: unknown): ControlAnswer<T> {
-  const result = v.safeParse(controlRequests[type].answer, body);
-  if (!result.success) throw new WireError('badMessage', `answer to ${type}: ${v.summarize(result.issues)}`);
+  const result = v.safeParse(controlRequests[type].answer, body, early);
+  if (!result.success) throw new WireError('badMessage', `answer to ${type}: ${reasonOf(result.issues)}`);
   return result.output as ControlAnswer<T>;
 }
 
 /** Cuts a stream into messages. */
 export class MessageReader {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #pieces = new Pieces();
+  /** How many bytes there must be for more than what was seen. */
+  #wanted = 4;
 
-  /** @throws WireError when a message is longer than allowed */
+  /** @throws WireError when a message is longer than allowed; what has come is forgotten then */
   push(chunk: Uint8Array): Buffer[] {
-    this.#pending = Buffer.concat([this.#pending, chunk]);
+    this.#pieces.add(chunk);
+    if (this.#pieces.length < this.#wanted) return [];
+    let pending = this.#pieces.take();
     const messages: Buffer[] = [];
-    while (this.#pending.length >= 4) {
-      const length = this.#pending.readUInt32LE(0);
-      if (length > maxControlBytes) {
-        this.#pending = Buffer.alloc(0); // whoever goes on sending must not go on filling memory
-        throw new WireError('frameTooLarge', `${length} bytes`);
+    this.#wanted = 4;
+    while (pending.length >= 4) {
+      const length = pending.readUInt32LE(0);
+      // Whoever goes on sending must not go on filling memory: nothing is put back.
+      if (length > maxControlBytes) throw new WireError('frameTooLarge', `${length} bytes`);
+      if (pending.length < 4 + length) {
+        this.#wanted = 4 + length;
+        break;
       }
-      if (this.#pending.length < 4 + length) break;
-      messages.push(this.#pending.subarray(4, 4 + length));
-      this.#pending = this.#pending.subarray(4 + length);
+      messages.push(pending.subarray(4, 4 + length));
+      pending = pending.subarray(4 + length);
     }
+    this.#pieces.add(pending);
     return messages;
   }
 }
@@ -228,6 +240,14 @@ function withLength(bytes: Uint8Array): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
+/** The first thing that does not fit ends it: a message of a million wrong ones must not give a million reasons. */
+const early = { abortEarly: true } as const;
+
+/** It names what came, which may be long. */
+function reasonOf(issues: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
+  return v.summarize(issues).slice(0, maxReasonLength);
+}
+
 function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array): v.InferOutput<Schema> {
   let value: unknown;
   try {
@@ -235,7 +255,7 @@ function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array
   } catch (error) {
     throw new WireError('badMessage', error instanceof Error ? error.message : String(error));
   }
-  const result = v.safeParse(schema, value);
-  if (!result.success) throw new WireError('badMessage', v.summarize(result.issues));
+  const result = v.safeParse(schema, value, early);
+  if (!result.success) throw new WireError('badMessage', reasonOf(result.issues));
   return result.output;
 }

@@ -1,5 +1,6 @@
 // Frame headers and a reader that cuts a byte stream into frames. Lengths are capped before anything is kept.
 import { frameHeaderBytes, frameMagic, wireVersion } from '#wire/frames.ts';
+import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
 export interface Frame {
@@ -22,7 +23,9 @@ export function encodeFrame(type: number, arg: bigint, payload: Uint8Array = new
 
 /** Collects chunks and yields the frames that are whole. */
 export class FrameReader {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #pieces = new Pieces();
+  /** How many bytes there must be for more than what was seen. */
+  #wanted = frameHeaderBytes;
   readonly #maxPayloadBytes: number;
 
   constructor(maxPayloadBytes: number) {
@@ -31,23 +34,30 @@ export class FrameReader {
 
   /** @throws WireError on bytes that are no frame; the stream is then useless */
   push(chunk: Uint8Array): Frame[] {
-    this.#pending = Buffer.concat([this.#pending, chunk]);
+    this.#pieces.add(chunk);
+    if (this.#pieces.length < this.#wanted) return [];
+    let pending = this.#pieces.take();
     const frames: Frame[] = [];
-    while (this.#pending.length >= frameHeaderBytes) {
-      const length = this.#pending.readUInt32LE(4);
-      if (this.#pending.readUInt16LE(0) !== frameMagic) throw new WireError('badFrame', 'no frame magic');
-      if (this.#pending.readUInt8(2) !== wireVersion) throw new WireError('badFrame', 'another wire version');
-      if (this.#pending.readUInt8(3) === 0) throw new WireError('badFrame', 'frame type 0');
+    this.#wanted = frameHeaderBytes;
+    while (pending.length >= frameHeaderBytes) {
+      const length = pending.readUInt32LE(4);
+      if (pending.readUInt16LE(0) !== frameMagic) throw new WireError('badFrame', 'no frame magic');
+      if (pending.readUInt8(2) !== wireVersion) throw new WireError('badFrame', 'another wire version');
+      if (pending.readUInt8(3) === 0) throw new WireError('badFrame', 'frame type 0');
       if (length > this.#maxPayloadBytes) throw new WireError('frameTooLarge', `${length} bytes`);
       const end = frameHeaderBytes + length;
-      if (this.#pending.length < end) break;
+      if (pending.length < end) {
+        this.#wanted = end;
+        break;
+      }
       frames.push({
-        type: this.#pending.readUInt8(3),
-        arg: this.#pending.readBigUInt64LE(8),
-        payload: this.#pending.subarray(frameHeaderBytes, end),
+        type: pending.readUInt8(3),
+        arg: pending.readBigUInt64LE(8),
+        payload: pending.subarray(frameHeaderBytes, end),
       });
-      this.#pending = this.#pending.subarray(end);
+      pending = pending.subarray(end);
     }
+    this.#pieces.add(pending);
     return frames;
   }
 }

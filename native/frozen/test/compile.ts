@@ -47,25 +47,58 @@ export function compileHarness(folder: string): string {
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
 
+const helper = [
+  'io.c',
+  'job.c',
+  'plan.c',
+  'claim.c',
+  'clock.c',
+  'source.c',
+  'precopy.c',
+  'tag.c',
+  'copy.c',
+  'target.c',
+  'park.c',
+];
+
 /** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
 export function compileFakeFrozen(folder: string): string {
-  const names = [
-    'main',
-    'io',
-    'job',
-    'plan',
-    'claim',
-    'clock',
-    'source',
-    'precopy',
-    'tag',
-    'copy',
-    'target',
-    'park',
-  ];
-  const files = ['test/fake-kernel.c', ...names.map(name => `${name}.c`)];
+  const files = ['test/fake-kernel.c', 'main.c', ...helper];
   const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
   const out = compile(join(folder, 'frozen'), files, wrap);
+  return checked(out);
+}
+
+/** The helper in a world of memory, fed with bad input (see native/frozen/fuzz). @returns its path @throws as above */
+export function compileFuzz(folder: string): string {
+  const calls = [
+    ...wrapped.filter(name => name !== 'mailbox_signature'),
+    ...[
+      'recv',
+      'recvfrom',
+      'send',
+      'sendto',
+      'poll',
+      'accept4',
+      'close',
+      'socket',
+      'read',
+      'pread',
+      'access',
+    ],
+    ...['bind', 'setsockopt', 'shutdown', 'fork', '_exit'],
+  ];
+  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper];
+  return checked(
+    compile(
+      join(folder, 'fuzz'),
+      files,
+      calls.map(name => `-Wl,--wrap=${name}`),
+    ),
+  );
+}
+
+function checked(out: string): string {
   const calls = execFileSync('nm', ['-u', out], { encoding: 'utf8' });
   const loose = /\b(open|open64|reboot|clock_settime|mlockall|settimeofday)(@|$)/m.exec(calls);
   if (loose) throw new Error(`the fake kernel lets ${loose[1]} through`);

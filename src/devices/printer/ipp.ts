@@ -104,7 +104,9 @@ export function decodeIppAnswer(bytes: Buffer): IppAnswer {
     const named = take(take(2).readUInt16BE()).toString();
     name = named || name;
     const value = decodeValue(tag, take(take(2).readUInt16BE()));
-    group.attributes.set(name, [...(group.attributes.get(name) ?? []), value]);
+    const values = group.attributes.get(name);
+    if (values) values.push(value);
+    else group.attributes.set(name, [value]);
   }
   return { status: bytes.readUInt16BE(2), requestId: bytes.readUInt32BE(4), groups };
 }
