@@ -16,23 +16,18 @@ export interface IppPrinter extends AsyncDisposable {
   documents(): Buffer[];
 }
 
-/** `folder` is empty and gets what is printed. @throws LabError when it does not answer */
+/** `folder` is empty and gets what is printed. @throws LabError when nothing listens */
 export async function startIppPrinter(third: ThirdMachine, folder: string): Promise<IppPrinter> {
-  const printer = `ippeveprinter -r off -n ${thirdAddress} -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`;
+  // Given a name it would want an IPv6 address of that name.
+  const printer = `ippeveprinter -r off -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`;
   const onOwnBus = `DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS exec ${printer}`;
   const child = third.spawn(['dbus-run-session', '--', 'sh', '-c', onOwnBus, 'sh', folder], {
     stdio: 'ignore',
   });
   const listens = ['sh', '-c', `ss -Hltn "sport = :${port}" | grep -q .`];
-  await waitFor(
-    'the IPP printer',
-    async () =>
-      third.run(listens).then(
-        () => true,
-        () => undefined,
-      ),
-    { timeoutMs: 30_000 },
-  );
+  await waitFor('the IPP printer', async () => ((await third.run(listens)).code === 0 ? true : undefined), {
+    timeoutMs: 30_000,
+  });
   return {
     uri: `ipp://${thirdAddress}:${port}/ipp/print`,
     documents: () =>
