@@ -18,12 +18,14 @@ export interface IppPrinter extends AsyncDisposable {
 
 /** `folder` is empty and gets what is printed. @throws LabError when nothing listens */
 export async function startIppPrinter(third: ThirdMachine, folder: string): Promise<IppPrinter> {
-  // Given a name it would want an IPv6 address of that name.
-  const printer = `ippeveprinter -r off -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`;
-  const onOwnBus = `DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SESSION_BUS_ADDRESS exec ${printer}`;
-  const child = third.spawn(['dbus-run-session', '--', 'sh', '-c', onOwnBus, 'sh', folder], {
-    stdio: 'ignore',
-  });
+  const script = [
+    // What we end is the printer; its bus ends with it.
+    'setpriv --pdeathsig KILL dbus-daemon --session --nofork --nopidfile --address="unix:path=$1.bus" &',
+    'until [ -S "$1.bus" ]; do sleep 0.1; done',
+    // Given a name it would want an IPv6 address of that name.
+    `DBUS_SYSTEM_BUS_ADDRESS="unix:path=$1.bus" exec ippeveprinter -r off -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`,
+  ].join('\n');
+  const child = third.spawn(['sh', '-c', script, 'sh', folder], { stdio: 'ignore' });
   const listens = ['sh', '-c', `ss -Hltn "sport = :${port}" | grep -q .`];
   await waitFor('the IPP printer', async () => ((await third.run(listens)).code === 0 ? true : undefined), {
     timeoutMs: 30_000,

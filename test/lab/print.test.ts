@@ -149,9 +149,9 @@ story('a printer in the network takes the jobs of the same port: way 2, converte
   const lines = Array.from({ length: 200 }, (_, index) => `line ${index + 1}`).join('\n');
   await b.put(Buffer.from(lines), '/root/page');
   await b.shell('cat /root/page > /dev/usb/lp0', { timeoutMs: 60_000 });
-  await waitFor('the document', async () => (printer.documents().length > 0 ? true : undefined), {
-    timeoutMs: scaled(60_000),
-  });
+  const whole = async (): Promise<true | undefined> =>
+    printer.documents()[0]?.length === lines.length ? true : undefined;
+  await waitFor('the document', whole, { timeoutMs: scaled(60_000) });
   assert.deepEqual(
     printer.documents().map(each => each.toString()),
     [lines],
