@@ -1,5 +1,5 @@
 // A printer in the network: `ippeveprinter` on the third machine, which keeps what it has printed. It announces itself over
-// D-Bus or not at all, so it gets a message bus of its own. Dies with the lab.
+// D-Bus or not at all, so it gets a message bus of its own. It takes what it recognizes: here PDF. Dies with the lab.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export async function startIppPrinter(third: ThirdMachine, folder: string): Prom
     'setpriv --pdeathsig KILL dbus-daemon --session --nofork --nopidfile --address="unix:path=$1.bus" &',
     'until [ -S "$1.bus" ]; do sleep 0.1; done',
     // Given a name it would want an IPv6 address of that name.
-    `DBUS_SYSTEM_BUS_ADDRESS="unix:path=$1.bus" exec ippeveprinter -r off -p ${port} -k -d "$1" -f application/octet-stream,text/plain Lab`,
+    `DBUS_SYSTEM_BUS_ADDRESS="unix:path=$1.bus" exec ippeveprinter -r off -p ${port} -k -d "$1" -f application/octet-stream,application/pdf Lab`,
   ].join('\n');
   const child = third.spawn(['sh', '-c', script, 'sh', folder], { stdio: 'ignore' });
   const listens = ['sh', '-c', `ss -Hltn "sport = :${port}" | grep -q .`];

@@ -146,7 +146,8 @@ story('a printer in the network takes the jobs of the same port: way 2, converte
   // A shell would make a plain file of the name while there is no device.
   await b.shell('until [ -c /dev/usb/lp0 ]; do sleep 0.2; done', { timeoutMs: 60_000 });
   const paper = onPaper(a);
-  const lines = Array.from({ length: 200 }, (_, index) => `line ${index + 1}`).join('\n');
+  // The printer looks at the first bytes and refuses what it does not know.
+  const lines = ['%PDF-1.4', ...Array.from({ length: 200 }, (_, index) => `line ${index + 1}`)].join('\n');
   await b.put(Buffer.from(lines), '/root/page');
   await b.shell('cat /root/page > /dev/usb/lp0', { timeoutMs: 60_000 });
   const whole = async (): Promise<true | undefined> =>
