@@ -59,6 +59,8 @@ int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
 extern uint8_t *const out_pages;
 /// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages. Its length, or -1 with errno.
 ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, const uint32_t *words, uint32_t word_count, uint32_t pages, uint32_t stall_ms);
+/// Zeroed memory of our own, taken when it is touched; NULL when there is none.
+void *room(size_t length);
 bool page_is_zero(const uint8_t *page);
 int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t length, uint32_t stall_ms);
 /// Remembers why the job ends as it does; the first reason wins.

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -104,6 +105,11 @@ ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, co
   memcpy(at -= prologue.length, prologue.at, prologue.length);
   put_frame(at -= FRAME_HEADER_BYTES, type, length, arg);
   return send_all(fd, at, FRAME_HEADER_BYTES + length, stall_ms) < 0 ? -1 : (ssize_t)(FRAME_HEADER_BYTES + length);
+}
+
+void *room(size_t length) {
+  void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at == MAP_FAILED ? NULL : at;
 }
 
 bool page_is_zero(const uint8_t *page) {

@@ -7,11 +7,6 @@
 static uint8_t *slots, *filled;           // `filled`: one bit a slot
 static uint32_t slot_count, filled_count;
 
-static void *room(size_t length) {
-  void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return at == MAP_FAILED ? NULL : at;
-}
-
 bool park_open(uint32_t pages) {
   if (!pages) return true;
   if (mlockall(MCL_FUTURE | MCL_ONFAULT) < 0) return false; // memory is taken when a slot is filled, not before

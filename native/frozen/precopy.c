@@ -26,11 +26,6 @@ static uint32_t *slot_of;                  // of each frame of the ranges: slot 
 static uint64_t frames, frames_done, told_at, sent_at, round_pages;
 static int error_number;
 
-static void *room(size_t length) {
-  void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return at == MAP_FAILED ? NULL : at;
-}
-
 static unsigned range_count(void) { return job->memory.length / sizeof(struct range); }
 
 static struct range range_at(unsigned i) {

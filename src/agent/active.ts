@@ -9,9 +9,7 @@ import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
-import { deviceThatRefused, readKernelLog, taskThatRefused } from '#linux/kernel-log.ts';
 import { ask } from '#managers/control-client.ts';
-import { waitUntil } from '#managers/wait.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { AliveCalls } from './alive.ts';
@@ -20,10 +18,11 @@ import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
 import { OsDevices } from './os-devices.ts';
-import { OsPorts } from './os-ports.ts';
+import { machineAddressIsThere, OsPorts } from './os-ports.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { reasonSentence } from './sentences.ts';
@@ -394,19 +393,6 @@ export class Active {
       ...this.#devices.saved,
     });
   }
-}
-
-/** Who kept the OS from standing still, where only the kernel's log tells. */
-function culpritOf({ reason }: HelperReport): string | undefined {
-  if (reason === 'freeze') return taskThatRefused(readKernelLog());
-  return reason === 'image' ? deviceThatRefused(readKernelLog()) : undefined;
-}
-
-/** @throws Error after a minute without it */
-async function machineAddressIsThere(address: string, signal: AbortSignal): Promise<void> {
-  const isThere = (): true | undefined => (readNetwork(address) ? true : undefined);
-  await waitUntil('the bridge os0', isThere, { timeoutMs: 60_000, everyMs: 200, signal });
-  ensureMachineAddress(address);
 }
 
 /** Starts the agent inside the OS. */

@@ -2,6 +2,8 @@
 // Closed while the OS is frozen: a frozen process must hold no port that its ghost or its helper needs.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asYadoError } from '#core/errors.ts';
+import { ensureMachineAddress, readNetwork } from '#devices/network/network.ts';
+import { waitUntil } from '#managers/wait.ts';
 import { log } from './log.ts';
 
 /** Something that listens, such as the control server or the claim desk. */
@@ -80,4 +82,11 @@ export class OsPorts {
   async #close(): Promise<void> {
     for (const port of this.#ports) await port.close();
   }
+}
+
+/** @throws Error after a minute without it */
+export async function machineAddressIsThere(address: string, signal: AbortSignal): Promise<void> {
+  const isThere = (): true | undefined => (readNetwork(address) ? true : undefined);
+  await waitUntil('the bridge os0', isThere, { timeoutMs: 60_000, everyMs: 200, signal });
+  ensureMachineAddress(address);
 }
