@@ -4,12 +4,11 @@
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildStandbyInitrd } from '../standby/initrd.ts';
+import { bundleApp } from './bundle.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { debianKernel } from './kernel.ts';
-import { stripTree } from './strip-types.ts';
 
-const modules = ['koffi', 'cborg', 'valibot', 'smol-toml', 'commander'] as const;
 const tools = ['/usr/bin/nbdkit'] as const;
 /** What nbdkit loads by path. */
 const nbdkitModules = ['plugins/nbdkit-file-plugin.so', 'filters/nbdkit-exportname-filter.so'] as const;
@@ -28,7 +27,7 @@ function addProgram(image: string, program: string, to: string): void {
 
 function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void {
   for (const name of [
-    'app/node_modules/@koromix',
+    'app',
     'bin',
     'dev',
     'etc',
@@ -51,21 +50,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
     addProgram(image, join('/usr/lib/x86_64-linux-gnu/nbdkit', name), join('lib/nbdkit', basename(name)));
   copyFileSync('/bin/busybox', join(image, 'bin/busybox'));
   run(['sh', join(projectRoot, 'native/frozen/build.sh'), join(image, 'bin/frozen'), '-s']);
-  for (const name of modules)
-    cpSync(join(projectRoot, 'node_modules', name), join(image, 'app/node_modules', name), {
-      recursive: true,
-    });
-  cpSync(
-    join(projectRoot, 'node_modules/@koromix/koffi-linux-x64/linux_x64'),
-    join(image, 'app/node_modules/@koromix/koffi-linux-x64/linux_x64'),
-    { recursive: true },
-  );
-  for (const name of ['package.json', 'index.js']) {
-    const from = join(projectRoot, 'node_modules/@koromix/koffi-linux-x64', name);
-    if (existsSync(from)) cpSync(from, join(image, 'app/node_modules/@koromix/koffi-linux-x64', name));
-  }
-  stripTree(join(projectRoot, 'src'), join(image, 'app/src'));
-  cpSync(join(projectRoot, 'package.json'), join(image, 'app/package.json'));
+  bundleApp(join(image, 'app'));
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
   cpSync(initrd, join(image, 'standby/initrd.img'));
   writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
@@ -83,7 +68,7 @@ function recipeHash(): string {
     'standby/modules.ts',
     'standby/initrd.ts',
     'packaging/agent-image.ts',
-    'packaging/strip-types.ts',
+    'packaging/bundle.ts',
     'packaging/files',
     'package.json',
     'package-lock.json',

@@ -1,26 +1,30 @@
 // yadod: starts in one of its three roles, `--role=active|standby|ghost`.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import { readConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { log } from './log.ts';
 
 const { values } = parseArgs({
   options: { role: { type: 'string' }, card: { type: 'string' }, state: { type: 'string' } },
 });
 
+const config = async (): Promise<Config> => (await import('./config.ts')).readConfig();
+
 // Each role loads only what it needs: a ghost starts while nothing else may be read from a disk, and in a hurry.
 const roles: Readonly<Record<string, () => Promise<void>>> = {
-  active: async () => (await import('./active.ts')).runActive(readConfig()),
-  standby: async () => (await import('./standby.ts')).runStandby(readConfig(), values.card ?? ''),
+  active: async () => (await import('./active.ts')).runActive(await config()),
+  standby: async () => (await import('./standby.ts')).runStandby(await config(), values.card ?? ''),
   ghost: async () => (await import('./ghost.ts')).runGhost(JSON.parse(values.state ?? '{}')),
 };
 
-try {
-  const start = roles[values.role ?? ''];
-  if (!start) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby or ghost' });
-  await start();
-} catch (error) {
+async function start(): Promise<void> {
+  const role = roles[values.role ?? ''];
+  if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby or ghost' });
+  await role();
+}
+
+start().catch((error: unknown) => {
   const told = asYadoError(error, 'this computer');
   log(`${told.message} (${told.hint})`);
   process.exit(told.exitCode); // half a role is none: whoever has started it starts it anew
-}
+});

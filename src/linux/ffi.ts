@@ -11,9 +11,13 @@ const libc = koffi.load('libc.so.6');
 type Argument = number | bigint | string | null | Uint8Array;
 type Call = (...args: readonly Argument[]) => number;
 
+/** Parsed at the first call: most processes need few of them, and a ghost starts in a hurry. */
 function bind(signature: string): Call {
-  const native = libc.func(signature);
-  return (...args) => Number(native(...args));
+  let native: Call | undefined;
+  return (...args) => {
+    native ??= libc.func(signature) as Call;
+    return Number(native(...args));
+  };
 }
 
 const libcIoctl = libc.func('int ioctl(int fd, ulong request, void *argument)');

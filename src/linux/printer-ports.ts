@@ -1,6 +1,5 @@
 // Printer ports of this computer, parallel and USB, as the kernel's classes list them (a printer stub of our own is in
 // neither class), what the printer behind one says it is, and its device node.
-import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { C } from '#linux/abi.ts';
@@ -46,10 +45,15 @@ export function listPrinterPorts(root = REAL_ROOT): PrinterPort[] {
 
 function port(kind: PrinterPort['kind'], name: string, id: string | undefined, dev = ''): PrinterPort {
   const deviceId = (id ?? '').replaceAll('\n', '').trim();
-  const identity = deviceId && createHash('sha256').update(deviceId).digest('hex').slice(0, 16);
+  const identity = deviceId && sha256(deviceId).slice(0, 16);
   const [major = 0, minor = 0] = dev.split(':').map(Number);
   const path = kind === 'usb' ? `/dev/usb/${name}` : `/dev/${name}`;
   return { kind, name, path, deviceId, identity, major, minor };
+}
+
+/** Node's crypto is loaded only where there is a printer: that takes longer than the rest of a ghost's modules. */
+function sha256(text: string): string {
+  return process.getBuiltinModule('node:crypto').hash('sha256', text);
 }
 
 /**

@@ -1,13 +1,12 @@
 // The screen of another computer as a driver: changed rectangles go there compressed, in the stub's own format; that
 // computer converts them for its card. One request at a time: a slow link gets fewer frames.
-import { promisify } from 'node:util';
-import { zstdCompress } from 'node:zlib';
 import type { Rect } from '#linux/drm.ts';
 import type { AskOptions } from '#managers/control-session.ts';
 import { type ControlAnswer, type ControlRequest, maxDrawBytes, maxRectangles } from '#wire/control.ts';
 import type { DisplayDriver } from './driver.ts';
 import type { Shown } from './state.ts';
 import { bgr565, type Surface, sameFormat, xbgr8888 } from './translate.ts';
+import { pack } from './zstd.ts';
 
 /** A control session, or what stands for one in tests. */
 export interface ScreenSession extends Disposable {
@@ -21,7 +20,6 @@ export interface ScreenSession extends Disposable {
 /** Of a rectangle before it is compressed: what no compression can make too large for a message. */
 const pieceBytes = maxDrawBytes / 2;
 const timeoutMs = 10_000;
-const compress = promisify(zstdCompress);
 
 /** The layout of pixels on the wire, by their bits: that of vfb. */
 export const wireFormats = { 16: bgr565, 32: xbgr8888 } as const;
@@ -73,7 +71,7 @@ export class RemoteDisplay implements DisplayDriver {
     let message: WireRect[] = [];
     let size = 0;
     for (const rect of rects.flatMap(each => piecesOf(each, picture))) {
-      const data = await compress(cutOut(bytes, rect, picture));
+      const data = await pack(cutOut(bytes, rect, picture));
       if (message.length > 0 && (size + data.length > maxDrawBytes || message.length === maxRectangles)) {
         await this.#send(message);
         message = [];

@@ -1,7 +1,5 @@
 // What a standby or a ghost does with its screen when it is lent to an OS: takes rectangles of the OS's picture and
 // shows them on its own card. Who may draw, and in which epoch, is the caller's business; every byte is distrusted here.
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
 import { yadoError } from '#core/errors.ts';
 import type { Rect } from '#linux/drm.ts';
 import { waitUntil } from '#managers/wait.ts';
@@ -10,11 +8,10 @@ import { type Lendable, type LentService, probing } from '../service.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
+import { unpack } from './zstd.ts';
 
 /** A picture of an OS, on this computer that may have little memory: 4096x4096 with 32 bits. */
 const maxPictureBytes = 64 << 20;
-
-const decompress = promisify(zstdDecompress);
 
 export const lendDisplay: Lendable = {
   messages: ['screen', 'draw'],
@@ -114,7 +111,7 @@ async function put(
     throw yadoError('badRequest', { reason: 'a rectangle beyond the edge of the screen' });
   const pixelBytes = surface.format.bitsPerPixel / 8;
   const rowBytes = width * pixelBytes;
-  const rows = await decompress(data, { maxOutputLength: rowBytes * height }).catch((error: unknown) => {
+  const rows = await unpack(data, { maxOutputLength: rowBytes * height }).catch((error: unknown) => {
     throw yadoError('badRequest', { reason: 'a rectangle that cannot be unpacked' }, error);
   });
   if (rows.length !== rowBytes * height)
