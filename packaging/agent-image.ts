@@ -1,4 +1,4 @@
-// The agent image: one read-only erofs with everything that must run while the OS has no disk: Node, our sources, the
+// The agent image: one read-only erofs with everything that must run while the OS has no disk: Node, our programs, the
 // frozen helper, an NBD server, busybox, and the kernel and initramfs for becoming a standby by kexec.
 // Byte-identical on every computer: its UUID is derived from its content.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -72,6 +72,7 @@ function recipeHash(): string {
     'packaging/files',
     'package.json',
     'package-lock.json',
+    'tsconfig.json',
   ].map(name => join(projectRoot, name));
   return hashOf(paths, tools.map(tool => hashOf([tool])).join());
 }

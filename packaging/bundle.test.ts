@@ -2,7 +2,7 @@
 // line.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -68,4 +68,11 @@ test('the licence of every package that is in a bundle is beside it', () => {
     dependencies: object;
   };
   assert.deepEqual(readdirSync(join(app, 'licenses')), Object.keys(dependencies).toSorted());
+});
+
+test('another folder gets the same bytes: the image is the same wherever it is built', () => {
+  const other = join(app, 'elsewhere');
+  bundleApp(other);
+  for (const path of globSync('src/**/*.{js,map,node}', { cwd: app }))
+    assert.ok(readFileSync(join(app, path)).equals(readFileSync(join(other, path))), path);
 });
