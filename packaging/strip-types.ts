@@ -7,7 +7,10 @@ import { dirname, join } from 'node:path';
 
 /** Imports name files with `.ts`; the stripped ones end in `.js`. */
 export function stripModule(source: string): string {
-  return stripTypeScriptTypes(source).replace(/((?:\bfrom|\bimport|\bimport\()\s*'[^']+)\.ts'/g, "$1.js'");
+  return stripTypeScriptTypes(source).replace(
+    /((?:\bfrom|\bimport|\bimport\()\s*(['`])[^'`]+)\.ts\2/g,
+    '$1.js$2',
+  );
 }
 
 /** Writes every module of `from` (tests left out) as JavaScript below `to`; other files are copied. */

@@ -76,7 +76,7 @@ export class Active {
         isMoving: () => this.#move !== undefined,
       },
       saved,
-      config.printer?.uri,
+      config,
     );
     this.#alive = new AliveCalls(
       () => ({ osId: this.#osId, epoch: this.#epoch, here: this.#here }),

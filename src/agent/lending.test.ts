@@ -172,6 +172,7 @@ test('a lent device that breaks is told with its name and computer, and is no fa
   };
   const noKeyboard = async () => ({ typeName: 'a keyboard', service: { stop: pulled } });
   const classes: LendableList = {
+    ...serviceList,
     display: {
       lend: {
         messages: ['draw'],

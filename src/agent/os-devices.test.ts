@@ -12,10 +12,10 @@ import { Printer } from '#devices/printer/printer.ts';
 import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
 import { SystemError } from '#linux/system-error.ts';
-import { lookAgain } from '#managers/device-list.ts';
+import { type ClassesOfDevices, lookAgain } from '#managers/device-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
-import { OsDevices } from './os-devices.ts';
+import { OsDevices, type Probes } from './os-devices.ts';
 import { outcomeOf } from './outcome.ts';
 
 mock.method(console, 'log', () => {});
@@ -78,10 +78,12 @@ function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, 
   return { printer, write: (text: string) => spool?.push(Buffer.from(text)), spool: () => spool };
 }
 
-function osWith(
-  devices: readonly Device[],
-  look: (known: readonly Device[]) => readonly Device[] = it => it,
-) {
+/** The class of a printer that may come while the OS runs. */
+const pluggedIn = (probe: () => Device | undefined): ClassesOfDevices => ({
+  printer: { probe, mayComeLater: true },
+});
+
+function osWith(devices: readonly Device[], look: Probes['lookAgain'] = it => it) {
   const state = { isMoving: false, saved: 0, here: 'a', epoch: 5 };
   const os = new OsDevices(
     {
@@ -141,8 +143,12 @@ test('a printer stuck in mid-print keeps the OS here: it says which and what to 
 test('a printer that is plugged in while the OS runs: its stub, its row in both tables, and it leaves after the disk', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
   let plugged: Device | undefined;
-  const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], devices =>
-    lookAgain(devices, () => plugged),
+  const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], (devices, probed) =>
+    lookAgain(
+      devices,
+      probed,
+      pluggedIn(() => plugged),
+    ),
   );
   await os.restore();
   await os.look();
@@ -169,7 +175,13 @@ test('a printer that is plugged in while the OS runs: its stub, its row in both 
 
 test('once a move was called for nothing comes in, but for what was there the moment before', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
-  const { os, state } = osWith([fakeDevice('disk0', [])], devices => lookAgain(devices, () => printer));
+  const { os, state } = osWith([fakeDevice('disk0', [])], (devices, probed) =>
+    lookAgain(
+      devices,
+      probed,
+      pluggedIn(() => printer),
+    ),
+  );
   state.isMoving = true;
   await os.look();
   assert.equal(os.table().length, 1);

@@ -6,7 +6,7 @@ import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
 import { type Device, reasonOf } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
-import { lookAgain, probeDevices } from '#managers/device-list.ts';
+import { lookAgain, type ProbedOs, probeDevices } from '#managers/device-list.ts';
 import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { Lending } from './lending.ts';
@@ -26,8 +26,8 @@ export type SavedDevices = Pick<SavedState, 'locations' | 'devices' | 'lentFrom'
 
 /** How devices are found; tests have their own. */
 export interface Probes {
-  readonly probeDevices: typeof probeDevices;
-  readonly lookAgain: (known: readonly Device[]) => readonly Device[];
+  readonly probeDevices: (os: ProbedOs) => Device[];
+  readonly lookAgain: (known: readonly Device[], os: ProbedOs) => readonly Device[];
 }
 
 /** For what is plugged in while the OS runs. */
@@ -41,6 +41,7 @@ export class OsDevices {
   readonly lending: Lending;
   readonly #place: OsWithDevices;
   readonly #probes: Probes;
+  readonly #probed: ProbedOs;
   /** From the freeze until devices are brought up again: nothing else may bring one up. */
   #held = false;
   #looking: Promise<void> | undefined;
@@ -49,14 +50,13 @@ export class OsDevices {
   constructor(
     place: OsWithDevices,
     saved: SavedDevices | undefined,
-    printerUri?: string,
+    settings?: ProbedOs['settings'],
     probes: Probes = { probeDevices, lookAgain },
   ) {
     this.#place = place;
     this.#probes = probes;
-    this.status = new StatusManager(
-      probes.probeDevices(() => place.here().address, saved?.devices, printerUri),
-    );
+    this.#probed = { machineAddress: () => place.here().address, remembered: saved?.devices, settings };
+    this.status = new StatusManager(probes.probeDevices(this.#probed));
     const ids = this.status.devices.map(each => each.id);
     const replaced = this.status.devices.filter(each => each.isReplaced).map(each => each.id);
     const former = saved?.locations.filter(row => !replaced.includes(row.device));
@@ -155,7 +155,7 @@ export class OsDevices {
   async #look(): Promise<void> {
     try {
       const before = this.status.devices;
-      const devices = this.#probes.lookAgain(before);
+      const devices = this.#probes.lookAgain(before, this.#probed);
       const fresh = devices.filter(each => !before.includes(each)).map(each => each.id);
       this.#lookFailed = '';
       if (fresh.length === 0) return;

@@ -8,7 +8,7 @@ import { encode } from 'cborg';
 import fc from 'fast-check';
 import { isErrorCode } from '#core/errors.ts';
 import type { DisplayDriver } from '#devices/display/driver.ts';
-import { DisplayService } from '#devices/display/serve.ts';
+import { DisplayService } from '#devices/display/service.ts';
 import { ask } from '#managers/control-client.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import {
@@ -25,7 +25,7 @@ import { ControlServer } from '../../src/agent/control-server.ts';
 import { deviceHandlers } from '../../src/agent/device-handlers.ts';
 import { DevicesLeft } from '../../src/agent/left-behind.ts';
 import { LentDevices } from '../../src/agent/lent-devices.ts';
-import type { DiskLeft } from '../../src/devices/disk/left.ts';
+import type { DiskLeft } from '../../src/devices/disk/service.ts';
 import { type LendableList, serviceList } from '../../src/managers/service-list.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -141,6 +141,7 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
   };
   const display = async () => ({ typeName: 'screen', service: new DisplayService(screen) });
   const list: LendableList = {
+    ...serviceList,
     display: { lend: { ...serviceList.display.lend, open: display } },
     input: { lend: { ...serviceList.input.lend, open: none } },
     printer: { lend: { ...serviceList.printer.lend, open: none } },

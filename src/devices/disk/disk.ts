@@ -19,8 +19,8 @@ import {
   markHome,
   type RemoteDisk,
 } from './driver.ts';
-import type { DiskLeft } from './left.ts';
 import { exportNameOf } from './serve.ts';
+import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
 

@@ -11,7 +11,7 @@ import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
-import type { PrinterLeft } from './left.ts';
+import type { PrinterLeft } from './service.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
 import { makeStub, type PrinterFace, type PrinterStub } from './stub.ts';

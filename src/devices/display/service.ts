@@ -6,7 +6,7 @@ import { yadoError } from '#core/errors.ts';
 import type { Rect } from '#linux/drm.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
-import { type Lendable, type LentService, probing } from '../service.ts';
+import { type Lendable, type LentService, probing, type ServiceOf } from '../service.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
@@ -16,7 +16,7 @@ const maxPictureBytes = 64 << 20;
 
 const decompress = promisify(zstdDecompress);
 
-export const lendDisplay: Lendable = {
+const lend: Lendable = {
   messages: ['screen', 'draw'],
   open: async () => {
     let why = '';
@@ -122,3 +122,5 @@ async function put(
   for (let row = 0; row < height; row++)
     rows.copy(bytes, (y + row) * surface.lineBytes + x * pixelBytes, row * rowBytes, (row + 1) * rowBytes);
 }
+
+export const service = { lend } satisfies ServiceOf<'display'>;
