@@ -1,9 +1,7 @@
 // Who answers a message about a device: what was left here, what is lent from here, or nobody.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lendableClasses } from '#core/device-class.ts';
 import type { DeviceMessage } from '#devices/service.ts';
-import { leftClasses, serviceList } from '#managers/service-list.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { DevicesLeft } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
@@ -50,13 +48,4 @@ test('a standby to which nothing was left answers what can be lent, a ghost also
   const nothing = new DevicesLeft({ osId: 'crab', epoch: 1, behind: [] }, { name: 'c', address: '' });
   const ghost = Object.keys(deviceHandlers(nothing, really));
   for (const message of [...standby, 'device']) assert.ok(ghost.includes(message));
-});
-
-test('a message goes to one class only, of those that are lent and of those that are left', () => {
-  const ofLent = lendableClasses.map(name => serviceList[name].lend.messages);
-  const ofLeft = leftClasses.map(each => each.messages);
-  for (const messages of [ofLent, ofLeft]) {
-    assert.ok(messages.every(each => each.length > 0));
-    assert.equal(new Set(messages.flat()).size, messages.flat().length);
-  }
 });

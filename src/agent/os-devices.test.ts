@@ -79,7 +79,7 @@ function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, 
 }
 
 /** The class of a printer that may come while the OS runs. */
-const pluggedIn = (probe: () => Device | undefined): ClassesOfDevices => ({
+const pluggedIn = (probe: () => Printer | undefined): ClassesOfDevices => ({
   printer: { probe, mayComeLater: true },
 });
 
@@ -142,7 +142,7 @@ test('a printer stuck in mid-print keeps the OS here: it says which and what to 
 
 test('a printer that is plugged in while the OS runs: its stub, its row in both tables, and it leaves after the disk', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
-  let plugged: Device | undefined;
+  let plugged: Printer | undefined;
   const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], (devices, probed) =>
     lookAgain(
       devices,

@@ -66,6 +66,9 @@ export interface ServeState {
   readonly device: string;
 }
 
+/** The one device an OS has of a class. */
+export type DeviceId<Class extends DeviceClass = DeviceClass> = `${Class}0`;
+
 /** What a class is told when it looks for the OS's device. */
 export interface Probing<Settings = undefined> {
   /** Address of the computer the OS is on, whenever it is asked for. */
@@ -77,9 +80,9 @@ export interface Probing<Settings = undefined> {
 }
 
 /** What the class.ts of a folder exports as `deviceClass`. */
-export interface ClassOfDevices<Settings = undefined> {
+export interface ClassOfDevices<Class extends DeviceClass, Settings = undefined> {
   /** Undefined when the OS has none. */
-  probe(probing: Probing<Settings>): Device | undefined;
+  probe(probing: Probing<Settings>): (Device & { readonly id: DeviceId<Class> }) | undefined;
   /** True: one may be plugged in while the OS runs; as long as the OS has none it is looked for again and again. */
   readonly mayComeLater?: boolean;
   /** Of the table in config.toml, when the class has settings. */

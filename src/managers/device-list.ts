@@ -3,14 +3,15 @@
 import * as v from 'valibot';
 import { type DeviceClass, deviceClassNames } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
-import type { ClassOfDevices, Device } from '#devices/device.ts';
+import type { ClassOfDevices, Device, DeviceId } from '#devices/device.ts';
 
-/** By class; only its schema knows what its settings are. */
-export type ClassesOfDevices = Readonly<Partial<Record<DeviceClass, ClassOfDevices<unknown>>>>;
+/** Only its schema knows what its settings are. */
+type AnyClass = ClassOfDevices<DeviceClass, unknown>;
+export type ClassesOfDevices = Readonly<Partial<Record<DeviceClass, AnyClass>>>;
 
-const deviceClassOf = async (name: DeviceClass): Promise<ClassOfDevices<unknown>> => {
+const deviceClassOf = async (name: DeviceClass): Promise<AnyClass> => {
   const folder = (await import(`../devices/${name}/class.ts`)) as {
-    readonly deviceClass: ClassOfDevices<unknown>;
+    readonly deviceClass: AnyClass;
   };
   return folder.deviceClass;
 };
@@ -59,14 +60,14 @@ function probe(name: DeviceClass, os: ProbedOs, among: ClassesOfDevices): Device
   });
 }
 
-function checkedSettings(name: DeviceClass, { settings }: ClassOfDevices<unknown>, told: unknown): unknown {
+function checkedSettings(name: DeviceClass, { settings }: AnyClass, told: unknown): unknown {
   if (told === undefined) return undefined;
   const fail = (reason: string) =>
     yadoError('badConfig', { file: '/etc/yadokari/config.toml', computer: 'this computer', reason });
-  if (!settings) throw fail(`there is nothing to set of a ${name}`);
+  if (!settings) throw fail(`there is nothing to set of the class ${name}`);
   const checked = v.safeParse(settings, told);
   if (!checked.success) throw fail(`[${name}] ${v.summarize(checked.issues).replaceAll('\n', ' ')}`);
   return checked.output;
 }
 
-const idOf = (name: DeviceClass): string => `${name}0`;
+const idOf = (name: DeviceClass): DeviceId => `${name}0`;

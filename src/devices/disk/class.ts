@@ -4,4 +4,4 @@ import { rootDisk } from './disk.ts';
 
 export const deviceClass = {
   probe: ({ remembered }) => rootDisk(remembered),
-} satisfies ClassOfDevices;
+} satisfies ClassOfDevices<'disk'>;

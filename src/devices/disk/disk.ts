@@ -33,7 +33,7 @@ const retryMs = 1000;
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
  * the agent was started anew, needed once the disk has been left behind.
  */
-export function rootDisk(remembered?: unknown): Device | undefined {
+export function rootDisk(remembered?: unknown): RootDisk | undefined {
   const found = findStub();
   if (!found) return undefined;
   const { stub, below } = found;

@@ -4,4 +4,4 @@ import { display } from './display.ts';
 
 export const deviceClass = {
   probe: ({ remembered }) => display(remembered),
-} satisfies ClassOfDevices;
+} satisfies ClassOfDevices<'display'>;

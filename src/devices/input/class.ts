@@ -4,4 +4,4 @@ import { InputDevices } from './input.ts';
 
 export const deviceClass = {
   probe: ({ remembered }) => new InputDevices(remembered),
-} satisfies ClassOfDevices;
+} satisfies ClassOfDevices<'input'>;

@@ -4,4 +4,4 @@ import { NetworkDevice } from './network.ts';
 
 export const deviceClass = {
   probe: ({ machineAddress, remembered }) => new NetworkDevice(machineAddress, remembered),
-} satisfies ClassOfDevices;
+} satisfies ClassOfDevices<'network'>;

@@ -20,4 +20,4 @@ export const deviceClass = {
   probe: ({ remembered, settings }) => printer(remembered, settings?.uri),
   mayComeLater: true,
   settings: SettingsSchema,
-} satisfies ClassOfDevices<v.InferOutput<typeof SettingsSchema>>;
+} satisfies ClassOfDevices<'printer', v.InferOutput<typeof SettingsSchema>>;

@@ -38,7 +38,7 @@ const realWorld: PrinterWorld = { spoolFolder, driverOf, makeStub };
  * @param uri an IPP printer takes the jobs instead of one at a port; another one than before, or none any more, replaces
  * the printer of before, and its stub stays
  */
-export function printer(remembered?: unknown, uri?: string): Device | undefined {
+export function printer(remembered?: unknown, uri?: string): Printer | undefined {
   const memory = v.safeParse(PrinterMemorySchema, remembered);
   const known = memory.success ? memory.output : undefined;
   if (known && uri === (known.place.kind === 'ipp' ? known.place.uri : undefined)) return new Printer(known);
