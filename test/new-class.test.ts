@@ -1,5 +1,5 @@
 // A class nobody has thought of, added to a copy of the sources: its folder and one line of one list. The types still hold,
-// and the copy, made into JavaScript as the agent image has it, finds its device, lends it, and serves one that was left.
+// and the copy finds its device, lends it, and serves one that was left.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { stripTree } from '../packaging/strip-types.ts';
 
 const root = join(import.meta.dirname, '..');
 const copy = mkdtempSync(join(tmpdir(), 'yado-class-'));
@@ -112,38 +111,34 @@ test('a standby loads its modules when one is lent', async () => {
   assert.deepEqual(lendableModules.scanner, ['usbsane']);
 });
 
-/** Runs where the agent image would have it, and says what there is. */
+/** Runs in the copy, and says what there is. */
 const agent = `
 import * as v from 'valibot';
-import { ControlServer } from '#agent/control-server.js';
-import { deviceHandlers } from '#agent/device-handlers.js';
-import { LeftBehindSchema } from '#agent/ghost-state.js';
-import { DevicesLeft } from '#agent/left-behind.js';
-import { LentDevices } from '#agent/lent-devices.js';
-import { decideWay } from '#core/device-ways.js';
-import { ask } from '#managers/control-client.js';
-import { lookAgain } from '#managers/device-list.js';
-import { StatusManager } from '#managers/status-manager.js';
-import { controlPort } from '#wire/control.js';
+import { deviceHandlers } from '#agent/device-handlers.ts';
+import { leftBehindSchema } from '#agent/ghost-state.ts';
+import { DevicesLeft } from '#agent/left-behind.ts';
+import { LentDevices } from '#agent/lent-devices.ts';
+import { decideWay } from '#core/device-ways.ts';
+import { DeviceList, loadClasses } from '#managers/device-list.ts';
+import { loadServices } from '#managers/service-list.ts';
+import { StatusManager } from '#managers/status-manager.ts';
+import { checkRequest } from '#wire/control.ts';
 
 console.log = () => {};
 const os = { machineAddress: () => '127.0.0.1' };
-const found = lookAgain([{ id: 'disk0' }, { id: 'network0' }], os);
+const found = new DeviceList(await loadClasses()).lookAgain([{ id: 'disk0' }, { id: 'network0' }], os);
+const services = await loadServices();
 const scanner = found.find(each => each.id === 'scanner0');
 const status = new StatusManager([scanner]);
 
-const left = v.parse(LeftBehindSchema, { osId: 'crab', epoch: 7, behind: [scanner.leaveBehind()] });
-const behind = new DevicesLeft(left, { name: 'c', address: '127.0.0.61' });
-const lent = new LentDevices('c', 60_000, async () => {}, () => {});
-const server = new ControlServer(() => 'c', { ...lent.handlers, ...deviceHandlers(behind, lent) });
-await server.listen('127.0.0.61', controlPort);
-const peer = { name: 'c', ip: '127.0.0.61', port: controlPort };
-const of = { osId: 'crab', epoch: 7 };
-const lend = await ask(peer, 'lend', { ...of, device: 'scanner1', class: 'scanner' }, { timeoutMs: 9000 });
+const left = v.parse(leftBehindSchema(services), { osId: 'crab', epoch: 7, behind: [scanner.leaveBehind()] });
+const behind = new DevicesLeft(left, { name: 'c', address: '127.0.0.1' }, services);
+const lent = new LentDevices('c', 60_000, async () => {}, () => {}, services);
+const handlers = { ...lent.handlers, ...deviceHandlers(behind, lent) };
+const ask = (type, body) => handlers[type](checkRequest(type, { osId: 'crab', epoch: 7, ...body }), 'crab');
+const lend = await ask('lend', { device: 'scanner1', class: 'scanner' });
 const places = [];
-for (const device of ['scanner0', 'scanner1'])
-  places.push((await ask(peer, 'device', { ...of, device }, { timeoutMs: 9000 })).exportName);
-await server.close();
+for (const device of ['scanner0', 'scanner1']) places.push((await ask('device', { device })).exportName);
 
 const moving = { device: 'scanner0', class: 'scanner', osType: 'x', computer: 'a' };
 const { way } = decideWay(moving, { name: 'a', pci: [] }, { name: 'b', pci: [], devices: [] });
@@ -158,11 +153,8 @@ process.exit();
 `;
 
 test('the agent finds it in its place, lends it, serves one that was left, and leaves it where it is', () => {
-  const image = join(copy, 'image');
-  stripTree(join(copy, 'src'), join(image, 'src'));
-  cpSync(join(copy, 'package.json'), join(image, 'package.json'));
-  writeFileSync(join(image, 'agent.js'), agent);
-  const told = execFileSync(process.execPath, [join(image, 'agent.js')], {
+  writeFileSync(join(copy, 'agent.mjs'), agent);
+  const told = execFileSync(process.execPath, [join(copy, 'agent.mjs')], {
     encoding: 'utf8',
     timeout: 60_000,
   });

@@ -10,6 +10,7 @@ import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { ask } from '#managers/control-client.ts';
+import { type ClassesOfDevices, DeviceList, loadClasses } from '#managers/device-list.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { AliveCalls } from './alive.ts';
@@ -53,7 +54,7 @@ export class Active {
     | { readonly request: MoveRequest; readonly shown: MoveProgress; readonly abort: AbortController }
     | undefined;
 
-  constructor(config: Config) {
+  constructor(config: Config, classes: ClassesOfDevices) {
     this.#config = config;
     this.#here = { name: config.computer.name, address: config.computer.address.split('/')[0] ?? '' };
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
@@ -76,6 +77,7 @@ export class Active {
         isMoving: () => this.#move !== undefined,
       },
       saved,
+      new DeviceList(classes),
       config,
     );
     this.#alive = new AliveCalls(
@@ -397,5 +399,5 @@ export class Active {
 
 /** Starts the agent inside the OS. */
 export async function runActive(config: Config): Promise<void> {
-  await new Active(config).start();
+  await new Active(config, await loadClasses()).start();
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeviceMessage } from '#devices/service.ts';
+import { loadServices } from '#managers/service-list.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { DevicesLeft } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
@@ -39,13 +40,18 @@ test('where nothing was left nobody asks for it', () => {
   assert.deepEqual(Object.keys(deviceHandlers(undefined, lent)), ['print', 'draw']);
 });
 
-test('a standby to which nothing was left answers what can be lent, a ghost also what was left', () => {
+test('a standby to which nothing was left answers what can be lent, a ghost also what was left', async () => {
+  const services = await loadServices();
   const load = async (): Promise<void> => {};
-  const really = new LentDevices('c', 60_000, load, () => {});
+  const really = new LentDevices('c', 60_000, load, () => {}, services);
   const standby = Object.keys(deviceHandlers(undefined, really));
   for (const message of ['screen', 'draw', 'keys', 'print']) assert.ok(standby.includes(message));
   assert.ok(!standby.includes('device'));
-  const nothing = new DevicesLeft({ osId: 'crab', epoch: 1, behind: [] }, { name: 'c', address: '' });
+  const nothing = new DevicesLeft(
+    { osId: 'crab', epoch: 1, behind: [] },
+    { name: 'c', address: '' },
+    services,
+  );
   const ghost = Object.keys(deviceHandlers(nothing, really));
   for (const message of [...standby, 'device']) assert.ok(ghost.includes(message));
 });

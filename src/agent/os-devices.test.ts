@@ -12,10 +12,10 @@ import { Printer } from '#devices/printer/printer.ts';
 import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
 import { SystemError } from '#linux/system-error.ts';
-import { type ClassesOfDevices, lookAgain } from '#managers/device-list.ts';
+import { DeviceList } from '#managers/device-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
-import { OsDevices, type Probes } from './os-devices.ts';
+import { OsDevices } from './os-devices.ts';
 import { outcomeOf } from './outcome.ts';
 
 mock.method(console, 'log', () => {});
@@ -79,11 +79,10 @@ function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, 
 }
 
 /** The class of a printer that may come while the OS runs. */
-const pluggedIn = (probe: () => Printer | undefined): ClassesOfDevices => ({
-  printer: { probe, mayComeLater: true },
-});
+const pluggedIn = (probe: () => Printer | undefined): DeviceList =>
+  new DeviceList({ printer: { probe, mayComeLater: true } });
 
-function osWith(devices: readonly Device[], look: Probes['lookAgain'] = it => it) {
+function osWith(devices: readonly Device[], look: DeviceList['lookAgain'] = it => it) {
   const state = { isMoving: false, saved: 0, here: 'a', epoch: 5 };
   const os = new OsDevices(
     {
@@ -97,8 +96,7 @@ function osWith(devices: readonly Device[], look: Probes['lookAgain'] = it => it
       isMoving: () => state.isMoving,
     },
     undefined,
-    undefined,
-    { probeDevices: () => [...devices], lookAgain: look },
+    { probe: () => [...devices], lookAgain: look },
   );
   return { os, state };
 }
@@ -144,11 +142,7 @@ test('a printer that is plugged in while the OS runs: its stub, its row in both 
   const { printer } = fakePrinter(t, new StuckPort());
   let plugged: Printer | undefined;
   const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], (devices, probed) =>
-    lookAgain(
-      devices,
-      probed,
-      pluggedIn(() => plugged),
-    ),
+    pluggedIn(() => plugged).lookAgain(devices, probed),
   );
   await os.restore();
   await os.look();
@@ -176,11 +170,7 @@ test('a printer that is plugged in while the OS runs: its stub, its row in both 
 test('once a move was called for nothing comes in, but for what was there the moment before', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
   const { os, state } = osWith([fakeDevice('disk0', [])], (devices, probed) =>
-    lookAgain(
-      devices,
-      probed,
-      pluggedIn(() => printer),
-    ),
+    pluggedIn(() => printer).lookAgain(devices, probed),
   );
   state.isMoving = true;
   await os.look();

@@ -9,17 +9,6 @@ import type { ClassOfDevices, Device, DeviceId } from '#devices/device.ts';
 type AnyClass = ClassOfDevices<DeviceClass, unknown>;
 export type ClassesOfDevices = Readonly<Partial<Record<DeviceClass, AnyClass>>>;
 
-const deviceClassOf = async (name: DeviceClass): Promise<AnyClass> => {
-  const folder = (await import(`../devices/${name}/class.ts`)) as {
-    readonly deviceClass: AnyClass;
-  };
-  return folder.deviceClass;
-};
-
-const classes: ClassesOfDevices = Object.fromEntries(
-  await Promise.all(deviceClassNames.map(async name => [name, await deviceClassOf(name)] as const)),
-);
-
 /** What is known before any device is. */
 export interface ProbedOs {
   /** Address of the computer the OS is on. */
@@ -30,34 +19,49 @@ export interface ProbedOs {
   readonly settings?: Readonly<Partial<Record<DeviceClass, unknown>>> | undefined;
 }
 
-/** Finds the devices of this OS by probing. @throws YadoError `badConfig` for settings that do not fit their class */
-export function probeDevices(os: ProbedOs, among: ClassesOfDevices = classes): Device[] {
-  return deviceClassNames.flatMap(name => probe(name, os, among) ?? []);
+/** By name, so that a new class is no line here; that each folder keeps its promise: device-folders.test.ts. */
+export async function loadClasses(): Promise<ClassesOfDevices> {
+  const classes = await Promise.all(deviceClassNames.map(async name => [name, await classOf(name)] as const));
+  return Object.fromEntries(classes);
 }
 
-/**
- * All devices once more, in their order: something may be plugged in while the OS runs. `known` itself when nothing has
- * come; what has gone stays, for it may come again.
- */
-export function lookAgain(
-  known: readonly Device[],
-  os: ProbedOs,
-  among: ClassesOfDevices = classes,
-): readonly Device[] {
-  const all = deviceClassNames.flatMap(name => {
-    const there = known.find(each => each.id === idOf(name));
-    return there ?? ((among[name]?.mayComeLater && probe(name, { ...os, remembered: {} }, among)) || []);
-  });
-  return all.length > known.length ? all : known;
+async function classOf(name: DeviceClass): Promise<AnyClass> {
+  const folder = (await import(`../devices/${name}/class.ts`)) as { readonly deviceClass: AnyClass };
+  return folder.deviceClass;
 }
 
-function probe(name: DeviceClass, os: ProbedOs, among: ClassesOfDevices): Device | undefined {
-  const of = among[name];
-  return of?.probe({
-    machineAddress: os.machineAddress,
-    remembered: os.remembered?.[idOf(name)],
-    settings: checkedSettings(name, of, os.settings?.[name]),
-  });
+export class DeviceList {
+  readonly #classes: ClassesOfDevices;
+
+  constructor(classes: ClassesOfDevices) {
+    this.#classes = classes;
+  }
+
+  /** Finds the devices of this OS by probing. @throws YadoError `badConfig` for settings that do not fit their class */
+  probe(os: ProbedOs): Device[] {
+    return deviceClassNames.flatMap(name => this.#probe(name, os) ?? []);
+  }
+
+  /**
+   * All devices once more, in their order: something may be plugged in while the OS runs. `known` itself when nothing
+   * has come; what has gone stays, for it may come again.
+   */
+  lookAgain(known: readonly Device[], os: ProbedOs): readonly Device[] {
+    const all = deviceClassNames.flatMap(name => {
+      const there = known.find(each => each.id === idOf(name));
+      return (there ?? (this.#classes[name]?.mayComeLater && this.#probe(name, os))) || [];
+    });
+    return all.length > known.length ? all : known;
+  }
+
+  #probe(name: DeviceClass, { machineAddress, remembered, settings }: ProbedOs): Device | undefined {
+    const of = this.#classes[name];
+    return of?.probe({
+      machineAddress,
+      remembered: remembered?.[idOf(name)],
+      settings: checkedSettings(name, of, settings?.[name]),
+    });
+  }
 }
 
 function checkedSettings(name: DeviceClass, { settings }: AnyClass, told: unknown): unknown {

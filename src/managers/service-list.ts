@@ -13,16 +13,21 @@ export type ServiceList = { readonly [C in LendableClass | RemoteClass]: Service
   readonly [C in DeviceClass]?: ServiceOf<C>;
 };
 
-const serviceOf = async (name: DeviceClass): Promise<ServiceOf<DeviceClass>> => {
+/** By name, so that a new class is no line here; that each folder keeps its promise: device-folders.test.ts. */
+export async function loadServices(): Promise<ServiceList> {
+  const services = await Promise.all(
+    servingClasses.map(async name => [name, await serviceOf(name)] as const),
+  );
+  return Object.fromEntries(services) as ServiceList;
+}
+
+async function serviceOf(name: DeviceClass): Promise<ServiceOf<DeviceClass>> {
   const folder = (await import(`../devices/${name}/service.ts`)) as {
     readonly service: ServiceOf<DeviceClass>;
   };
   return folder.service;
-};
-
-// By name, so that a new class is no line here. That each folder keeps what its line promises: device-folders.test.ts.
-const found = await Promise.all(servingClasses.map(async name => [name, await serviceOf(name)] as const));
-export const serviceList = Object.fromEntries(found) as ServiceList;
+}
 
 /** Of every class of which something may be left behind. */
-export const leftClasses: readonly LeftClass[] = found.flatMap(([, { left }]) => left ?? []);
+export const leftClasses = (services: ServiceList): readonly LeftClass[] =>
+  Object.values<ServiceOf<DeviceClass>>(services).flatMap(each => each.left ?? []);
