@@ -17,7 +17,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/web': ['src/core'],
   lab: ['src/core', 'src/wire', 'packaging', 'standby'],
   packaging: ['standby'],
-  standby: ['packaging'],
+  standby: ['packaging', 'src/core'],
 };
 /** Folders without I/O, clock and randomness: no Node module, and none of these words. */
 const pureFolders = ['src/core', 'src/wire'];
@@ -31,7 +31,7 @@ const onlyIn: Readonly<Record<string, readonly string[]>> = {
 
 const root = join(import.meta.dirname, '..');
 const importPattern =
-  /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+  /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"`]([^'"`]+)['"`]\s*\)/gm;
 
 const folderOf = (path: string) =>
   Object.keys(arrows).find(folder => path.startsWith(`${folder}/`) || path === folder);
@@ -78,7 +78,7 @@ function problemsOf(file: string): string[] {
   return problems;
 }
 
-const files = globSync(['src/**/*.ts', 'lab/**/*.ts'], { cwd: root })
+const files = globSync(['src/**/*.ts', 'lab/**/*.ts', 'packaging/**/*.ts', 'standby/**/*.ts'], { cwd: root })
   .map(path => relative('.', path))
   .toSorted();
 const problems = files.flatMap(problemsOf);

@@ -44,9 +44,13 @@ export function packCpio(folder: string, out: string): void {
 
 /** Builds the small initramfs once for this kernel. Returns its path. */
 export function buildStandbyInitrd(kernel: Kernel): string {
-  const recipe = ['standby/init', 'standby/modules.ts', 'packaging/files/enter', 'packaging/files/yado'].map(
-    name => join(projectRoot, name),
-  );
+  const recipe = [
+    'standby/init',
+    'standby/modules.ts',
+    'src/core/device-class.ts',
+    'packaging/files/enter',
+    'packaging/files/yado',
+  ].map(name => join(projectRoot, name));
   const key = hashOf([...recipe, '/bin/busybox'], kernel.root).slice(0, 16);
   return once(cachePath('standby', key, 'initrd.img'), temporary => {
     const folder = `${temporary}.stage`;

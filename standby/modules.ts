@@ -1,12 +1,12 @@
 // Which kernel modules a standby carries: cards that can bring the OS in, set-aside memory, and nothing else.
 // The surface stays small on purpose: what is not bound to a driver cannot disturb the restore.
 
+import { deviceClasses, servingClasses } from '#core/device-class.ts';
+
 /** Loaded only when a device of that class is lent to an OS, or was left here by one: by class. */
-export const lendableModules: Readonly<Record<string, readonly string[]>> = {
-  display: ['bochs', 'cirrus', 'virtio_gpu', 'vmwgfx', 'qxl', 'ast', 'mgag200', 'i915'],
-  input: ['evdev', 'psmouse', 'xhci_pci', 'ehci_pci', 'uhci_hcd', 'usbhid', 'hid_generic'],
-  printer: ['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usblp'],
-};
+export const lendableModules: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  servingClasses.map(name => [name, deviceClasses[name].modules ?? []]),
+);
 
 /** Modules by purpose, loaded at the start; dependencies are added from modules.dep. */
 export const standbyModules: Readonly<Record<string, readonly string[]>> = {

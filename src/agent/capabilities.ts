@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { type Capabilities, type ComputerRole, movingAgentImage } from '#core/capabilities.ts';
+import { classOfPci, deviceClasses, deviceClassNames } from '#core/device-class.ts';
 import { readCpuinfo, readHardwareCpuCount } from '#linux/cpuinfo.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import {
@@ -35,6 +36,7 @@ export function gatherCapabilities(
   const pci = listPciDevices();
   const snapshot = probeSnapshot();
   const reason = snapshotReason(snapshot);
+  const ofPci = new Set(pci.map(each => classOfPci(each.class)));
   const nicAddress = card && pci.find(each => each.netNames.includes(card.name))?.address;
   return {
     protocol: protocolVersion,
@@ -63,7 +65,9 @@ export function gatherCapabilities(
       ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
       : null,
     snapshot: { available: reason === undefined, ...(reason !== undefined && { reason }) },
-    devices: [...new Set(['input', ...(pci.some(each => each.class >>> 16 === 0x03) ? ['display'] : [])])],
+    devices: deviceClassNames.filter(
+      name => deviceClasses[name].everywhere || (deviceClasses[name].replaceable && ofPci.has(name)),
+    ),
   };
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import * as v from 'valibot';
+import { deviceClassNames } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 
 const Name = v.pipe(
@@ -15,21 +16,15 @@ const Ipv4WithPrefix = v.pipe(
   v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, 'an IPv4 address with prefix length'),
 );
 
-/** A ghost has no name service: the printer's address is a number. */
-const IppUri = v.pipe(
-  v.string(),
-  v.maxLength(200),
-  v.regex(
-    /^ipp:\/\/(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\])(:\d+)?\/\S*$/i,
-    'such as "ipp://192.0.2.7/ipp/print", the address as a number',
-  ),
+/** What a class can be told by a person, such as `[printer]`; its folder checks it when it looks for devices. */
+const Classes = v.partial(
+  v.strictObject(v.entriesFromList(deviceClassNames, v.record(v.string(), v.unknown()))),
 );
 
 const ConfigSchema = v.strictObject({
   computer: v.strictObject({ name: Name, address: Ipv4WithPrefix }),
   os: v.optional(v.strictObject({ id: Name })),
-  /** Jobs go to this IPP printer instead of one at a port. */
-  printer: v.optional(v.strictObject({ uri: IppUri })),
+  ...Classes.entries,
   computers: v.optional(v.array(v.strictObject({ name: Name, address: Ipv4 })), []),
 });
 export type Config = v.InferOutput<typeof ConfigSchema>;

@@ -1,9 +1,8 @@
 // Who answers a message about a device: what was left here, what is lent from here, or nobody.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lendableClasses } from '#core/device-class.ts';
 import type { DeviceMessage } from '#devices/service.ts';
-import { leftClasses, serviceList } from '#managers/service-list.ts';
+import { loadServices } from '#managers/service-list.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { DevicesLeft } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
@@ -41,22 +40,18 @@ test('where nothing was left nobody asks for it', () => {
   assert.deepEqual(Object.keys(deviceHandlers(undefined, lent)), ['print', 'draw']);
 });
 
-test('a standby to which nothing was left answers what can be lent, a ghost also what was left', () => {
+test('a standby to which nothing was left answers what can be lent, a ghost also what was left', async () => {
+  const services = await loadServices();
   const load = async (): Promise<void> => {};
-  const really = new LentDevices('c', 60_000, load, () => {});
+  const really = new LentDevices('c', 60_000, load, () => {}, services);
   const standby = Object.keys(deviceHandlers(undefined, really));
   for (const message of ['screen', 'draw', 'keys', 'print']) assert.ok(standby.includes(message));
   assert.ok(!standby.includes('device'));
-  const nothing = new DevicesLeft({ osId: 'crab', epoch: 1, behind: [] }, { name: 'c', address: '' });
+  const nothing = new DevicesLeft(
+    { osId: 'crab', epoch: 1, behind: [] },
+    { name: 'c', address: '' },
+    services,
+  );
   const ghost = Object.keys(deviceHandlers(nothing, really));
   for (const message of [...standby, 'device']) assert.ok(ghost.includes(message));
-});
-
-test('a message goes to one class only, of those that are lent and of those that are left', () => {
-  const ofLent = lendableClasses.map(name => serviceList[name].lend.messages);
-  const ofLeft = leftClasses.map(each => each.messages);
-  for (const messages of [ofLent, ofLeft]) {
-    assert.ok(messages.every(each => each.length > 0));
-    assert.equal(new Set(messages.flat()).size, messages.flat().length);
-  }
 });

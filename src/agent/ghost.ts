@@ -9,13 +9,14 @@ import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/d
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { loadServices } from '#managers/service-list.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
-import { type GhostState, GhostStateSchema } from './ghost-state.ts';
+import { type GhostState, ghostStateSchema } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
@@ -27,10 +28,11 @@ const idleMs = 2000;
 
 /** @param told a GhostState. @throws ValiError when it is none */
 export async function runGhost(told: unknown): Promise<void> {
-  const state = v.parse(GhostStateSchema, told);
+  const services = await loadServices();
+  const state = v.parse(ghostStateSchema(services), told);
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
-  const left = new DevicesLeft(state, computer);
+  const left = new DevicesLeft(state, computer, services);
   const reader = new FrameReader(4096);
   let granted = false;
   let token = new Uint8Array(0);
@@ -41,6 +43,7 @@ export async function runGhost(told: unknown): Promise<void> {
     lentQuietMs(),
     async () => {},
     () => {},
+    services,
   );
   giveCardsFramebuffers(true);
   const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));

@@ -3,17 +3,24 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
-import { LeftBehindSchema } from './ghost-state.ts';
+import { loadServices } from '#managers/service-list.ts';
+import { leftBehindSchema } from './ghost-state.ts';
 import { DevicesLeft } from './left-behind.ts';
 
 mock.method(console, 'log', () => {});
+
+const services = await loadServices();
 
 const disk = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
 const port = { kind: 'usb', name: 'lp9', identity: 'MFG:No;MDL:Such;' };
 const printer = { kind: 'printer', device: 'printer0', place: port, printed: 40 };
 const computer = { name: 'a', address: '10.77.0.1' };
 const leftBy = (...behind: object[]): DevicesLeft =>
-  new DevicesLeft(v.parse(LeftBehindSchema, { osId: 'crab', epoch: 7, behind }), computer);
+  new DevicesLeft(
+    v.parse(leftBehindSchema(services), { osId: 'crab', epoch: 7, behind }),
+    computer,
+    services,
+  );
 const left = leftBy(disk);
 const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;
 

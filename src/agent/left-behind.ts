@@ -16,10 +16,10 @@ import {
 import { listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { FormatError } from '#linux/system-error.ts';
-import { leftClasses, serviceList } from '#managers/service-list.ts';
+import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 import type { ControlRequest } from '#wire/control.ts';
 import { orAway } from './device-away.ts';
-import { type LeftBehind, LeftBehindSchema } from './ghost-state.ts';
+import { type LeftBehind, leftBehindSchema } from './ghost-state.ts';
 import { log } from './log.ts';
 
 /** The kernel parameter through which a ghost tells the standby after it. */
@@ -30,15 +30,18 @@ export class DevicesLeft {
   /** This computer. */
   readonly #computer: Computer;
   readonly #services: ReadonlyMap<string, LeftService>;
+  /** Messages that a device that was left may answer. */
+  readonly messages: ReadonlySet<DeviceMessage>;
   /** The newest in which the OS has asked for its devices. */
   #epoch: number;
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
-  constructor(left: LeftBehind, computer: Computer) {
+  constructor(left: LeftBehind, computer: Computer, services: ServiceList) {
     this.#left = left;
     this.#computer = computer;
     this.#epoch = left.epoch;
+    this.messages = new Set(leftClasses(services).flatMap(each => each.messages));
     const world: LeftWorld = {
       osId: left.osId,
       computer,
@@ -46,11 +49,8 @@ export class DevicesLeft {
       record: () => JSON.stringify(this.state),
       say: log,
     };
-    this.#services = new Map(left.behind.map(each => [each.device, serviceOf(each, world)]));
+    this.#services = new Map(left.behind.map(each => [each.device, serviceOf(each, world, services)]));
   }
-
-  /** Messages that a device that was left may answer. */
-  readonly messages: ReadonlySet<DeviceMessage> = new Set(leftClasses.flatMap(each => each.messages));
 
   get names(): string[] {
     return [...this.#services.keys()];
@@ -135,8 +135,8 @@ export class DevicesLeft {
   }
 }
 
-function serviceOf(left: ServeState, world: LeftWorld): LeftService {
-  const ofClass = serviceList[left.kind]?.left;
+function serviceOf(left: ServeState, world: LeftWorld, services: ServiceList): LeftService {
+  const ofClass = services[left.kind]?.left;
   if (!ofClass) throw yadoError('badRequest', { reason: `nothing of the class ${left.kind} is left behind` });
   return ofClass.serviceOf(left, world);
 }
@@ -150,25 +150,25 @@ export function leftParameter(left: LeftBehind): string {
  * What an OS has left on this computer: the ghost before this standby has told, or a mark on a disk tells when the
  * computer was switched off in between. @throws FormatError when the parameter is damaged
  */
-export function readLeftBehind(): LeftBehind | undefined {
+export function readLeftBehind(services: ServiceList): LeftBehind | undefined {
   const text = kernelParameter(readCmdline(), parameter);
-  if (text === undefined) return readMarkedDisk();
-  return text ? decodeLeftBehind(text) : undefined;
+  if (text === undefined) return readMarkedDisk(services);
+  return text ? decodeLeftBehind(text, services) : undefined;
 }
 
 /** The value of the parameter. @throws FormatError */
-export function decodeLeftBehind(text: string): LeftBehind {
+export function decodeLeftBehind(text: string, services: ServiceList): LeftBehind {
   const json = parsed(Buffer.from(text, 'base64url').toString());
-  const left = v.safeParse(LeftBehindSchema, json, { abortEarly: true });
+  const left = v.safeParse(leftBehindSchema(services), json, { abortEarly: true });
   if (!left.success) throw new FormatError(parameter, v.summarize(left.issues).slice(0, 200));
   return left.output;
 }
 
-function readMarkedDisk(): LeftBehind | undefined {
+function readMarkedDisk(services: ServiceList): LeftBehind | undefined {
   for (const { name } of listBlockDevices()) {
     const mark = readMark(nodePath(name));
     if (mark === undefined) continue;
-    const left = v.safeParse(LeftBehindSchema, parsed(mark));
+    const left = v.safeParse(leftBehindSchema(services), parsed(mark));
     if (left.success) return left.output;
     log(`${name} has a mark that cannot be read`);
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { ask } from '#managers/control-client.ts';
-import { type LendableList, serviceList } from '#managers/service-list.ts';
+import { type LendableList, loadServices } from '#managers/service-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
@@ -10,6 +10,8 @@ import { Lending, type LendingWorld } from './lending.ts';
 import { LentDevices } from './lent-devices.ts';
 
 mock.method(console, 'log', () => {});
+
+const services = await loadServices();
 
 /** Devices of a lender that do nothing but remember. */
 function fakeClasses() {
@@ -28,7 +30,7 @@ function fakeClasses() {
     throw new Error('there is no printer');
   };
   const classes: LendableList = {
-    ...serviceList,
+    ...services,
     display: { lend: { messages: ['screen', 'draw'], open: service('a screen') } },
     input: { lend: { messages: ['keys'], open: service('a keyboard') } },
     printer: { lend: { messages: ['print'], open: noPrinter } },
@@ -172,6 +174,7 @@ test('a lent device that breaks is told with its name and computer, and is no fa
   };
   const noKeyboard = async () => ({ typeName: 'a keyboard', service: { stop: pulled } });
   const classes: LendableList = {
+    ...services,
     display: {
       lend: {
         messages: ['draw'],

@@ -9,7 +9,7 @@ import {
   type DeviceRequest,
   type LentService,
 } from '#devices/service.ts';
-import { type LendableList, serviceList } from '#managers/service-list.ts';
+import type { LendableList } from '#managers/service-list.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
 import type { ControlHandlers } from './control-server.ts';
 import { orAway } from './device-away.ts';
@@ -43,7 +43,7 @@ export class LentDevices {
     quietMs: number,
     load: (name: LendableClass) => Promise<void>,
     changed: () => void,
-    classes: LendableList = serviceList,
+    classes: LendableList,
   ) {
     this.#computer = computer;
     this.#quietMs = quietMs;

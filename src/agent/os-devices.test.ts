@@ -12,7 +12,7 @@ import { Printer } from '#devices/printer/printer.ts';
 import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
 import { SystemError } from '#linux/system-error.ts';
-import { lookAgain } from '#managers/device-list.ts';
+import { DeviceList } from '#managers/device-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
 import { OsDevices } from './os-devices.ts';
@@ -78,10 +78,11 @@ function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, 
   return { printer, write: (text: string) => spool?.push(Buffer.from(text)), spool: () => spool };
 }
 
-function osWith(
-  devices: readonly Device[],
-  look: (known: readonly Device[]) => readonly Device[] = it => it,
-) {
+/** The class of a printer that may come while the OS runs. */
+const pluggedIn = (probe: () => Printer | undefined): DeviceList =>
+  new DeviceList({ printer: { probe, mayComeLater: true } });
+
+function osWith(devices: readonly Device[], look: DeviceList['lookAgain'] = it => it) {
   const state = { isMoving: false, saved: 0, here: 'a', epoch: 5 };
   const os = new OsDevices(
     {
@@ -95,8 +96,7 @@ function osWith(
       isMoving: () => state.isMoving,
     },
     undefined,
-    undefined,
-    { probeDevices: () => [...devices], lookAgain: look },
+    { probe: () => [...devices], lookAgain: look },
   );
   return { os, state };
 }
@@ -140,9 +140,9 @@ test('a printer stuck in mid-print keeps the OS here: it says which and what to 
 
 test('a printer that is plugged in while the OS runs: its stub, its row in both tables, and it leaves after the disk', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
-  let plugged: Device | undefined;
-  const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], devices =>
-    lookAgain(devices, () => plugged),
+  let plugged: Printer | undefined;
+  const { os, state } = osWith([fakeDevice('disk0', []), fakeDevice('network0', [])], (devices, probed) =>
+    pluggedIn(() => plugged).lookAgain(devices, probed),
   );
   await os.restore();
   await os.look();
@@ -169,7 +169,9 @@ test('a printer that is plugged in while the OS runs: its stub, its row in both 
 
 test('once a move was called for nothing comes in, but for what was there the moment before', async t => {
   const { printer } = fakePrinter(t, new StuckPort());
-  const { os, state } = osWith([fakeDevice('disk0', [])], devices => lookAgain(devices, () => printer));
+  const { os, state } = osWith([fakeDevice('disk0', [])], (devices, probed) =>
+    pluggedIn(() => printer).lookAgain(devices, probed),
+  );
   state.isMoving = true;
   await os.look();
   assert.equal(os.table().length, 1);

@@ -6,7 +6,7 @@ import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
 import { type Device, reasonOf } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
-import { lookAgain, probeDevices } from '#managers/device-list.ts';
+import type { DeviceList, ProbedOs } from '#managers/device-list.ts';
 import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { Lending } from './lending.ts';
@@ -24,12 +24,6 @@ export interface OsWithDevices extends OsPlace {
 /** What is kept for an agent that is started anew on the same OS. */
 export type SavedDevices = Pick<SavedState, 'locations' | 'devices' | 'lentFrom'>;
 
-/** How devices are found; tests have their own. */
-export interface Probes {
-  readonly probeDevices: typeof probeDevices;
-  readonly lookAgain: (known: readonly Device[]) => readonly Device[];
-}
-
 /** For what is plugged in while the OS runs. */
 const lookEveryMs = 5000;
 /** As long as it takes: programs wait for their disk, and nothing is gained by letting them fail. */
@@ -40,7 +34,8 @@ export class OsDevices {
   readonly locations: LocationManager;
   readonly lending: Lending;
   readonly #place: OsWithDevices;
-  readonly #probes: Probes;
+  readonly #list: Pick<DeviceList, 'probe' | 'lookAgain'>;
+  readonly #probed: ProbedOs;
   /** From the freeze until devices are brought up again: nothing else may bring one up. */
   #held = false;
   #looking: Promise<void> | undefined;
@@ -49,14 +44,13 @@ export class OsDevices {
   constructor(
     place: OsWithDevices,
     saved: SavedDevices | undefined,
-    printerUri?: string,
-    probes: Probes = { probeDevices, lookAgain },
+    list: Pick<DeviceList, 'probe' | 'lookAgain'>,
+    settings?: ProbedOs['settings'],
   ) {
     this.#place = place;
-    this.#probes = probes;
-    this.status = new StatusManager(
-      probes.probeDevices(() => place.here().address, saved?.devices, printerUri),
-    );
+    this.#list = list;
+    this.#probed = { machineAddress: () => place.here().address, remembered: saved?.devices, settings };
+    this.status = new StatusManager(list.probe(this.#probed));
     const ids = this.status.devices.map(each => each.id);
     const replaced = this.status.devices.filter(each => each.isReplaced).map(each => each.id);
     const former = saved?.locations.filter(row => !replaced.includes(row.device));
@@ -155,7 +149,7 @@ export class OsDevices {
   async #look(): Promise<void> {
     try {
       const before = this.status.devices;
-      const devices = this.#probes.lookAgain(before);
+      const devices = this.#list.lookAgain(before, this.#probed);
       const fresh = devices.filter(each => !before.includes(each)).map(each => each.id);
       this.#lookFailed = '';
       if (fresh.length === 0) return;

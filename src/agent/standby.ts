@@ -6,6 +6,7 @@ import { readRsdp } from '#linux/acpi.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
+import { loadServices } from '#managers/service-list.ts';
 import {
   bulkPort,
   type ControlAnswer,
@@ -39,8 +40,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const ip = address.split('/')[0] ?? '';
   using links = new LinkClient();
   const card = links.link(cardName);
-  const behind = readLeftBehind();
-  const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
+  const services = await loadServices();
+  const behind = readLeftBehind(services);
+  const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }, services) : undefined;
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
@@ -53,7 +55,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
-  const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle());
+  const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle(), services);
   const idle = (remark = '') =>
     show(name, [
       'waiting for an OS',

@@ -1,5 +1,5 @@
-// What every device class gives the managers: a ladder of small verbs. A new class is a folder with such an object and
-// a line in the lists: docs/devices.md.
+// What every device class gives the managers: how its device is found, and a ladder of small verbs for it. A new class is
+// a folder with such an object and a line in the list: docs/devices.md.
 import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceClass } from '#core/device-class.ts';
@@ -66,8 +66,31 @@ export interface ServeState {
   readonly device: string;
 }
 
+/** The one device an OS has of a class. */
+export type DeviceId<Class extends DeviceClass = DeviceClass> = `${Class}0`;
+
+/** What a class is told when it looks for the OS's device. */
+export interface Probing<Settings = undefined> {
+  /** Address of the computer the OS is on, whenever it is asked for. */
+  machineAddress(): string;
+  /** What a former agent of this OS left in `Device.memory`. */
+  readonly remembered: unknown;
+  /** The table of the class in config.toml. */
+  readonly settings?: Settings | undefined;
+}
+
+/** What the class.ts of a folder exports as `deviceClass`. */
+export interface ClassOfDevices<Class extends DeviceClass, Settings = undefined> {
+  /** Undefined when the OS has none. */
+  probe(probing: Probing<Settings>): (Device & { readonly id: DeviceId<Class> }) | undefined;
+  /** True: one may be plugged in while the OS runs; as long as the OS has none it is looked for again and again. */
+  readonly mayComeLater?: boolean;
+  /** Of the table in config.toml, when the class has settings. */
+  readonly settings?: v.GenericSchema<unknown, Settings>;
+}
+
 export interface Device {
-  /** Stable name within the OS, such as `disk0`. */
+  /** Stable name within the OS: that of its class and 0, such as `disk0`. */
   readonly id: string;
   /** True for a device that only an agent makes: programs see it once it was brought up by `restore`. */
   readonly isMadeHere?: boolean;

@@ -1,6 +1,7 @@
 // What a class gives so that its device serves an OS on another computer: lent to it (`yado lend`), or left behind by it.
-// Used by standby and ghost; listed in src/managers/service-list.ts. Who may ask, and in which epoch, is checked before.
+// Used by standby and ghost, which find it in the folder's service.ts. Who may ask, and in which epoch, is checked before.
 import * as v from 'valibot';
+import type { DeviceClass, LendableClass, RemoteClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { ControlAnswer, ControlRequest, ControlType } from '#wire/control.ts';
 import type { Computer, ServeState } from './device.ts';
@@ -101,3 +102,9 @@ export const leftClass = <State extends ServeState>(
   messages,
   serviceOf: (state, world) => serviceOf(v.parse(schema, state), world),
 });
+
+/** What the service.ts of a folder exports as `service`: no more and no less than the traits of its class promise. */
+export type ServiceOf<Class extends DeviceClass> = (Class extends LendableClass
+  ? { readonly lend: Lendable }
+  : { readonly lend?: never }) &
+  (Class extends RemoteClass ? { readonly left: LeftClass } : { readonly left?: never });

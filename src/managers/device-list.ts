@@ -1,40 +1,77 @@
-// The devices of the OS, one line a class. The order is that of leaving; coming back is the reverse.
-import type { Device } from '#devices/device.ts';
-import { rootDisk } from '#devices/disk/disk.ts';
-import { display } from '#devices/display/display.ts';
-import { InputDevices } from '#devices/input/input.ts';
-import { NetworkDevice } from '#devices/network/network.ts';
-import { printer } from '#devices/printer/printer.ts';
+// The devices of the OS: of every class in core/device-class.ts, the one that the class.ts of its folder finds. In the
+// order of the list, which is that of leaving; coming back is the reverse.
+import * as v from 'valibot';
+import { type DeviceClass, deviceClassNames } from '#core/device-class.ts';
+import { yadoError } from '#core/errors.ts';
+import type { ClassOfDevices, Device, DeviceId } from '#devices/device.ts';
 
-/**
- * Finds the devices of this OS by probing. `machineAddress` gives the address of the computer it is on, `remembered`
- * what a former agent of this OS left in `Device.memory`, `printerUri` the IPP printer to print on, if one was named.
- */
-export function probeDevices(
-  machineAddress: () => string,
-  remembered: Readonly<Record<string, unknown>> = {},
-  printerUri?: string,
-): Device[] {
-  const devices: (Device | undefined)[] = [
-    rootDisk(remembered.disk0),
-    printer(remembered.printer0, printerUri),
-    display(remembered.display0),
-    new InputDevices(remembered.input0),
-    new NetworkDevice(machineAddress, remembered.network0),
-  ];
-  return devices.filter(each => each !== undefined);
+/** Only its schema knows what its settings are. */
+type AnyClass = ClassOfDevices<DeviceClass, unknown>;
+export type ClassesOfDevices = Readonly<Partial<Record<DeviceClass, AnyClass>>>;
+
+/** What is known before any device is. */
+export interface ProbedOs {
+  /** Address of the computer the OS is on. */
+  machineAddress(): string;
+  /** What a former agent of this OS left in `Device.memory`, by device. */
+  readonly remembered?: Readonly<Record<string, unknown>> | undefined;
+  /** The tables of config.toml that belong to a class, by its name. */
+  readonly settings?: Readonly<Partial<Record<DeviceClass, unknown>>> | undefined;
 }
 
-/**
- * All devices once more, in their order: a printer may be plugged in while the OS runs. `known` itself when nothing has
- * come; what has gone stays, for it may come again.
- */
-export function lookAgain(
-  known: readonly Device[],
-  find: () => Device | undefined = printer,
-): readonly Device[] {
-  if (known.some(each => each.id === 'printer0')) return known;
-  const found = find();
-  if (!found) return known;
-  return known.toSpliced(known.findIndex(each => each.id === 'disk0') + 1, 0, found);
+/** By name, so that a new class is no line here; that each folder keeps its promise: device-folders.test.ts. */
+export async function loadClasses(): Promise<ClassesOfDevices> {
+  const classes = await Promise.all(deviceClassNames.map(async name => [name, await classOf(name)] as const));
+  return Object.fromEntries(classes);
 }
+
+async function classOf(name: DeviceClass): Promise<AnyClass> {
+  const folder = (await import(`../devices/${name}/class.ts`)) as { readonly deviceClass: AnyClass };
+  return folder.deviceClass;
+}
+
+export class DeviceList {
+  readonly #classes: ClassesOfDevices;
+
+  constructor(classes: ClassesOfDevices) {
+    this.#classes = classes;
+  }
+
+  /** Finds the devices of this OS by probing. @throws YadoError `badConfig` for settings that do not fit their class */
+  probe(os: ProbedOs): Device[] {
+    return deviceClassNames.flatMap(name => this.#probe(name, os) ?? []);
+  }
+
+  /**
+   * All devices once more, in their order: something may be plugged in while the OS runs. `known` itself when nothing
+   * has come; what has gone stays, for it may come again.
+   */
+  lookAgain(known: readonly Device[], os: ProbedOs): readonly Device[] {
+    const all = deviceClassNames.flatMap(name => {
+      const there = known.find(each => each.id === idOf(name));
+      return (there ?? (this.#classes[name]?.mayComeLater && this.#probe(name, os))) || [];
+    });
+    return all.length > known.length ? all : known;
+  }
+
+  #probe(name: DeviceClass, { machineAddress, remembered, settings }: ProbedOs): Device | undefined {
+    const of = this.#classes[name];
+    return of?.probe({
+      machineAddress,
+      remembered: remembered?.[idOf(name)],
+      settings: checkedSettings(name, of, settings?.[name]),
+    });
+  }
+}
+
+function checkedSettings(name: DeviceClass, { settings }: AnyClass, told: unknown): unknown {
+  if (told === undefined) return undefined;
+  const fail = (reason: string) =>
+    yadoError('badConfig', { file: '/etc/yadokari/config.toml', computer: 'this computer', reason });
+  if (!settings) throw fail(`there is nothing to set of the class ${name}`);
+  const checked = v.safeParse(settings, told);
+  if (!checked.success) throw fail(`[${name}] ${v.summarize(checked.issues).replaceAll('\n', ' ')}`);
+  return checked.output;
+}
+
+const idOf = (name: DeviceClass): DeviceId => `${name}0`;

@@ -6,9 +6,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { zstdCompressSync } from 'node:zlib';
 import { encode } from 'cborg';
 import fc from 'fast-check';
+import { lendableClasses } from '#core/device-class.ts';
 import { isErrorCode } from '#core/errors.ts';
 import type { DisplayDriver } from '#devices/display/driver.ts';
-import { DisplayService } from '#devices/display/serve.ts';
+import { DisplayService } from '#devices/display/service.ts';
 import { ask } from '#managers/control-client.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import {
@@ -25,8 +26,8 @@ import { ControlServer } from '../../src/agent/control-server.ts';
 import { deviceHandlers } from '../../src/agent/device-handlers.ts';
 import { DevicesLeft } from '../../src/agent/left-behind.ts';
 import { LentDevices } from '../../src/agent/lent-devices.ts';
-import type { DiskLeft } from '../../src/devices/disk/left.ts';
-import { type LendableList, serviceList } from '../../src/managers/service-list.ts';
+import type { DiskLeft } from '../../src/devices/disk/service.ts';
+import { type LendableList, loadServices } from '../../src/managers/service-list.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import { mustBeRefusal, type Session, type Target } from './target.ts';
@@ -140,20 +141,24 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
     throw new Error('there is none');
   };
   const display = async () => ({ typeName: 'screen', service: new DisplayService(screen) });
-  const list: LendableList = {
-    display: { lend: { ...serviceList.display.lend, open: display } },
-    input: { lend: { ...serviceList.input.lend, open: none } },
-    printer: { lend: { ...serviceList.printer.lend, open: none } },
-  };
+  const services = await loadServices();
+  const list = Object.fromEntries(
+    lendableClasses.map(name => [name, { lend: { ...services[name].lend, open: none } }]),
+  ) as unknown as LendableList;
+  const classes = { ...list, display: { lend: { ...services.display.lend, open: display } } };
   const lent = new LentDevices(
     'beta',
     1e6,
     async () => {},
     () => {},
-    list,
+    classes,
   );
   const disk0: DiskLeft = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
-  const left = new DevicesLeft({ osId: 'crab', epoch: 7, behind: [disk0] }, { name: 'beta', address: host });
+  const left = new DevicesLeft(
+    { osId: 'crab', epoch: 7, behind: [disk0] },
+    { name: 'beta', address: host },
+    services,
+  );
   const server = new ControlServer(() => 'beta', {
     ...deviceHandlers(left, lent),
     status: () => ({ name: 'beta', role: 'standby' }),

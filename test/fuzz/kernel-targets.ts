@@ -26,8 +26,11 @@ import {
 import { encodeMetadata, firstPageOutside, parseImageHeader, parseMetadata } from '#linux/snapshot-image.ts';
 import { decodeLeftBehind, leftParameter } from '../../src/agent/left-behind.ts';
 import { parseSavedState } from '../../src/agent/saved-state.ts';
+import { loadServices } from '../../src/managers/service-list.ts';
 import { mutate } from './mutate.ts';
 import { decoder, mustBeRefusal, type Target } from './target.ts';
+
+const services = await loadServices();
 
 function fuse(opcode: number, body: Buffer): Buffer[] {
   const head = Buffer.alloc(40);
@@ -199,10 +202,10 @@ const lines = [
 ];
 function readLeft(input: Buffer): void {
   const text = kernelParameter(parseCmdline(input.toString('latin1')), 'yado.left');
-  if (text !== undefined) decodeLeftBehind(text);
+  if (text !== undefined) decodeLeftBehind(text, services);
 }
 /** The JSON itself is spoilt, not its base64. */
-const readLeftJson = (input: Buffer): void => void decodeLeftBehind(input.toString('base64url'));
+const readLeftJson = (input: Buffer): void => void decodeLeftBehind(input.toString('base64url'), services);
 
 const marks = [[encodeMark(json.toString()) ?? Buffer.alloc(0)]];
 function readMark(input: Buffer): void {

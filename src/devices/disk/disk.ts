@@ -19,8 +19,8 @@ import {
   markHome,
   type RemoteDisk,
 } from './driver.ts';
-import type { DiskLeft } from './left.ts';
 import { exportNameOf } from './serve.ts';
+import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import { findStub, putBeneath, suspendStep } from './stub.ts';
 
@@ -33,7 +33,7 @@ const retryMs = 1000;
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
  * the agent was started anew, needed once the disk has been left behind.
  */
-export function rootDisk(remembered?: unknown): Device | undefined {
+export function rootDisk(remembered?: unknown): RootDisk | undefined {
   const found = findStub();
   if (!found) return undefined;
   const { stub, below } = found;

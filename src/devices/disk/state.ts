@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
 import { DmControl } from '#linux/dm-control.ts';
-import { BlockPlaceSchema } from './left.ts';
+import { BlockPlaceSchema } from './service.ts';
 import { rootStub } from './stub.ts';
 
 export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {

@@ -32,7 +32,7 @@ export interface Screen {
 }
 
 /** The display of this OS, on its stub when it has one. */
-export function display(remembered?: unknown): Device {
+export function display(remembered?: unknown): Display | PlugAndPlayDisplay {
   const stub = DisplayStub.find();
   return stub ? new Display(stub, remembered) : new PlugAndPlayDisplay(remembered);
 }

@@ -11,7 +11,7 @@ import { modesFor } from './choose-mode.ts';
 import type { DisplayDriver } from './driver.ts';
 import { Pump } from './pump.ts';
 import { piecesOf, RemoteDisplay, type ScreenSession } from './remote.ts';
-import { DisplayService } from './serve.ts';
+import { DisplayService } from './service.ts';
 import type { Shown } from './state.ts';
 import { bgr565, type Surface, xbgr8888 } from './translate.ts';
 

@@ -9,7 +9,7 @@ import type { InputDriver, InputSink } from './driver.ts';
 import { HeldKeys } from './held-keys.ts';
 import { InputQueue, maxQueued } from './queue.ts';
 import { type Lender, RemoteInput } from './remote.ts';
-import { InputService } from './serve.ts';
+import { InputService } from './service.ts';
 import { actualType, type InputState, inputItems, inputWay } from './state.ts';
 import { key } from './translate.ts';
 

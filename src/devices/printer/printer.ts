@@ -11,7 +11,7 @@ import { saysNo } from '../lender-says-no.ts';
 import { Delivery } from './delivery.ts';
 import { driverOf, type PrintAnswer, type PrinterDriver, RemoteDriver } from './driver.ts';
 import { holdBack, letGo } from './hold.ts';
-import type { PrinterLeft } from './left.ts';
+import type { PrinterLeft } from './service.ts';
 import { jobLimitBytes, Spool, spoolLimitBytes } from './spool.ts';
 import { type PrinterMemory, PrinterMemorySchema, printerItems } from './state.ts';
 import { makeStub, type PrinterFace, type PrinterStub } from './stub.ts';
@@ -38,7 +38,7 @@ const realWorld: PrinterWorld = { spoolFolder, driverOf, makeStub };
  * @param uri an IPP printer takes the jobs instead of one at a port; another one than before, or none any more, replaces
  * the printer of before, and its stub stays
  */
-export function printer(remembered?: unknown, uri?: string): Device | undefined {
+export function printer(remembered?: unknown, uri?: string): Printer | undefined {
   const memory = v.safeParse(PrinterMemorySchema, remembered);
   const known = memory.success ? memory.output : undefined;
   if (known && uri === (known.place.kind === 'ipp' ? known.place.uri : undefined)) return new Printer(known);

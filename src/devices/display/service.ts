@@ -4,7 +4,7 @@ import { yadoError } from '#core/errors.ts';
 import type { Rect } from '#linux/drm.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer, ControlRequest } from '#wire/control.ts';
-import { type Lendable, type LentService, probing } from '../service.ts';
+import { type Lendable, type LentService, probing, type ServiceOf } from '../service.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { wireFormats } from './remote.ts';
 import type { Surface } from './translate.ts';
@@ -13,7 +13,7 @@ import { unpack } from './zstd.ts';
 /** A picture of an OS, on this computer that may have little memory: 4096x4096 with 32 bits. */
 const maxPictureBytes = 64 << 20;
 
-export const lendDisplay: Lendable = {
+const lend: Lendable = {
   messages: ['screen', 'draw'],
   open: async () => {
     let why = '';
@@ -119,3 +119,5 @@ async function put(
   for (let row = 0; row < height; row++)
     rows.copy(bytes, (y + row) * surface.lineBytes + x * pixelBytes, row * rowBytes, (row + 1) * rowBytes);
 }
+
+export const service = { lend } satisfies ServiceOf<'display'>;

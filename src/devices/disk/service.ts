@@ -2,7 +2,7 @@
 // OS in its newest epoch only, and again when the server has died.
 import * as v from 'valibot';
 import { type ControlAnswer, nbdPort } from '#wire/control.ts';
-import { type LeftService, type LeftWorld, leftClass } from '../service.ts';
+import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
@@ -101,4 +101,6 @@ class LeftDisk implements LeftService {
   }
 }
 
-export const leftDisk = leftClass(DiskLeftSchema, ['device'], (left, world) => new LeftDisk(left, world));
+export const service = {
+  left: leftClass(DiskLeftSchema, ['device'], (left, world) => new LeftDisk(left, world)),
+} satisfies ServiceOf<'disk'>;

@@ -3,7 +3,7 @@
 import { waitUntil } from '#managers/wait.ts';
 import type { ControlAnswer } from '#wire/control.ts';
 import { encodeInputEvents, type InputEvent } from '#wire/input-events.ts';
-import { type Lendable, type LentService, probing } from '../service.ts';
+import { type Lendable, type LentService, probing, type ServiceOf } from '../service.ts';
 import { type InputDriver, type InputSink, LocalInput } from './driver.ts';
 import { HeldKeys } from './held-keys.ts';
 import { InputQueue } from './queue.ts';
@@ -11,7 +11,7 @@ import { typeName } from './state.ts';
 
 const unusedAfterMs = 10_000;
 
-export const lendInput: Lendable = {
+const lend: Lendable = {
   messages: ['keys'],
   open: async say => {
     const service = InputService.ofThisComputer(say);
@@ -103,3 +103,5 @@ export class InputService implements InputSink, LentService {
     if (this.#wake === resolve) this.#wake = undefined;
   }
 }
+
+export const service = { lend } satisfies ServiceOf<'input'>;

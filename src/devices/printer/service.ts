@@ -2,9 +2,9 @@
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
 import type { ControlRequest } from '#wire/control.ts';
-import { type LeftService, type LeftWorld, leftClass } from '../service.ts';
+import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import type { PrintAnswer } from './driver.ts';
-import { PrinterService } from './serve.ts';
+import { lendPrinter, PrinterService } from './serve.ts';
 import { PrinterPlaceSchema } from './state.ts';
 
 const PrinterLeftSchema = v.strictObject({
@@ -63,8 +63,7 @@ class LeftPrinter implements LeftService {
   }
 }
 
-export const leftPrinter = leftClass(
-  PrinterLeftSchema,
-  ['print'],
-  (left, world) => new LeftPrinter(left, world),
-);
+export const service = {
+  lend: lendPrinter,
+  left: leftClass(PrinterLeftSchema, ['print'], (left, world) => new LeftPrinter(left, world)),
+} satisfies ServiceOf<'printer'>;

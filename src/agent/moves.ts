@@ -1,0 +1,280 @@
+// The moves of the OS, as its agent has them: one at a time, from the call to what is remembered of it. It is itself part
+// of what moves: what was begun on one computer ends on another.
+import type { MigrateRequest } from '#core/api.ts';
+import type { Downtime } from '#core/downtime.ts';
+import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
+import type { HistoryEntry } from '#core/history.ts';
+import type { Phase, Progress } from '#core/progress.ts';
+import { ensureMachineAddress } from '#devices/network/network.ts';
+import type { HelperReport } from '#wire/report.ts';
+import type { AliveCalls } from './alive.ts';
+import { type ApiServer, errorEvent } from './api-server.ts';
+import { culpritOf } from './culprit.ts';
+import { log } from './log.ts';
+import { MoveProgress } from './move-progress.ts';
+import type { Os } from './os.ts';
+import type { OsDevices } from './os-devices.ts';
+import type { OsPorts } from './os-ports.ts';
+import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
+import { reasonSentence } from './sentences.ts';
+import {
+  type CheckedMove,
+  checkMove,
+  labelsFor,
+  type MoveRequest,
+  refuseUnfit,
+  runJob,
+  wakeTarget,
+} from './source-move.ts';
+import { sourceTimeouts } from './timeouts.ts';
+
+/** What a move needs of the agent. */
+export interface MovingWorld {
+  readonly os: Os;
+  readonly devices: OsDevices;
+  readonly alive: AliveCalls;
+  readonly ports: OsPorts;
+  /** Where the OS is, its epoch or its history have changed. */
+  save(): void;
+  readonly emit: ApiServer['emit'];
+}
+
+export class Moves {
+  readonly #os: Os;
+  readonly #devices: OsDevices;
+  readonly #alive: AliveCalls;
+  readonly #ports: OsPorts;
+  readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
+  #move:
+    | { readonly request: MoveRequest; readonly shown: MoveProgress; readonly abort: AbortController }
+    | undefined;
+
+  constructor(world: MovingWorld) {
+    this.#os = world.os;
+    this.#devices = world.devices;
+    this.#alive = world.alive;
+    this.#ports = world.ports;
+    this.#world = world;
+  }
+
+  /** From the call for a move to its end. */
+  get isMoving(): boolean {
+    return this.#move !== undefined;
+  }
+
+  /** Of the move that is under way. */
+  get progress(): Progress | undefined {
+    return this.#move?.shown.at(performance.now());
+  }
+
+  /** For what a move must not be mixed with. */
+  whileStill<T>(work: () => T): T {
+    if (!this.#move) return work();
+    throw yadoError('busy', {
+      computer: this.#os.here().name,
+      activity: `it is moving the OS to ${this.#move.request.target.name}`,
+    });
+  }
+
+  /**
+   * Begins a move, or says what it would do.
+   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`; of a dry run also what the checks find
+   */
+  async migrate({
+    to,
+    dryRun,
+    acceptRisks,
+    preCopy,
+  }: MigrateRequest): Promise<{ status: number; body: object }> {
+    const target = this.whileStill(() => this.#os.computer(to));
+    if (target.name === this.#os.here().name) throw yadoError('sameComputer', { computer: to });
+    const abort = new AbortController();
+    const request: MoveRequest = {
+      id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
+      osId: this.#os.osId,
+      epoch: this.#os.epoch() + 1,
+      here: this.#os.here(),
+      startedHere: this.#os.isAtHome,
+      target,
+      acceptRisks: acceptRisks ?? [],
+      preCopy: preCopy ?? true,
+      signal: abort.signal,
+    };
+    if (dryRun) {
+      const move = await this.#check(request);
+      const ways = move.prepared.ways.map(each => `${each.device}: ${each.way}, ${each.reason}`);
+      const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
+      return {
+        status: 200,
+        body: {
+          checks: move.checks.checks,
+          plan: [...ways, ...move.load.map(alias => `load the driver for ${alias}`), ...steps],
+        },
+      };
+    }
+    this.#move = { request, shown: new MoveProgress(request, performance.now()), abort };
+    const startedAt = new Date().toISOString();
+    this.#run(request, startedAt)
+      .catch(error => log(`the end of a move: ${asYadoError(error, this.#os.here().name).message}`))
+      .finally(() => {
+        this.#move = undefined;
+      });
+    return { status: 202, body: { id: request.id } };
+  }
+
+  /** @throws YadoError `nothingToCancel` */
+  cancel(): object {
+    if (!this.#move) throw yadoError('nothingToCancel', { computer: this.#os.here().name });
+    this.#move.abort.abort();
+    return {};
+  }
+
+  #phase(phase: Phase): void {
+    this.#show(shown => shown.enter(phase));
+  }
+
+  #show(change: (shown: MoveProgress) => void): void {
+    if (!this.#move) return;
+    change(this.#move.shown);
+    this.#world.emit('progress', this.progress);
+  }
+
+  async #run(first: MoveRequest, startedAt: string): Promise<void> {
+    let request = first;
+    let report: HelperReport | undefined;
+    try {
+      let tried = await this.#try(request);
+      if (tried.report.reason === 'freeze' && !request.signal.aborted) {
+        // A task can be in the middle of something that it leaves a moment later.
+        log(`${culpritOf(tried.report) ?? 'a program'} did not stand still; trying once more`);
+        request = { ...request, epoch: this.#os.epoch() + 1 };
+        tried = await this.#try(request);
+      }
+      report = tried.report;
+      const { move } = tried;
+      log(`helper: ${JSON.stringify(report)}`);
+      if (report.outcome !== 'arrived') {
+        const { here, target } = request;
+        const culprit = culpritOf(report);
+        throw reasonSentence(report, {
+          source: here.name,
+          target: target.name,
+          labels: labelsFor(report.reason, move.prepared),
+          ...(culprit !== undefined && { culprit }),
+          claimSeconds: sourceTimeouts().claimMs / 1000,
+          readySeconds: sourceTimeouts().readyMs / 1000,
+        });
+      }
+      const downtime = await this.#arrive(request, move, report);
+      this.#finish(request, startedAt, report, { outcome: 'moved', downtime });
+    } catch (error) {
+      const told = request.signal.aborted
+        ? yadoError('cancelled', { computer: request.target.name, source: request.here.name })
+        : asYadoError(error, request.here.name);
+      const outcome = outcomeOf(told, report);
+      this.#finish(request, startedAt, report, { outcome, error: told.toJSON() }, told);
+    }
+  }
+
+  /** From the checks to what the helper says in the end: on the source after a roll back, else on the target. */
+  async #try(request: MoveRequest): Promise<{ move: CheckedMove; report: HelperReport }> {
+    this.#phase('preflight');
+    this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
+    const woken = (await wakeTarget(request)) ? request.target.name : undefined;
+    await this.#devices.ready(woken, request.signal);
+    const move = await this.#check(request);
+    refuseUnfit(request, move);
+    this.#phase('prepare');
+    await this.#devices.lending.returnAllFrom(request.target.name);
+    let report: HelperReport | undefined;
+    let frozen = false;
+    try {
+      report = await runJob(request, move, {
+        preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
+        freezing: async () => {
+          this.#alive.stop();
+          await this.#ports.close();
+          frozen = true;
+          await this.#devices.hold();
+          this.#phase('freeze');
+        },
+      });
+      return { move, report };
+    } finally {
+      if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
+    }
+  }
+
+  #check(request: MoveRequest): Promise<CheckedMove> {
+    return checkMove(request, this.#devices.status, () => this.#os.capabilities(), {
+      status: this.#devices.table(),
+      locations: this.#devices.where,
+    });
+  }
+
+  /** Rolled back: the OS goes on at the source. */
+  async #comeBack({ epoch }: MoveRequest): Promise<void> {
+    this.#phase('return');
+    this.#os.useUp(epoch);
+    await this.#goOn(() => this.#world.save());
+    const tell = (): void => this.#alive.tell();
+    // A disk elsewhere needs no ports of ours, and the ports need no disk.
+    await Promise.all([this.#devices.restore(), this.#ports.openForSure(this.#os.here().address, tell)]);
+    tell();
+  }
+
+  async #arrive(
+    request: MoveRequest,
+    { prepared, target: found }: CheckedMove,
+    report: HelperReport,
+  ): Promise<Downtime> {
+    const thawedAt = performance.now();
+    this.#show(shown => shown.arrived(report.wireBytes));
+    const { here: source, target, epoch } = request;
+    this.#os.arrived(target, epoch, found.rsdp);
+    const tellLenders = this.#devices.arrived(prepared.ways);
+    this.#alive.moved(source, target);
+    await this.#goOn(() => this.#world.save()); // an agent that dies from here on is started anew on this computer
+    await this.#goOn(() => ensureMachineAddress(target.address)); // the helper has tried
+    // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
+    if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan());
+    const disk = this.#devices.restore(['disk0']).then(() => performance.now() - thawedAt);
+    const tell = (): void => this.#alive.tell();
+    await this.#ports.openForSure(target.address, tell); // should the disk keep us waiting, we can be asked
+    const diskMs = await disk;
+    this.#phase('after');
+    await this.#goOn(() => this.#devices.scan());
+    await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
+    tellLenders();
+    tell();
+    return downtimeFrom(report, diskMs);
+  }
+
+  #finish(
+    request: MoveRequest,
+    startedAt: string,
+    report: HelperReport | undefined,
+    rest: Pick<HistoryEntry, 'outcome'> & Partial<HistoryEntry>,
+    error?: YadoError,
+  ): void {
+    const entry = entryOf(request, startedAt, report, rest);
+    this.#os.remember(entry);
+    this.#move = undefined;
+    this.#world.save();
+    log(
+      error
+        ? `${error.message} (${error.hint})`
+        : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`,
+    );
+    this.#world.emit(error ? 'failed' : 'done', error ? errorEvent(error) : entry);
+  }
+
+  /** The OS runs here, come what may: a step that fails is told, and the next one taken. */
+  async #goOn(step: () => unknown): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      log(asYadoError(error, this.#os.here().name).message);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+// The OS as its agent knows it: which computer it is on, in which epoch, what moves it has been through, and which
+// computers it knows. A part of what is saved for an agent that is started anew.
+import { uptime } from 'node:os';
+import type { Capabilities } from '#core/capabilities.ts';
+import { yadoError } from '#core/errors.ts';
+import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
+import type { Computer } from '#devices/device.ts';
+import { readNetwork } from '#devices/network/network.ts';
+import { readRsdp } from '#linux/acpi.ts';
+import type { OsPlace } from '#managers/location-manager.ts';
+import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import type { Config } from './config.ts';
+import type { SavedState } from './saved-state.ts';
+
+export class Os implements OsPlace {
+  readonly osId: string;
+  readonly #config: Config;
+  #here: Computer;
+  #epoch: number;
+  /** Of the computer the OS is on now. */
+  #rsdp: number | undefined;
+  #history: History;
+
+  constructor(config: Config, saved: SavedState | undefined) {
+    this.#config = config;
+    this.osId = config.os?.id ?? 'os';
+    this.#here = saved?.here ?? this.#first;
+    // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
+    this.#epoch = saved?.epoch ?? Math.floor(Date.now() / 1000 - uptime());
+    this.#rsdp = saved ? (saved.rsdp ?? undefined) : readRsdp();
+    this.#history = saved?.history ?? [];
+  }
+
+  get saved(): Pick<SavedState, 'here' | 'epoch' | 'rsdp' | 'history'> {
+    return { here: this.#here, epoch: this.#epoch, rsdp: this.#rsdp ?? null, history: [...this.#history] };
+  }
+
+  here(): Computer {
+    return this.#here;
+  }
+
+  epoch(): number {
+    return this.#epoch;
+  }
+
+  get history(): History {
+    return this.#history;
+  }
+
+  /** True on the computer the OS was started on. */
+  get isAtHome(): boolean {
+    return this.#here.name === this.#first.name;
+  }
+
+  /** All it knows, the one it is on first. */
+  get computers(): readonly Computer[] {
+    const others = [this.#first, ...this.#config.computers].filter(each => each.name !== this.#here.name);
+    return [this.#here, ...others];
+  }
+
+  /** @throws YadoError `unknownComputer` */
+  computer(name: string): Computer {
+    const found = this.computers.find(each => each.name === name);
+    if (!found) throw yadoError('unknownComputer', { computer: name });
+    return found;
+  }
+
+  /** Of the computer it is on. */
+  async capabilities(): Promise<Capabilities> {
+    const { name, address } = this.#here;
+    const network = readNetwork(address);
+    const card = network && { name: network.port.name, mac: network.portMac, address: `${address}/24` };
+    return gatherCapabilities(name, 'active', await agentImageHash(), card, this.#rsdp);
+  }
+
+  arrived(here: Computer, epoch: number, rsdp: number | null): void {
+    this.#here = here;
+    this.#epoch = epoch;
+    this.#rsdp = rsdp ?? undefined;
+  }
+
+  /** The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one. */
+  useUp(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
+  remember(entry: HistoryEntry): void {
+    this.#history = withEntry(this.#history, entry);
+  }
+
+  get #first(): Computer {
+    const { name, address } = this.#config.computer;
+    return { name, address: address.split('/')[0] ?? '' };
+  }
+}
