@@ -14,6 +14,7 @@ import {
   bootIdOf,
   deviceRow,
   evidenceFolder,
+  itemOf,
   noKernelComplaint,
   places,
   showsStub,
@@ -136,6 +137,24 @@ story('a keyboard is plugged in at A while the OS runs, and pulled out again', a
   await consoleShows(/by other keys, and back,/);
 });
 
+story('the graphics card is taken away in use: the OS goes on; the picture comes back with it', async () => {
+  const is = (way: string): Promise<boolean> =>
+    waitFor(
+      `a screen that is ${way}`,
+      async () => ((await deviceRow(a, 'display0')).way === way ? true : undefined),
+      { timeoutMs: 90_000 },
+    );
+  await a.shell('echo 1 > /sys/bus/pci/devices/0000:00:02.0/remove');
+  await is('lost');
+  assert.equal((await deviceRow(a, 'display0')).actualType, 'none');
+  assert.match(await itemOf(a, 'display0', 'real mode'), /there is no display card/);
+  await a.type('blind, ');
+  await consoleShows(/and back, blind,/);
+  await a.shell('echo 1 > /sys/bus/pci/rescan');
+  await is('direct');
+  await shows(a);
+});
+
 story('a long job is being printed', async () => {
   const print = `exec 3>/dev/usb/lp0; i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i" >&3; sleep 1; done; echo end >&3`;
   await a.shell(`systemd-run --quiet --collect --unit=lab-print sh -c '${print}'`);
@@ -145,7 +164,7 @@ story('it goes to B; typing goes on at the keyboard of B, the same picture is on
   await moveTo(b);
   await shows(b);
   await b.type('goes on at B, ');
-  await consoleShows(/and back, goes on at B,/);
+  await consoleShows(/blind, goes on at B,/);
   await shows(b);
   assert.deepEqual(await places(b), {
     display0: 'b',
@@ -212,7 +231,7 @@ story('it goes home to A, which becomes a standby for it by itself', async () =>
   await consoleShows(/:~#/);
   assert.equal(
     await a.shell(`cat ${letter}`),
-    'Dear reader, this begins at A, whatever happens, it goes on, by other keys, and back, goes on at B, is written from afar, comes to C and ends at A.\n',
+    'Dear reader, this begins at A, whatever happens, it goes on, by other keys, and back, blind, goes on at B, is written from afar, comes to C and ends at A.\n',
   );
   assert.deepEqual([...new Set(Object.values(await places(a)))], ['a']);
   for (const device of ['disk0', 'printer0', 'display0', 'input0'])

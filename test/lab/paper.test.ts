@@ -151,8 +151,8 @@ story('B refuses a page frame outside its RAM: the OS goes on at A', async () =>
   await b.shell('rm /run/yado/faults');
 });
 
-story('yado cancel while memory is copied ahead: nothing was stopped', async () => {
-  await b.slow(80); // as long as a person needs to change their mind
+story('a second move is refused; cancel while memory is copied ahead: nothing was stopped', async () => {
+  await b.slow(40); // as long as a person needs to change their mind
   const moving = migrate();
   await waitFor(
     'memory that is copied ahead',
@@ -168,6 +168,12 @@ story('yado cancel while memory is copied ahead: nothing was stopped', async () 
       /copying ahead/.test((await b.exec('yado status', { timeoutMs: 60_000 })).output) ? true : undefined,
     { timeoutMs: 60_000 },
   );
+  for (const second of ['yado migrate b', 'yado lend display0 --to b']) {
+    const { code, output } = await a.exec(second, { timeoutMs: 60_000 });
+    assert.equal(code, 6, output);
+    assert.match(output, /a is busy: it is moving the OS to b\.\s+next: yado wait/);
+  }
+  assert.match((await a.exec('yado status', { timeoutMs: 60_000 })).output, /copying ahead/); // unharmed
   assert.equal((await a.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
   await goesOnAtA(await moving, /cancelled/);
   const [entry] = await json<History>(a, 'yado history --json');
@@ -190,6 +196,28 @@ async function cancelWhileSending(): Promise<void> {
   assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
   await goesOnAtA(await moving, /cancelled/);
 }
+
+/** Waits for a file whose file system's server does not answer: who waits so can be ended, but not made to stand still. */
+const farFile =
+  'exec 3<>/dev/fuse; mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 far /mnt; cat /mnt/letter';
+
+story('a program that cannot stand still is named: the OS goes on at A', async () => {
+  await a.shell(
+    `systemd-run --quiet --collect --unit=lab-far --property=PrivateMounts=yes sh -c '${farFile}; true'`,
+  );
+  const waits = await waitFor(
+    'a program that waits for the file',
+    async () => (await a.exec('pgrep -x cat -r D')).output.trim() || undefined,
+    { timeoutMs: 60_000 },
+  );
+  const refused = await a.exec('yado migrate b --stop-and-copy', { timeoutMs: 240_000 });
+  await goesOnAtA(refused, new RegExp(`cat \\(pid ${waits}\\) on a would not stand still`));
+  assert.match(refused.output, new RegExp(`next: end cat \\(pid ${waits}\\), then try again`));
+  const [entry] = await json<History>(a, 'yado history --json');
+  console.log(`# stood still for ${Math.round(entry?.pausedMs ?? 0)} ms`);
+  // As it says. The moves below find nothing that keeps them.
+  await a.shell(`kill -9 ${waits}; while [ -e /proc/${waits} ]; do sleep 0.1; done`);
+});
 
 story('the cable is pulled and not healed: the OS goes on at A', async () => {
   const mark = a.serialMark();

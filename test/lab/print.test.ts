@@ -41,14 +41,14 @@ const story = storiesOf(
 
 const onPaper = (computer: Computer): Buffer => readFileSync(computer.printerFile);
 
-/** Something prints `line` by `print`; it comes out of the printer of `at`, behind all that is there, and nowhere else. */
-async function comesOut(at: Computer, line: string, print: () => Promise<unknown>): Promise<void> {
+/** Something prints `page` by `print`; it comes out of the printer of `at`, behind all that is there, and nowhere else. */
+async function comesOut(at: Computer, page: string | Buffer, print: () => Promise<unknown>): Promise<void> {
   const others = [a, b].filter(each => each !== at).map(each => [each, onPaper(each)] as const);
   const paper = onPaper(at);
   await print();
-  const whole = Buffer.concat([paper, Buffer.from(`${line}\n`)]);
+  const whole = Buffer.concat([paper, Buffer.from(page)]);
   await waitFor(
-    `"${line}" on the paper of ${at.name}`,
+    `"${String(page).slice(0, 30)}" on the paper of ${at.name}`,
     async () => (onPaper(at).length >= whole.length ? true : undefined),
     { timeoutMs: scaled(60_000) },
   );
@@ -57,7 +57,7 @@ async function comesOut(at: Computer, line: string, print: () => Promise<unknown
 }
 
 const printsALine = (from: Computer, at: Computer, line: string): Promise<void> =>
-  comesOut(at, line, () => from.shell(`echo '${line}' > /dev/usb/lp0`, { timeoutMs: 60_000 }));
+  comesOut(at, `${line}\n`, () => from.shell(`echo '${line}' > /dev/usb/lp0`, { timeoutMs: 60_000 }));
 
 before(async () => {
   lab = await startLab({
@@ -92,8 +92,41 @@ story('CUPS prints to the stub as to any printer port', async () => {
     timeoutMs: 120_000,
   });
   await a.put(Buffer.from('printed by CUPS\n'), '/root/page');
-  await comesOut(a, 'printed by CUPS', () => a.shell('lp -d paper /root/page', { timeoutMs: 60_000 }));
+  await comesOut(a, 'printed by CUPS\n', () => a.shell('lp -d paper /root/page', { timeoutMs: 60_000 }));
 });
+
+story('CUPS prints to the stub as to a file', async () => {
+  await a.shell(
+    "echo 'FileDevice Yes' >> /etc/cups/cups-files.conf && systemctl restart cups && " +
+      'lpadmin -p file -E -v file:///dev/usb/lp0 -m raw',
+    { timeoutMs: 120_000 },
+  );
+  const page = Buffer.from(Array.from({ length: 20_000 }, (_, index) => index * 7));
+  await a.put(page, '/root/page');
+  await comesOut(a, page, () => a.shell('lp -d file -o raw /root/page', { timeoutMs: 60_000 }));
+});
+
+story(
+  'many programs misuse the stub at once and are killed meanwhile: each is answered, none hangs, it prints on',
+  async () => {
+    const paper = onPaper(a);
+    const report = await a.shell('/opt/lab/wild /dev/usb/lp0 15', { timeoutMs: 120_000 });
+    console.log(`# ${report.trim()}`);
+    const [, calls, killed, stuck, errors = ''] =
+      /^calls (\d+) killed (\d+) stuck (\d+)(.*)$/.exec(report.trim()) ?? [];
+    assert.ok(Number(calls) > 500 && Number(killed) > 20, report);
+    assert.equal(stuck, '0');
+    const names: readonly string[] = errors.match(/[A-Z]+/g) ?? [];
+    // Of docs/printer.md, and what the kernel itself says to wrong pointers and ways of opening.
+    assert.deepEqual(
+      names.filter(each => !['ENOTTY', 'EIO', 'EBUSY', 'EFAULT', 'EBADF'].includes(each)),
+      [],
+    );
+    assert.ok(names.includes('ENOTTY') && names.includes('EBUSY'), report);
+    assert.deepEqual(onPaper(a), paper, 'nothing of it reached the paper');
+    await printsALine(a, a, 'printed after all that');
+  },
+);
 
 story('the printer of B is lent to the OS at A, and given back: way 3, remote', async () => {
   await a.shell('yado lend printer0 --to b', { timeoutMs: 90_000 });

@@ -15,7 +15,13 @@ import {
   storiesOf,
 } from './stories.ts';
 
-const packages = ['xserver-xorg-core', 'xserver-xorg-video-fbdev', 'xserver-xorg-input-libinput', 'x11-apps'];
+const packages = [
+  'xserver-xorg-core',
+  'xserver-xorg-video-fbdev',
+  'xserver-xorg-input-libinput',
+  'x11-apps',
+  'fbset',
+];
 /** Of docs/display.md. */
 const screenOfX = `Section "Device"
   Identifier "stub"
@@ -65,6 +71,15 @@ before(async () => {
 
 after(async () => {
   await lab?.down();
+});
+
+story('a mode that the stub cannot hold is refused, and the picture stays', async () => {
+  for (const mode of ['1920 1200 1920 1200 32', '1280 1024 1280 9000 16', '60000 60000 60000 60000 32']) {
+    const { code, output } = await a.exec(`fbset -fb /dev/fb0 -g ${mode}`);
+    assert.notEqual(code, 0, mode);
+    assert.match(output, /Cannot allocate memory/, mode);
+  }
+  await showsStub(a, a);
 });
 
 story('Xorg draws on the stub with its own fbdev driver', async () => {
