@@ -1,7 +1,15 @@
 // The moves of an OS as its agent holds them: one at a time, and what is remembered of one that did not begin.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { mock, test } from 'node:test';
+import { controlPort } from '#wire/control.ts';
 import type { AliveCalls } from './alive.ts';
+import { ApiServer } from './api-server.ts';
 import { Moves } from './moves.ts';
 import { Os } from './os.ts';
 import type { OsDevices } from './os-devices.ts';
@@ -67,4 +75,63 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
   assert.deepEqual([moves.isMoving, os.epoch(), saves, phases], [false, began, 1, ['preflight']]);
   const [entry] = os.history;
   assert.deepEqual([entry?.source, entry?.target, entry?.outcome], ['a', 'b', 'refused']);
+});
+
+/** Asks the local API as `yado` does; gives the status, and the sentence of an error. */
+async function post(
+  socketPath: string,
+  path: string,
+  body: object,
+): Promise<[number | undefined, string | undefined]> {
+  const sent = request({ socketPath, method: 'POST', path, agent: false });
+  sent.end(JSON.stringify(body));
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  return [response.statusCode, (JSON.parse(text) as { error?: { message: string } }).error?.message];
+}
+
+test('moves that are asked for at once over the API: one begins, and goes on unharmed by the others', async t => {
+  const silent = createServer(() => {}).listen(controlPort, '127.0.0.64');
+  await once(silent, 'listening');
+  const folder = mkdtempSync(join(tmpdir(), 'yado-moves-'));
+  const os = new Os({ ...config, computers: [{ name: 'b', address: '127.0.0.64' }] }, undefined);
+  const { promise: failed, resolve } = Promise.withResolvers<unknown>();
+  const moves = new Moves({
+    os,
+    devices: {} as OsDevices,
+    alive: { tell: () => {} } as AliveCalls,
+    ports: new OsPorts(async () => {}, []),
+    save: () => {},
+    emit: (event, data) => event === 'progress' || resolve([event, data]),
+  });
+  const lent: unknown[] = [];
+  const api = new ApiServer({
+    migrate: asked => moves.migrate(asked),
+    cancel: () => moves.cancel(),
+    lend: asked => moves.whileStill(() => ({ count: lent.push(asked) })),
+  });
+  const socketPath = join(folder, 'api.sock');
+  await api.listen(socketPath);
+  t.after(async () => {
+    await api.close();
+    silent.close();
+    rmSync(folder, { recursive: true });
+  });
+  const busy = [409, 'a is busy: it is moving the OS to b.'];
+  const answers = await Promise.all([1, 2, 3].map(() => post(socketPath, '/v1/migrate', { to: 'b' })));
+  assert.deepEqual(
+    answers.filter(([status]) => status !== 202),
+    [busy, busy],
+  );
+  assert.deepEqual(await post(socketPath, '/v1/migrate', { to: 'b', dryRun: true }), busy);
+  assert.deepEqual(await post(socketPath, '/v1/lend', { device: 'display0', to: 'b' }), busy);
+  assert.deepEqual([moves.isMoving, os.history, lent], [true, [], []]);
+  assert.deepEqual(await post(socketPath, '/v1/cancel', {}), [200, undefined]);
+  const [event, data] = (await failed) as [string, { error: { code: string } }];
+  assert.deepEqual([event, data.error.code, moves.isMoving], ['failed', 'cancelled', false]);
+  assert.deepEqual(
+    os.history.map(each => each.outcome),
+    ['cancelled'],
+  );
 });
