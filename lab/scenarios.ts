@@ -56,9 +56,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     computers: [a, b].map(each => ({ ...each, setAside: false })),
   },
   print: {
-    about: 'as paper, but B has a printer too',
-    computers: [a, { ...b, printer: 'parallel' }],
+    about: 'as paper, but B has a printer too, and a display of a fourth kind',
+    computers: [a, { ...b, printer: 'parallel', vga: 'qxl' }],
   },
+  x: { about: 'as paper, with a display of a fifth kind at B', computers: [a, { ...b, vga: 'vmware' }] },
   alone: { about: 'computer A only', computers: [a] },
 };
 

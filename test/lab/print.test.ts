@@ -17,6 +17,7 @@ import {
   evidenceFolder,
   noKernelComplaint,
   places,
+  showsStub,
   standbyReady,
   storiesOf,
 } from './stories.ts';
@@ -127,6 +128,7 @@ story('20 MB are being printed while the OS moves to B: all of it at A, once, in
   const job = onPaper(a).subarray(start);
   assert.equal(createHash('sha256').update(job).digest('hex'), sum.split(' ')[0]);
   await printsALine(b, a, 'printed at A from B');
+  await showsStub(b, b); // the card of B is of a kind no other story has
 });
 
 story('a printer in the network takes the jobs of the same port: way 2, converted', async () => {
