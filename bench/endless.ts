@@ -19,7 +19,8 @@ const server = `redis-server --port ${port} --bind 0.0.0.0 --protected-mode no -
 /** What must not grow from move to move. By name, shell words that print one number. */
 const leftovers: Readonly<Record<string, string>> = {
   'agent fds': 'ls /proc/$(systemctl show -P MainPID yadod)/fd | wc -l',
-  'agent KiB': "sed -n 's/^RssAnon: *\\([0-9]*\\).*/\\1/p' /proc/$(systemctl show -P MainPID yadod)/status",
+  'agent KiB':
+    "sed -n 's/^RssAnon:[[:space:]]*\\([0-9]*\\).*/\\1/p' /proc/$(systemctl show -P MainPID yadod)/status",
   processes: 'ls -d /proc/[0-9]* | wc -l',
   'NBD devices': 'ls /sys/block/nbd*/pid 2>/dev/null | wc -l',
   'mapped devices': 'dmsetup ls | grep -c yado',
@@ -43,6 +44,14 @@ async function leftOn(computer: Computer): Promise<Record<string, number>> {
   const words = Object.values(leftovers).map(command => `echo $(${command})`);
   const lines = (await computer.shell(words.join('; '), { timeoutMs: 60_000 })).trim().split('\n');
   return Object.fromEntries(Object.keys(leftovers).map((name, at) => [name, Number(lines[at])]));
+}
+
+async function standsBy(computer: Computer): Promise<void> {
+  await waitFor(
+    `${computer.name} to be a standby`,
+    async () => (/standby/.test((await computer.exec('yado status')).output) ? true : undefined),
+    { timeoutMs: 240_000 },
+  );
 }
 
 async function moveOnce(from: Computer, to: Computer, move: number): Promise<Row> {
@@ -87,7 +96,9 @@ function grown(rows: readonly Row[], computer: string): string[] {
 
 async function run(lab: Lab, moves: number, say: (text: string) => void): Promise<Row[]> {
   const [a, b] = [lab.computer('a'), lab.computer('b')];
-  await a.shell(`systemctl stop redis-server; mkdir -p /var/lib/endless; systemd-run --quiet --unit=lab-redis ${server}`);
+  await a.shell(
+    `systemctl stop redis-server; mkdir -p /var/lib/endless; systemd-run --quiet --unit=lab-redis ${server}`,
+  );
   await waitFor(
     'redis-server',
     async () => ((await a.exec(`redis-cli -p ${port} ping`)).output.includes('PONG') ? true : undefined),
@@ -98,6 +109,8 @@ async function run(lab: Lab, moves: number, say: (text: string) => void): Promis
   const rows: Row[] = [];
   for (let move = 1; move <= moves; move++) {
     const [from, to] = move % 2 === 1 ? [a, b] : [b, a];
+    // A has the disk and is woken by the move; B has nothing to serve and is on its way to being a standby by itself.
+    if (to === b) await standsBy(b);
     const row = await moveOnce(from, to, move);
     rows.push(row);
     say(line(row));
