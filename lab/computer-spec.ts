@@ -17,7 +17,7 @@ export interface ComputerSpec {
   readonly mac: string;
   /** Machine address with prefix length: the computer's own, not the OS's. */
   readonly address: string;
-  readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'none';
+  readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'qxl' | 'none';
   readonly disk?: 'virtio-blk' | 'ahci';
   readonly printer?: 'parallel';
   /** False: no memory is set aside, so that the agent lies in memory that moves. */

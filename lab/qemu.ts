@@ -21,6 +21,7 @@ const vgaDevices = {
   cirrus: 'cirrus-vga',
   vmware: 'vmware-svga',
   virtio: 'virtio-vga',
+  qxl: 'qxl-vga',
   none: undefined,
 } as const;
 

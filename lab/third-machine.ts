@@ -10,6 +10,7 @@ import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
 import type { ProbeReport } from './probe.ts';
 import { endChild, type Finished } from './process.ts';
+import type { RedisReport } from './redis-client.ts';
 import type { TcpClientReport } from './tcp-client.ts';
 
 /** A watching program: ended by `stop`, which gives what it saw. */
@@ -56,6 +57,11 @@ export class ThirdMachine {
   /** Probes a ticker every 10 ms for the longest time without an answer (probe.ts). */
   probe(address: string, port: number): Promise<Watcher<ProbeReport>> {
     return this.#reporter<ProbeReport>('probe.ts', address, port);
+  }
+
+  /** Writes into a redis-server over one connection and checks every answer (redis-client.ts). */
+  useRedis(address: string, port: number): Promise<Watcher<RedisReport>> {
+    return this.#reporter<RedisReport>('redis-client.ts', address, port);
   }
 
   /** How far the wall clock behind a ticker is from the host's (clock.ts). */

@@ -61,7 +61,12 @@ async function showsStubOfX(computer: Computer): Promise<void> {
 }
 
 before(async () => {
-  lab = await startLab({ ...product(), include: packages, say: text => console.log(`# ${text}`) });
+  lab = await startLab({
+    ...product(),
+    scenario: 'x',
+    include: packages,
+    say: text => console.log(`# ${text}`),
+  });
   a = lab.computer('a');
   b = lab.computer('b');
   await agentSays(a, /active/, 300_000);
