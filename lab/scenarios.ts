@@ -59,7 +59,6 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but B has a printer too, and a graphics card that no driver takes',
     computers: [a, { ...b, printer: 'parallel', vga: 'vmware' }],
   },
-  x: { about: 'as paper, with a display of a fourth kind at B', computers: [a, { ...b, vga: 'qxl' }] },
   alone: { about: 'computer A only', computers: [a] },
 };
 

@@ -63,7 +63,6 @@ async function showsStubOfX(computer: Computer): Promise<void> {
 before(async () => {
   lab = await startLab({
     ...product(),
-    scenario: 'x',
     include: packages,
     say: text => console.log(`# ${text}`),
   });
