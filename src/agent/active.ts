@@ -53,7 +53,7 @@ export class Active {
     );
     const control = new ControlServer(() => os.here().name, {
       status: () => ({ name: os.here().name, role: 'active' }),
-      describe: async () => ({ capabilities: await os.capabilities() }),
+      describe: async () => ({ capabilities: await os.capabilities(null) }),
     });
     const desk = new ClaimDesk();
     this.#ports = new OsPorts(machineAddressIsThere, [
@@ -85,6 +85,7 @@ export class Active {
       where: () => this.#devices.where,
       computers: () => os.computers,
       history: () => os.history,
+      doctor: request => moves.doctor(request),
       migrate: request => moves.migrate(request),
       cancel: () => moves.cancel(),
       standby: request => this.#standby(request),
