@@ -23,9 +23,10 @@ const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
 
 /** Names of the places at A, of those `chosen`, where B has memory. */
 function onMemoryOf(a: Capabilities, b: Capabilities, chosen: (range: DeviceRange) => boolean): string[] {
+  const { ramRanges } = b.memory;
   const found = a.memory.deviceRanges
     .filter(chosen)
-    .filter(range => countFrames(subtractRanges([range], b.memory.ramRanges)) < countFrames([range]));
+    .filter(range => ramRanges.some(ram => ram.startPfn < range.endPfn && range.startPfn < ram.endPfn));
   return [...new Set(found.map(each => each.name))];
 }
 
