@@ -9,7 +9,7 @@ import { peerOf } from '#managers/location-manager.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
-import { agentImageHash } from './capabilities.ts';
+import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
@@ -106,6 +106,7 @@ export class Active {
     void this.#devices
       .restoreAfterStart()
       .then(agentImageHash)
+      .then(kernelSaid)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));

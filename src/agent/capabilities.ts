@@ -136,8 +136,11 @@ const mostLogLines = 20_000;
 
 let said: { readonly tscKhz: number | undefined; readonly isMemoryEncrypted: boolean } | undefined;
 
-/** What this kernel said at its start. Read once: its log forgets, and a kernel that moves stays the one it is. */
-function kernelSaid(): NonNullable<typeof said> {
+/**
+ * What this kernel said at its start. Read once, the sooner the better: its log forgets. A kernel that moves stays the one
+ * it is.
+ */
+export function kernelSaid(): NonNullable<typeof said> {
   if (said) return said;
   const log = readKernelLog('/dev/kmsg', mostLogLines);
   said = { tscKhz: tscKhzIn(log), isMemoryEncrypted: isMemoryEncrypted(log) };
