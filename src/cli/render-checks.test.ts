@@ -73,7 +73,7 @@ test('--all shows each that is well; alone it says how to compare', () => {
   const standby = renderDoctor({ computer: 'b', role: 'standby', checks: [well('nic')] }, plain);
   assert.match(
     standby,
-    /^b, a standby that waits for an OS\n[^]*Nothing here keeps this computer from taking in/,
+    /^b, a standby that waits for an OS\n[\s\S]*Nothing here keeps this computer from taking in/,
   );
   const locked = renderDoctor(
     { computer: 'b', role: 'standby', checks: [check('snapshot', 'error')] },
