@@ -1,6 +1,6 @@
 // The moves of the OS, as its agent has them: one at a time, from the call to what is remembered of it. It is itself part
 // of what moves: what was begun on one computer ends on another.
-import type { Doctor, DoctorRequest, DryRun, MigrateRequest } from '#core/api.ts';
+import type { Doctor, DoctorRequest, MigrateRequest } from '#core/api.ts';
 import type { Capabilities } from '#core/capabilities.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
@@ -14,6 +14,7 @@ import { type ApiServer, errorEvent } from './api-server.ts';
 import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
+import { planOf, reportOf } from './move-report.ts';
 import type { Os } from './os.ts';
 import type { OsDevices } from './os-devices.ts';
 import type { OsPorts } from './os-ports.ts';
@@ -93,9 +94,7 @@ export class Moves {
     const request = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
     if (dryRun) {
       const move = await this.#check(request);
-      const load = move.load.map(alias => `load the driver for ${alias}`);
-      const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
-      return { status: 200, body: { ...reportOf(move), plan: [...load, ...steps] } };
+      return { status: 200, body: { ...reportOf(move), plan: planOf(move) } };
     }
     this.#move = { request, shown: new MoveProgress(request, performance.now()), abort };
     const startedAt = new Date().toISOString();
@@ -297,9 +296,3 @@ export class Moves {
     }
   }
 }
-
-/** What a person is told before a move. */
-const reportOf = ({ checks, prepared }: CheckedMove): Pick<DryRun, 'checks' | 'ways'> => ({
-  checks: [...checks.checks],
-  ways: prepared.ways.map(({ device, way, computer, reason }) => ({ device, way, computer, reason })),
-});

@@ -8,6 +8,7 @@ import type { Device } from '#devices/device.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
+import { planOf, reportOf } from './move-report.ts';
 import { checkMove, kexecWords, type MoveRequest, refuseUnfit, wakeTarget } from './source-move.ts';
 
 test('a kernel that has moved knows the firmware of another computer: none of it is passed on', () => {
@@ -105,10 +106,19 @@ test('a move is compared with what the target says of itself; what is in the way
     const swaps = [{ path: '/dev/vda2', kind: 'disk', usedBytes: 0 }] as const;
     const source = { ...alpha, pci, os: { ...plainOs, swaps: [...swaps] } };
     const move = await checkMove(request, manager, async () => source, tables);
-    assert.deepEqual(
-      move.prepared.ways.map(({ device, way }) => [device, way]),
-      [['network0', 'direct']],
-    );
+    assert.deepEqual(reportOf(move).ways, [
+      {
+        device: 'network0',
+        way: 'direct',
+        computer: 'beta',
+        reason: 'beta has the same card in another place',
+      },
+    ]);
+    assert.deepEqual(planOf(move), [
+      'while frozen: take away the PCI device 0000:00:09.0',
+      'while frozen: take away the PCI device 0000:00:04.0',
+      'while frozen: take away the PCI device 0000:00:02.0',
+    ]);
     assert.throws(() => refuseUnfit(request, move), {
       code: 'preflightRefused',
       message: /swaps to \/dev\/vda2/,
