@@ -3,6 +3,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { doctorMarkdown } from '#core/doctor-docs.ts';
 import { errorsMarkdown } from '#core/errors-docs.ts';
 import { migrationMarkdown } from '#core/migration-docs.ts';
 import { helperHeader } from '#wire/helper-header.ts';
@@ -15,6 +16,7 @@ interface Generated {
 
 const generated: readonly Generated[] = [
   { path: 'docs/migration.md', render: migrationMarkdown },
+  { path: 'docs/doctor.md', render: doctorMarkdown },
   { path: 'docs/errors.md', render: errorsMarkdown },
   { path: 'docs/protocol.md', render: protocolMarkdown },
   { path: 'native/frozen/wire.h', render: helperHeader },

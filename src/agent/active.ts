@@ -9,7 +9,7 @@ import { peerOf } from '#managers/location-manager.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
-import { agentImageHash } from './capabilities.ts';
+import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
@@ -53,7 +53,7 @@ export class Active {
     );
     const control = new ControlServer(() => os.here().name, {
       status: () => ({ name: os.here().name, role: 'active' }),
-      describe: async () => ({ capabilities: await os.capabilities() }),
+      describe: async () => ({ capabilities: await os.capabilities(null) }),
     });
     const desk = new ClaimDesk();
     this.#ports = new OsPorts(machineAddressIsThere, [
@@ -85,6 +85,7 @@ export class Active {
       where: () => this.#devices.where,
       computers: () => os.computers,
       history: () => os.history,
+      doctor: request => moves.doctor(request),
       migrate: request => moves.migrate(request),
       cancel: () => moves.cancel(),
       standby: request => this.#standby(request),
@@ -105,6 +106,7 @@ export class Active {
     void this.#devices
       .restoreAfterStart()
       .then(agentImageHash)
+      .then(kernelSaid)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));

@@ -25,6 +25,7 @@ const server = new ApiServer({
     if (body.to === 'nowhere') throw yadoError('unknownComputer', { computer: body.to });
     return { status: 202, body: { id: '2-1' } };
   },
+  doctor: body => ({ computer: 'alpha', with: body.with ?? 'nobody' }),
   standby: body => ({ became: body.computer ?? 'this' }),
   firstEvent: () => ({ event: 'progress', data: { phase: 'send' } }),
 });
@@ -55,6 +56,11 @@ test('what a role answers', async () => {
   assert.deepEqual(await call('POST', '/v1/standby', ''), { status: 200, value: { became: 'this' } });
   assert.deepEqual(await call('POST', '/v1/migrate', '{"to":"beta"}'), { status: 202, value: { id: '2-1' } });
   assert.deepEqual(asked.at(-1), { to: 'beta' });
+  for (const [body, other] of [
+    ['', 'nobody'],
+    ['{"with":"beta"}', 'beta'],
+  ] as const)
+    assert.deepEqual((await call('POST', '/v1/doctor', body)).value, { computer: 'alpha', with: other });
 });
 
 test('every failure has a status, a sentence and a hint', async () => {
@@ -71,6 +77,8 @@ test('every failure has a status, a sentence and a hint', async () => {
     ['POST', '/v1/migrate', '{"to":"beta","force":true}', 400, 'badRequest'],
     ['POST', '/v1/migrate', Buffer.from([0xff, 0xfe]), 400, 'badRequest'],
     ['POST', '/v1/standby', '{"computer":7}', 400, 'badRequest'],
+    ['POST', '/v1/doctor', '{"with":""}', 400, 'badRequest'],
+    ['POST', '/v1/doctor', '{"with":"beta","mend":true}', 400, 'badRequest'],
     ['GET', '/v1/devices', '', 500, 'internal'],
   ];
   for (const [method, path, body, status, code] of cases) {

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as v from 'valibot';
 import {
   apiPaths,
+  type DoctorRequest,
+  DoctorRequestSchema,
   defaultSocketPath,
   type LendRequest,
   LendRequestSchema,
@@ -25,6 +27,7 @@ export interface ApiHandlers {
   where?: () => Answer;
   computers?: () => Answer;
   history?: () => Answer;
+  doctor?: (request: DoctorRequest) => Answer;
   migrate?: (request: MigrateRequest) => Promise<{ status: number; body: object }>;
   cancel?: () => Answer;
   standby?: (request: StandbyRequest) => Answer;
@@ -47,6 +50,7 @@ const statusOf: Readonly<Record<keyof typeof families, number>> = {
 
 /** What the calls that answer at once are asked with. */
 const bodies = {
+  doctor: DoctorRequestSchema,
   standby: StandbyRequestSchema,
   lend: LendRequestSchema,
   return: ReturnRequestSchema,

@@ -2,12 +2,27 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { type Capabilities, type ComputerRole, movingAgentImage } from '#core/capabilities.ts';
+import {
+  type Capabilities,
+  type ComputerRole,
+  capabilityLimits,
+  movingAgentImage,
+} from '#core/capabilities.ts';
 import { classOfPci, deviceClasses, deviceClassNames } from '#core/device-class.ts';
-import { readCpuinfo, readHardwareCpuCount } from '#linux/cpuinfo.ts';
+import type { OsState } from '#core/os-state.ts';
+import { readCpuinfo, readHardwareApicIds } from '#linux/cpuinfo.ts';
+import { readKernelLog } from '#linux/kernel-log.ts';
+import {
+  isMemoryEncrypted,
+  panicsOnWarning,
+  readClocks,
+  readFirmware,
+  tscKhzIn,
+} from '#linux/machine-state.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import {
   e820Checksum,
+  readDeviceRanges,
   readFirmwareMap,
   readIomem,
   readPresentPages,
@@ -24,20 +39,25 @@ export interface CardOfComputer {
   readonly address: string;
 }
 
+/** `os`: what only the OS's own agent is to see; null for what another computer is told. */
 export function gatherCapabilities(
   name: string,
   role: ComputerRole,
   imageHash: string,
   card: CardOfComputer | undefined,
   rsdp: number | undefined,
+  os: OsState | null = null,
 ): Capabilities {
   const cpu = readCpuinfo();
   const memory = readMeminfo();
   const pci = listPciDevices();
-  const snapshot = probeSnapshot();
-  const reason = snapshotReason(snapshot);
   const ofPci = new Set(pci.map(each => classOfPci(each.class)));
   const nicAddress = card && pci.find(each => each.netNames.includes(card.name))?.address;
+  const { cpus, clockSources, deviceRanges, mtrrs } = capabilityLimits;
+  const apicIds = readHardwareApicIds().slice(0, cpus);
+  const clocks = readClocks();
+  const firmware = readFirmware();
+  const said = kernelSaid();
   return {
     protocol: protocolVersion,
     name,
@@ -48,7 +68,10 @@ export function gatherCapabilities(
       vendor: cpu.vendor,
       model: cpu.modelName,
       flags: [...cpu.flags],
-      count: Math.max(cpu.count, readHardwareCpuCount()),
+      count: Math.max(cpu.count, apicIds.length),
+      online: cpu.count,
+      onlineApicIds: cpu.apicIds.slice(0, cpus),
+      apicIds,
       la57: cpu.flags.includes('la57') && !readFileSync('/proc/cmdline', 'utf8').includes('no5lvl'),
     },
     memory: {
@@ -56,18 +79,35 @@ export function gatherCapabilities(
       freeBytes: memory.free,
       usedBytes: memory.total - memory.available,
       ramRanges: systemRamPages(readIomem()).map(({ startPfn, endPfn }) => ({ startPfn, endPfn })),
+      deviceRanges: readDeviceRanges().slice(0, deviceRanges),
+      encrypted: said.isMemoryEncrypted,
     },
     e820Checksum: e820Checksum(readFirmwareMap()),
     physicalPageCount: readPresentPages(),
     rsdp: rsdp ?? null,
+    clock: {
+      source: short(clocks.source),
+      sources: clocks.sources.slice(0, clockSources).map(short),
+      tscKhz: said.tscKhz ?? null,
+      systemSeconds: Math.max(0, Math.round(Date.now() / 1000)),
+      rtcSeconds: clocks.rtcSeconds,
+    },
+    firmware: {
+      ...firmware,
+      model: short(firmware.model),
+      version: short(firmware.version),
+      mtrrs: firmware.mtrrs.slice(0, mtrrs).map(short),
+    },
+    panicsOnWarning: panicsOnWarning(),
     pci: pci.map(describeFunction),
     nic: card
       ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
       : null,
-    snapshot: { available: reason === undefined, ...(reason !== undefined && { reason }) },
+    snapshotRefusal: snapshotRefusal(),
     devices: deviceClassNames.filter(
       name => deviceClasses[name].everywhere || (deviceClasses[name].replaceable && ofPci.has(name)),
     ),
+    os,
   };
 }
 
@@ -83,16 +123,28 @@ function describeFunction(each: PciDevice): Capabilities['pci'][number] {
   };
 }
 
-function snapshotReason({
-  exists,
-  lockdown,
-  disabledBy,
-  pmTest,
-}: ReturnType<typeof probeSnapshot>): string | undefined {
-  if (!exists) return 'the kernel has no hibernation';
-  if (lockdown !== 'none') return `the kernel is locked down (${lockdown})`;
-  if (disabledBy !== undefined) return `the kernel was started with ${disabledBy}`;
-  return pmTest === 'none' ? undefined : `/sys/power/pm_test is ${pmTest}`;
+/** A text as long as it may be. */
+export const short = (text: string): string => text.slice(0, 256);
+
+function snapshotRefusal(): Capabilities['snapshotRefusal'] {
+  const refusal = probeSnapshot();
+  return refusal ? { ...refusal, reason: short(refusal.reason) } : null;
+}
+
+/** More than a kernel says until its agent starts. */
+const mostLogLines = 20_000;
+
+let said: { readonly tscKhz: number | undefined; readonly isMemoryEncrypted: boolean } | undefined;
+
+/**
+ * What this kernel said at its start. Read once, the sooner the better: its log forgets. A kernel that moves stays the one
+ * it is.
+ */
+export function kernelSaid(): NonNullable<typeof said> {
+  if (said) return said;
+  const log = readKernelLog('/dev/kmsg', mostLogLines);
+  said = { tscKhz: tscKhzIn(log), isMemoryEncrypted: isMemoryEncrypted(log) };
+  return said;
 }
 
 /** `work` done once for all who ask, at once or later; what failed is not kept, and the next one to ask tries again. */

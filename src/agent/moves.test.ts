@@ -67,7 +67,10 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
   assert.throws(() => moves.cancel(), { code: 'nothingToCancel' });
   await assert.rejects(moves.migrate({ to: 'a' }), { code: 'sameComputer' });
   await assert.rejects(moves.migrate({ to: 'z' }), { code: 'unknownComputer' });
+  await assert.rejects(moves.doctor({ with: 'a' }), { code: 'sameComputer' });
+  await assert.rejects(moves.doctor({ with: 'z' }), { code: 'unknownComputer' });
   assert.equal((await moves.migrate({ to: 'b' })).status, 202);
+  await assert.rejects(moves.doctor({}), { message: 'a is busy: it is moving the OS to b.' });
   assert.ok(moves.isMoving);
   await assert.rejects(moves.migrate({ to: 'b' }), { message: 'a is busy: it is moving the OS to b.' });
   const [event, data] = (await failed) as [string, { error: { message: string } }];

@@ -1,9 +1,11 @@
 // The moves of the OS, as its agent has them: one at a time, from the call to what is remembered of it. It is itself part
 // of what moves: what was begun on one computer ends on another.
-import type { MigrateRequest } from '#core/api.ts';
+import type { Doctor, DoctorRequest, MigrateRequest } from '#core/api.ts';
+import type { Capabilities } from '#core/capabilities.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
+import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
@@ -12,9 +14,11 @@ import { type ApiServer, errorEvent } from './api-server.ts';
 import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
+import { planOf, reportOf } from './move-report.ts';
 import type { Os } from './os.ts';
 import type { OsDevices } from './os-devices.ts';
 import type { OsPorts } from './os-ports.ts';
+import { gatherOsState } from './os-state.ts';
 import { downtimeFrom, entryOf, outcomeOf } from './outcome.ts';
 import { reasonSentence } from './sentences.ts';
 import {
@@ -86,31 +90,11 @@ export class Moves {
     acceptRisks,
     preCopy,
   }: MigrateRequest): Promise<{ status: number; body: object }> {
-    const target = this.whileStill(() => this.#os.computer(to));
-    if (target.name === this.#os.here().name) throw yadoError('sameComputer', { computer: to });
     const abort = new AbortController();
-    const request: MoveRequest = {
-      id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
-      osId: this.#os.osId,
-      epoch: this.#os.epoch() + 1,
-      here: this.#os.here(),
-      startedHere: this.#os.isAtHome,
-      target,
-      acceptRisks: acceptRisks ?? [],
-      preCopy: preCopy ?? true,
-      signal: abort.signal,
-    };
+    const request = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
     if (dryRun) {
       const move = await this.#check(request);
-      const ways = move.prepared.ways.map(each => `${each.device}: ${each.way}, ${each.reason}`);
-      const steps = move.prepared.plans.leave.map(each => `while frozen: ${each.label}`);
-      return {
-        status: 200,
-        body: {
-          checks: move.checks.checks,
-          plan: [...ways, ...move.load.map(alias => `load the driver for ${alias}`), ...steps],
-        },
-      };
+      return { status: 200, body: { ...reportOf(move), plan: planOf(move) } };
     }
     this.#move = { request, shown: new MoveProgress(request, performance.now()), abort };
     const startedAt = new Date().toISOString();
@@ -120,6 +104,36 @@ export class Moves {
         this.#move = undefined;
       });
     return { status: 202, body: { id: request.id } };
+  }
+
+  /**
+   * What speaks against a move: seen from here alone, or of a move to another computer. Changes nothing.
+   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`, or what the other computer answers
+   */
+  async doctor({ with: to }: DoctorRequest): Promise<Doctor> {
+    const { name: computer } = this.whileStill(() => this.#os.here());
+    if (to === undefined) {
+      const { checks } = inspectAlone(await this.#capabilities());
+      return { computer, role: 'active', checks: [...checks] };
+    }
+    const move = await this.#check(this.#request(to, [], true, new AbortController().signal));
+    return { computer, role: 'active', with: to, ...reportOf(move) };
+  }
+
+  #request(to: string, acceptRisks: readonly string[], preCopy: boolean, signal: AbortSignal): MoveRequest {
+    const target = this.whileStill(() => this.#os.computer(to));
+    if (target.name === this.#os.here().name) throw yadoError('sameComputer', { computer: to });
+    return {
+      id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
+      osId: this.#os.osId,
+      epoch: this.#os.epoch() + 1,
+      here: this.#os.here(),
+      startedHere: this.#os.isAtHome,
+      target,
+      acceptRisks,
+      preCopy,
+      signal,
+    };
   }
 
   /** @throws YadoError `nothingToCancel` */
@@ -206,10 +220,14 @@ export class Moves {
   }
 
   #check(request: MoveRequest): Promise<CheckedMove> {
-    return checkMove(request, this.#devices.status, () => this.#os.capabilities(), {
+    return checkMove(request, this.#devices.status, () => this.#capabilities(), {
       status: this.#devices.table(),
       locations: this.#devices.where,
     });
+  }
+
+  async #capabilities(): Promise<Capabilities> {
+    return this.#os.capabilities(await gatherOsState(this.#devices.table()));
   }
 
   /** Rolled back: the OS goes on at the source. */

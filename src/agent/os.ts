@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import type { Capabilities } from '#core/capabilities.ts';
 import { yadoError } from '#core/errors.ts';
 import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
+import type { OsState } from '#core/os-state.ts';
 import type { Computer } from '#devices/device.ts';
 import { readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
@@ -65,12 +66,12 @@ export class Os implements OsPlace {
     return found;
   }
 
-  /** Of the computer it is on. */
-  async capabilities(): Promise<Capabilities> {
+  /** Of the computer it is on. `state`: what only this agent is to see; null for what another computer is told. */
+  async capabilities(state: OsState | null): Promise<Capabilities> {
     const { name, address } = this.#here;
     const network = readNetwork(address);
     const card = network && { name: network.port.name, mac: network.portMac, address: `${address}/24` };
-    return gatherCapabilities(name, 'active', await agentImageHash(), card, this.#rsdp);
+    return gatherCapabilities(name, 'active', await agentImageHash(), card, this.#rsdp, state);
   }
 
   arrived(here: Computer, epoch: number, rsdp: number | null): void {

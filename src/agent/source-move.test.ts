@@ -1,10 +1,15 @@
-// What a standby is told when it is started from a kernel that came from another computer.
+// What is asked of a target before a move, and what a standby is told when it is started from a kernel that came from
+// another computer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
+import { alpha, beta, nic, plainOs } from '#core/fixture-computers.ts';
+import type { Device } from '#devices/device.ts';
+import { StatusManager } from '#managers/status-manager.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
-import { kexecWords, type MoveRequest, wakeTarget } from './source-move.ts';
+import { planOf, reportOf } from './move-report.ts';
+import { checkMove, kexecWords, type MoveRequest, refuseUnfit, wakeTarget } from './source-move.ts';
 
 test('a kernel that has moved knows the firmware of another computer: none of it is passed on', () => {
   assert.deepEqual(kexecWords(0xf5ae0, false), [
@@ -60,4 +65,68 @@ test('a ghost that is to take in an OS becomes a standby first, also when it is 
   assert.equal(await wakeTarget(moveTo('127.0.0.31')), false);
   assert.equal(said.length, 2, 'a standby is left alone');
   await server.close();
+});
+
+/** A network device of the OS that stands at `pciAddress`. */
+const network = (pciAddress: string): Device => ({
+  id: 'network0',
+  describe: () => ({
+    device: 'network0',
+    class: 'network',
+    osType: 'bridge',
+    actualType: 'card',
+    way: 'direct',
+    items: [],
+  }),
+  pciAddress: () => pciAddress,
+  plans: () => ({}),
+  leaveBehind: () => undefined,
+  restore: async () => {},
+});
+
+test('a move is compared with what the target says of itself; what is in the way is named, with the ways', async () => {
+  const address = '127.60.0.2';
+  const server = new ControlServer(() => 'beta', { describe: () => ({ capabilities: beta }) });
+  await server.listen(address, controlPort);
+  try {
+    const request = {
+      here: { name: 'alpha', address: '127.0.0.1' },
+      target: { name: 'beta', address },
+      acceptRisks: [],
+      signal: new AbortController().signal,
+    } as unknown as MoveRequest;
+    const manager = new StatusManager([network('0000:00:09.0')]);
+    const tables = {
+      status: manager.table(() => undefined),
+      locations: [{ device: 'network0', computer: 'alpha', epoch: 1 }],
+    };
+    const pci = alpha.pci.map(each =>
+      each.address === nic.address ? { ...each, address: '0000:00:09.0' } : each,
+    );
+    const swaps = [{ path: '/dev/vda2', kind: 'disk', usedBytes: 0 }] as const;
+    const source = { ...alpha, pci, os: { ...plainOs, swaps: [...swaps] } };
+    const move = await checkMove(request, manager, async () => source, tables);
+    assert.deepEqual(reportOf(move).ways, [
+      {
+        device: 'network0',
+        way: 'direct',
+        computer: 'beta',
+        reason: 'beta has the same card in another place',
+      },
+    ]);
+    assert.deepEqual(planOf(move), [
+      'while frozen: take away the PCI device 0000:00:09.0',
+      'while frozen: take away the PCI device 0000:00:04.0',
+      'while frozen: take away the PCI device 0000:00:02.0',
+    ]);
+    assert.throws(() => refuseUnfit(request, move), {
+      code: 'preflightRefused',
+      message: /swaps to \/dev\/vda2/,
+    });
+    const elsewhere = new StatusManager([network('0000:00:02.0')]);
+    const other = await checkMove(request, elsewhere, async () => source, tables);
+    assert.throws(() => refuseUnfit(request, other), /network card of beta is of another kind/);
+  } finally {
+    await server.close();
+  }
 });

@@ -105,7 +105,6 @@ export async function checkMove(
   );
   const source = await gather();
   const { load, missing } = await neededDrivers(target);
-  const checks = preflight(source, target, { acceptRisks: request.acceptRisks, missingDrivers: missing });
   const prepared = manager.prepare(
     request.osId,
     request.epoch,
@@ -114,35 +113,18 @@ export async function checkMove(
     tables.status,
     tables.locations,
   );
+  const checks = preflight(source, target, {
+    acceptRisks: request.acceptRisks,
+    missingDrivers: missing,
+    ways: prepared.ways,
+  });
   return { source, target, checks, prepared, load };
 }
 
 /** Refuses by name what cannot move. */
-export function refuseUnfit(request: MoveRequest, { checks, prepared }: CheckedMove): void {
-  const refused = refusal(request.here.name, request.target.name, checks);
+export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMove): void {
+  const refused = refusal(here.name, target.name, checks);
   if (refused) throw refused;
-  const lost = prepared.ways.find(each => each.way === 'lost');
-  if (lost && lost.class === 'network') {
-    throw yadoError('preflightRefused', {
-      source: request.here.name,
-      target: request.target.name,
-      reasons: lost.reason,
-    });
-  }
-  const network = prepared.ways.find(each => each.class === 'network');
-  if (network?.way !== 'direct') {
-    const reasons = network
-      ? `The network card of ${request.target.name} is of another kind or in another place.`
-      : 'The OS has no bridge os0 with a card in it.';
-    throw yadoError('preflightRefused', { source: request.here.name, target: request.target.name, reasons });
-  }
-  if (!prepared.ways.some(each => each.class === 'disk')) {
-    throw yadoError('preflightRefused', {
-      source: request.here.name,
-      target: request.target.name,
-      reasons: 'The root file system does not lie on the stub /dev/mapper/yado-root.',
-    });
-  }
 }
 
 /** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */

@@ -1,6 +1,7 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
 import { type YadoError, yadoError } from '#core/errors.ts';
 import { parkBytesOf } from '#core/precopy.ts';
+import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { LinkClient } from '#linux/link-client.ts';
@@ -178,6 +179,15 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     }),
     cancel,
     computers: () => [{ name, address: ip }],
+    doctor: async request => {
+      if (request.with !== undefined)
+        throw yadoError('wrongRole', {
+          computer: name,
+          role: 'a standby',
+          wanted: 'the one that has the OS',
+        });
+      return { computer: name, role: 'standby', checks: [...inspectAlone(await capabilities()).checks] };
+    },
   });
   await api.listen();
   log(`standby ${name} at ${address}`);

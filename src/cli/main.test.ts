@@ -161,11 +161,34 @@ test('dry run: what stands against it, exit code of a refusal', async () => {
     text: 'b is a ghost.',
     hint: 'h',
   };
-  agent.answers.set('POST /v1/migrate', json({ checks: [check], plan: [] }));
+  agent.answers.set('POST /v1/migrate', json({ checks: [check], ways: [], plan: [] }));
   const terminal = newFakeTerminal();
   assert.equal(await run(agent, terminal, 'migrate', 'b', '--dry-run'), 4);
   assert.deepEqual(agent.calls[0]?.body, { to: 'b', acceptRisks: [], dryRun: true });
-  assert.match(terminal.output, /NO {4}b is a ghost/);
+  assert.match(terminal.output, /^ERRORS .*\n {2}role {2}b is a ghost\.\n {8}-> h$/m);
+});
+
+test('doctor: alone and with another computer, exit code of a refusal only for what stands against a move', async () => {
+  await using agent = await startFakeAgent();
+  const check = { id: 'swap', ok: true, severity: 'error', accepted: false, text: 'no swap', hint: '' };
+  const alone = { computer: 'a', role: 'active', checks: [check] };
+  agent.answers.set('POST /v1/doctor', json(alone));
+  const terminal = newFakeTerminal();
+  assert.equal(await run(agent, terminal, 'doctor'), 0);
+  assert.match(terminal.output, /^a, which has the OS\n\n1 check is well/);
+  const found = { ...check, ok: false, text: 'a swaps to /dev/vda2.', hint: 'swapoff /dev/vda2' };
+  const ways = [{ device: 'disk0', way: 'remote', computer: 'a', reason: 'it stays at a' }];
+  agent.answers.set('POST /v1/doctor', json({ ...alone, with: 'b', checks: [found], ways }));
+  const refused = newFakeTerminal();
+  assert.equal(await run(agent, refused, 'doctor', '--with', 'b'), 4);
+  assert.match(refused.output, /^From a to b\n\nERRORS/);
+  const forPrograms = newFakeTerminal();
+  assert.equal(await run(agent, forPrograms, 'doctor', '--with', 'b', '--json'), 4);
+  assert.deepEqual((JSON.parse(forPrograms.output) as { ways: unknown }).ways, ways);
+  assert.deepEqual(
+    agent.calls.map(each => each.body),
+    [{}, { with: 'b' }, { with: 'b' }],
+  );
 });
 
 /** Presses Ctrl-C as soon as the first progress is on the screen. */

@@ -10,6 +10,7 @@ import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
 import { asYadoError, families } from '#core/errors.ts';
 import { HistorySchema } from '#core/history.ts';
 import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
+import { type DoctorOptions, doctor } from './doctor.ts';
 import { dryRun, migrate, wait } from './migrate.ts';
 import {
   renderComputers,
@@ -91,6 +92,13 @@ function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: n
     renderWhere,
   );
   query('computers', 'the computers the OS can move to', ComputersSchema, renderComputers);
+
+  verb('doctor', 'what speaks against a move, and what to do about it; changes nothing')
+    .option('--with <computer>', 'compare this computer with the one the OS could move to')
+    .option('--all', 'show also what is well')
+    .action(async (options: DoctorOptions) => {
+      setExitCode(await doctor(client, terminal, options));
+    });
 
   verb('migrate <computer>', 'move the running OS to another computer')
     .option('--dry-run', 'only check, and tell what would be done')

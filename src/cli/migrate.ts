@@ -10,9 +10,11 @@ import {
   StatusSchema,
 } from '#core/api.ts';
 import { asYadoError, families } from '#core/errors.ts';
+import { standsAgainst } from '#core/preflight.ts';
 import type { ApiClient } from './api-client.ts';
 import { followMove, newProgressView, type ProgressView } from './follow-move.ts';
-import { renderDryRun, renderError, renderMoved } from './render.ts';
+import { renderError, renderMoved } from './render.ts';
+import { renderDryRun } from './render-checks.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a shell gets when Ctrl-C ended a program. */
@@ -26,9 +28,10 @@ export async function dryRun(
   json: boolean,
 ): Promise<number> {
   const answer: DryRun = await client.call('migrate', DryRunSchema, { ...request, dryRun: true });
-  terminal.out(json ? `${JSON.stringify(answer, null, 2)}\n` : renderDryRun(answer, request.to));
-  const refused = answer.checks.some(check => !check.ok && check.severity !== 'note' && !check.accepted);
-  return refused ? families.refused.exitCode : 0;
+  const columns = terminal.isScreen ? terminal.columns() : undefined;
+  const text = (): string => renderDryRun(answer, request.to, { all: false, columns });
+  terminal.out(json ? `${JSON.stringify(answer, null, 2)}\n` : text());
+  return answer.checks.some(standsAgainst) ? families.refused.exitCode : 0;
 }
 
 /** Asks for the move and follows it to its end. Throws the error the move ended with. */

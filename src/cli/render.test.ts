@@ -9,7 +9,6 @@ import type { Progress } from '#core/progress.ts';
 import { newEventReader } from './event-stream.ts';
 import {
   renderDevices,
-  renderDryRun,
   renderError,
   renderHistory,
   renderMoved,
@@ -129,29 +128,6 @@ test('the end of a move gives the downtime in parts; the history too', () => {
   };
   assert.match(renderMoved(ahead), /236 MiB were sent, 200 MiB of them while it ran, in 3 rounds\.\n/);
   assert.match(renderHistory([ahead]), / 236 MiB, 200 MiB ahead {2}/);
-});
-
-test('a dry run names what is wrong and what to type', () => {
-  const checks = [
-    { id: 'nic', ok: true, severity: 'error', accepted: false, text: 'both have a network card', hint: '' },
-    { id: 'cpu-count', ok: false, severity: 'warning', accepted: false, text: 'b has 1 CPU.', hint: 'h1' },
-    {
-      id: 'role',
-      ok: false,
-      severity: 'error',
-      accepted: false,
-      text: 'b is a ghost.',
-      hint: 'yado standby b',
-    },
-  ] as const;
-  const text = renderDryRun({ checks: [...checks], plan: ['freeze'] }, 'b');
-  assert.match(text, /RISK {2}b has 1 CPU\.\n {8}-> h1\n {8}-> or accept it: --accept-risk cpu-count\n/);
-  assert.match(text, /NO {4}b is a ghost\.\n {8}-> yado standby b\n/);
-  assert.match(text, /cannot move to b yet/);
-  assert.match(
-    renderDryRun({ checks: [checks[0]], plan: ['freeze a'] }, 'b'),
-    /1\. freeze a\nNothing was changed/,
-  );
 });
 
 test('an error is a sentence and the next command', () => {

@@ -1,6 +1,6 @@
 // Turns answers of the agent into text for a person who is tired and in a hurry. Pure.
 
-import type { ComputerRef, DryRun, Lent, Status } from '#core/api.ts';
+import type { ComputerRef, Lent, Status } from '#core/api.ts';
 import type { ComputerRole } from '#core/capabilities.ts';
 import {
   type DeviceLocationTable,
@@ -128,31 +128,6 @@ export function renderHistory(history: History): string {
     rows,
     'No move was tried yet.',
   );
-}
-
-/** Checks of a dry run, what is wrong first to last, then the plan. */
-export function renderDryRun({ checks, plan }: DryRun, target: string): string {
-  const mark = { error: 'NO', warning: 'RISK', note: 'note' } as const;
-  const lines = checks.flatMap(check => {
-    if (check.ok) return [`  ok    ${check.text}`];
-    const word = check.accepted ? 'taken' : mark[check.severity];
-    return [
-      `  ${word.padEnd(5)} ${check.text}`,
-      ...(check.accepted || check.severity === 'note' ? [] : [`        -> ${check.hint}`]),
-      ...(check.severity === 'warning' && !check.accepted
-        ? [`        -> or accept it: --accept-risk ${check.id}`]
-        : []),
-    ];
-  });
-  const refused = checks.some(check => !check.ok && check.severity !== 'note' && !check.accepted);
-  const end = refused
-    ? [`The OS cannot move to ${target} yet.`]
-    : [
-        'What would be done:',
-        ...plan.map((sentence, index) => `  ${index + 1}. ${sentence}`),
-        'Nothing was changed.',
-      ];
-  return `${['Checks:', ...lines, '', ...end].map(printable).join('\n')}\n`;
 }
 
 export function renderLent({ device, computer, typeName }: Lent): string {

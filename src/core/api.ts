@@ -3,6 +3,8 @@
 
 import * as v from 'valibot';
 import { RoleSchema } from './capabilities.ts';
+import { severities } from './checks/check.ts';
+import { DeviceWaySchema } from './device-status-table.ts';
 import { ErrorBodySchema, HistoryEntrySchema } from './history.ts';
 import { ProgressSchema } from './progress.ts';
 
@@ -19,6 +21,7 @@ export const apiPaths = {
   computers: 'GET /v1/computers',
   history: 'GET /v1/history',
   events: 'GET /v1/events',
+  doctor: 'POST /v1/doctor',
   migrate: 'POST /v1/migrate',
   cancel: 'POST /v1/cancel',
   standby: 'POST /v1/standby',
@@ -56,14 +59,35 @@ export type MigrateRequest = Readonly<v.InferOutput<typeof MigrateRequestSchema>
 export const CheckResultSchema = v.object({
   id: v.string(),
   ok: v.boolean(),
-  severity: v.picklist(['error', 'warning', 'note']),
+  severity: v.picklist(severities),
   accepted: v.boolean(),
   text: v.string(),
   hint: v.string(),
 });
-/** Answer to a dry run (status 200): the checks and what would be done, a sentence a step. */
-export const DryRunSchema = v.object({ checks: v.array(CheckResultSchema), plan: v.array(v.string()) });
+/** What was found before a move: the checks, and which way every device of the OS would take. */
+const findings = {
+  checks: v.array(CheckResultSchema),
+  ways: v.array(
+    v.object({ device: v.string(), way: DeviceWaySchema, computer: v.string(), reason: v.string() }),
+  ),
+};
+/** Answer to a dry run (status 200), with what would be done, a sentence a step. */
+export const DryRunSchema = v.object({ ...findings, plan: v.array(v.string()) });
 export type DryRun = Readonly<v.InferOutput<typeof DryRunSchema>>;
+export const DoctorRequestSchema = v.strictObject({
+  /** The computer the OS could move to; without it the computer that is asked is looked at alone. */
+  with: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(256))),
+});
+export type DoctorRequest = Readonly<v.InferOutput<typeof DoctorRequestSchema>>;
+/** `computer` is the one that was asked. `ways` only together with `with`. */
+export const DoctorSchema = v.object({
+  computer: v.string(),
+  role: RoleSchema,
+  with: v.optional(v.string()),
+  checks: findings.checks,
+  ways: v.optional(findings.ways),
+});
+export type Doctor = Readonly<v.InferOutput<typeof DoctorSchema>>;
 /** Answer when the move has begun (status 202). */
 export const AcceptedSchema = v.object({ id: v.string() });
 

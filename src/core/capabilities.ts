@@ -2,10 +2,10 @@
 // figures are gathered by src/linux and come, on the other side, from a computer that need not be believed.
 
 import * as v from 'valibot';
+import { OsStateSchema } from './os-state.ts';
+import { Count, Short } from './shapes.ts';
 
-export const Short = v.pipe(v.string(), v.maxLength(256));
 const Name = v.pipe(Short, v.minLength(1));
-const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
 const Id16 = v.pipe(Count, v.maxValue(0xffff));
 
@@ -32,6 +32,32 @@ export const PciFunctionSchema = v.strictObject({
 });
 export type PciFunction = Readonly<v.InferOutput<typeof PciFunctionSchema>>;
 
+/**
+ * Where hardware answers, page frames as in `RamRange`, rounded outwards: `name` is a PCI address for registers of a card,
+ * "PCI Bus 0000:00" for a window from which cards get them, else what /proc/iomem calls it.
+ */
+const DeviceRangeSchema = v.pipe(
+  v.strictObject({ name: Short, startPfn: Count, endPfn: Count }),
+  v.check(range => range.startPfn < range.endPfn, 'an empty range'),
+);
+export type DeviceRange = Readonly<v.InferOutput<typeof DeviceRangeSchema>>;
+
+/** Why /dev/snapshot may not be used. */
+export const snapshotCauses = [
+  'noHibernation',
+  'lockdown',
+  'parameter',
+  'secretMemory',
+  'pmTest',
+  'unknown',
+] as const;
+export type SnapshotCause = (typeof snapshotCauses)[number];
+
+export const firmwareKinds = ['BIOS', 'UEFI'] as const;
+
+/** Longest lists: what is longer is not reported in full, and refused when it comes. */
+export const capabilityLimits = { cpus: 4096, deviceRanges: 2048, mtrrs: 64, clockSources: 16 } as const;
+
 /** Stands for the hash of an agent image that lies in memory that moves: it arrives with the OS. */
 export const movingAgentImage = 'in memory that moves';
 
@@ -48,6 +74,12 @@ export const CapabilitiesSchema = v.strictObject({
     flags: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(1024)),
     /** CPUs the hardware has, also those not started (a standby starts one only). */
     count: v.pipe(Count, v.minValue(1)),
+    /** CPUs at work. */
+    online: v.pipe(Count, v.minValue(1)),
+    /** Those at work have these APIC ids. */
+    onlineApicIds: v.pipe(v.array(Count), v.maxLength(capabilityLimits.cpus)),
+    /** And all that the firmware names have these; none when it names none. */
+    apicIds: v.pipe(v.array(Count), v.maxLength(capabilityLimits.cpus)),
     /** True when five-level paging is switched on. */
     la57: v.boolean(),
   }),
@@ -57,11 +89,38 @@ export const CapabilitiesSchema = v.strictObject({
     /** What an image would hold once caches were dropped. */
     usedBytes: Count,
     ramRanges: v.pipe(v.array(RamRangeSchema), v.minLength(1), v.maxLength(4096)),
+    deviceRanges: v.pipe(v.array(DeviceRangeSchema), v.maxLength(capabilityLimits.deviceRanges)),
+    /** True when the hardware encrypts memory (SME, SEV). */
+    encrypted: v.boolean(),
   }),
   e820Checksum: Count,
   physicalPageCount: Count,
   /** Physical address of the ACPI tables' root; null when unknown. A kernel that has moved here cannot find it out. */
   rsdp: v.nullable(Count),
+  clock: v.strictObject({
+    /** What the kernel counts time by ("tsc"), and what it could. */
+    source: Short,
+    sources: v.pipe(v.array(Short), v.maxLength(capabilityLimits.clockSources)),
+    /** Rate of the time stamp counter as this kernel measured it at its start, kHz; null when its log has lost it. */
+    tscKhz: v.nullable(Count),
+    /** Seconds since 1970: of the system, and of the battery-backed clock if there is one. */
+    systemSeconds: Count,
+    rtcSeconds: v.nullable(Count),
+  }),
+  /** What this kernel was started by; one that has moved was started elsewhere. */
+  firmware: v.strictObject({
+    kind: v.picklist(firmwareKinds),
+    /** The kernel calls it while it runs (UEFI runtime services). */
+    isCalled: v.boolean(),
+    /** Maker and model of the computer; empty when it does not say. */
+    model: Short,
+    version: Short,
+    /** Lines of /proc/mtrr. */
+    mtrrs: v.pipe(v.array(Short), v.maxLength(capabilityLimits.mtrrs)),
+    /** An IOMMU stands between devices and memory. */
+    hasIommu: v.boolean(),
+  }),
+  panicsOnWarning: v.boolean(),
   pci: v.pipe(v.array(PciFunctionSchema), v.maxLength(4096)),
   /** The network card of the computer itself, which carries the move; null when it has none that works. */
   nic: v.nullable(
@@ -73,9 +132,11 @@ export const CapabilitiesSchema = v.strictObject({
       address: Short,
     }),
   ),
-  /** Whether /dev/snapshot works, and if not, why. */
-  snapshot: v.strictObject({ available: v.boolean(), reason: v.optional(Short) }),
+  /** Why /dev/snapshot does not work; null when it does. */
+  snapshotRefusal: v.nullable(v.strictObject({ cause: v.picklist(snapshotCauses), reason: Short })),
   /** Ids of the device classes that the agent of this computer can serve. */
   devices: v.pipe(v.array(Short), v.maxLength(64)),
+  /** For the OS's own agent only: null in what other computers are told, and where no OS runs. */
+  os: v.nullable(OsStateSchema),
 });
 export type Capabilities = Readonly<v.InferOutput<typeof CapabilitiesSchema>>;

@@ -136,7 +136,7 @@ export const errorTable = {
   preflightRefused: {
     family: 'refused',
     what: 'The OS cannot move from {source} to {target}: {reasons}',
-    hint: 'yado migrate {target} --dry-run',
+    hint: 'yado doctor --with {target}',
   },
   versionMismatch: {
     family: 'refused',

@@ -3,59 +3,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
-import { type Capabilities, CapabilitiesSchema, type PciFunction } from './capabilities.ts';
+import { type Capabilities, CapabilitiesSchema } from './capabilities.ts';
 import { decideWay, functionsToQuiet, functionsToRemove } from './device-ways.ts';
-import { preflight, refusal } from './preflight.ts';
+import {
+  alpha as a,
+  beta as b,
+  diskA,
+  hostBridge,
+  MiB,
+  nic,
+  plainRequest as plain,
+  vgaA,
+  vgaB,
+} from './fixture-computers.ts';
+import { inspectAlone, preflight, refusal } from './preflight.ts';
 
-const MiB = 1024 * 1024;
-const card = (address: string, vendor: number, device: number, classCode: number): PciFunction => ({
-  address,
-  vendor,
-  device,
-  class: classCode,
-  subsystem: { vendor: 0x1af4, device: 0x1100 },
-  modalias: `pci:v${vendor}d${device}`,
-});
-const hostBridge = card('0000:00:00.0', 0x8086, 0x1237, 0x060000);
-const nic = card('0000:00:03.0', 0x1af4, 0x1000, 0x020000);
-const vgaA = card('0000:00:02.0', 0x1234, 0x1111, 0x030000);
-const vgaB = card('0000:00:02.0', 0x1013, 0x00b8, 0x030000);
-const diskA = card('0000:00:04.0', 0x1af4, 0x1001, 0x010000);
-
-const a: Capabilities = {
-  protocol: 1,
-  name: 'a',
-  role: 'active',
-  agentImageHash: 'ab',
-  kernelRelease: '6.1.0-56-amd64',
-  cpu: { vendor: 'GenuineIntel', model: 'x', flags: ['fpu', 'sse2', 'ht'], count: 1, la57: false },
-  memory: {
-    totalBytes: 1000 * MiB,
-    freeBytes: 600 * MiB,
-    usedBytes: 300 * MiB,
-    ramRanges: [
-      { startPfn: 1, endPfn: 0x9f },
-      { startPfn: 0x100, endPfn: 0x3ffdd },
-    ],
-  },
-  e820Checksum: 1,
-  physicalPageCount: 0x3ff7b,
-  rsdp: 0xf5ae0,
-  pci: [hostBridge, vgaA, nic, diskA],
-  nic: { name: 'eth0', mac: '52:54:00:00:00:01', pciAddress: nic.address, address: '192.0.2.1/24' },
-  snapshot: { available: true },
-  devices: ['display', 'network', 'disk', 'printer'],
-};
-const b: Capabilities = {
-  ...a,
-  name: 'b',
-  role: 'standby',
-  cpu: { ...a.cpu, flags: ['fpu', 'sse2'] },
-  memory: { ...a.memory, freeBytes: 800 * MiB, usedBytes: 60 * MiB },
-  pci: [hostBridge, vgaB, nic],
-  devices: ['display', 'network'],
-};
-const plain = { acceptRisks: [], missingDrivers: [] };
 const failing = (from: Capabilities, to: Capabilities, request = plain) =>
   preflight(from, to, request)
     .checks.filter(check => !check.ok)
@@ -75,7 +37,7 @@ test('each obstacle is refused by its name', () => {
     ['agent-image', { agentImageHash: 'cd' }],
     ['role', { role: 'active' }],
     ['role', { role: 'ghost' }],
-    ['snapshot', { snapshot: { available: false, reason: 'locked down' } }],
+    ['snapshot', { snapshotRefusal: { cause: 'lockdown', reason: 'locked down' } }],
     ['ram-map', memory({ ramRanges: [{ startPfn: 1, endPfn: 0x20000 }] })],
     ['memory-target', memory({ freeBytes: 100 * MiB })],
     ['cpu-vendor', { cpu: { ...b.cpu, vendor: 'AuthenticAMD' } }],
@@ -90,7 +52,7 @@ test('each obstacle is refused by its name', () => {
       [id],
     );
     assert.equal(result.refused, true, id);
-    assert.equal(refusal('a', 'b', result)?.exitCode, 4);
+    assert.equal(refusal('alpha', 'beta', result)?.exitCode, 4);
   }
 });
 
@@ -111,15 +73,36 @@ test('a few missing frames at the edge are told, not refused', () => {
 });
 
 test('a warning is accepted by its name only', () => {
-  const two = { ...a, cpu: { ...a.cpu, count: 2 } };
+  const two = { ...a, cpu: { ...a.cpu, online: 2, onlineApicIds: [0, 1] } };
   assert.equal(preflight(two, b, plain).refused, true);
   assert.equal(preflight(two, b, { ...plain, acceptRisks: ['cpu-count'] }).refused, false);
   assert.throws(() => preflight(two, b, { ...plain, acceptRisks: ['cpu-flags'] }), { code: 'unknownRisk' });
 });
 
+test('one computer alone: what compares two is left out, and what is not its side', () => {
+  const ids = (computer: Capabilities) => inspectAlone(computer).checks.map(check => check.id);
+  assert.ok(ids(a).includes('swap') && ids(a).includes('snapshot') && !ids(a).includes('ram-map'));
+  assert.ok(ids(b).includes('snapshot') && !ids(b).includes('swap') && !ids(b).includes('memory-source'));
+  assert.equal(inspectAlone(a).refused, false);
+  const locked = { ...b, snapshotRefusal: { cause: 'lockdown', reason: 'it is locked down' } } as const;
+  assert.equal(inspectAlone(locked).refused, true);
+});
+
+test('what is found on both computers is told of both, and refused once', () => {
+  const warned = { panicsOnWarning: true };
+  const result = preflight({ ...a, ...warned }, { ...b, ...warned }, plain);
+  const texts = result.checks.filter(check => check.id === 'panic-on-warn').map(check => check.text);
+  assert.deepEqual(
+    texts.map(text => text.split(' ')[0]),
+    ['alpha', 'beta'],
+  );
+  const accepted = { ...plain, acceptRisks: ['panic-on-warn'] };
+  assert.equal(preflight({ ...a, ...warned }, { ...b, ...warned }, accepted).refused, false);
+});
+
 test('missing drivers: refused for the NIC, told for others', () => {
   const missing = (address: string) => ({
-    acceptRisks: [],
+    ...plain,
     missingDrivers: [{ address, modalias: 'pci:x' }],
   });
   assert.equal(preflight(a, b, missing(nic.address)).refused, true);
@@ -137,7 +120,7 @@ test('ways: NIC straight through, VGA converted, disk and printer over the netwo
         device,
         class: deviceClass,
         osType: '-',
-        computer: 'a',
+        computer: 'alpha',
         ...(pciAddress !== undefined && { pciAddress }),
       },
       a,
@@ -148,24 +131,24 @@ test('ways: NIC straight through, VGA converted, disk and printer over the netwo
   assert.deepEqual(
     [way('disk0', 'disk', diskA.address), way('printer0', 'printer')].map(each => [each.way, each.computer]),
     [
-      ['remote', 'a'],
-      ['remote', 'a'],
+      ['remote', 'alpha'],
+      ['remote', 'alpha'],
     ],
   );
 });
 
 test('ways: back at A its disk is direct again; a headless target loses the display', () => {
-  const disk = { device: 'disk0', class: 'disk', osType: '-', computer: 'a' } as const;
+  const disk = { device: 'disk0', class: 'disk', osType: '-', computer: 'alpha' } as const;
   assert.equal(decideWay(disk, b, a).way, 'direct');
   const display = {
     device: 'display0',
     class: 'display',
     osType: '-',
-    computer: 'a',
+    computer: 'alpha',
     pciAddress: vgaA.address,
   } as const;
   const lost = decideWay(display, a, { ...b, pci: [nic], devices: ['network'] });
-  assert.deepEqual([lost.way, lost.computer], ['lost', 'b']);
+  assert.deepEqual([lost.way, lost.computer], ['lost', 'beta']);
 });
 
 test('removed before the image: what B has not in the same place, never the host bridge', () => {

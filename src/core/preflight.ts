@@ -1,21 +1,14 @@
-// Preflight: compares what source and target report and says, by name, what speaks against the move. Pure; believes the
+// Preflight: looks at what source and target report and says, by name, what speaks against the move. Pure; believes the
 // figures it is given. It never repairs anything and never starts the move.
 
 import type { Capabilities } from './capabilities.ts';
+import type { Finding, PreflightCheck, PreflightRequest, Severity } from './checks/check.ts';
 import { yadoError } from './errors.ts';
-import { type Finding, preflightChecks, type Severity } from './preflight-checks.ts';
-
-export interface PreflightRequest {
-  /** Names (check ids) of warnings that the person has accepted. */
-  readonly acceptRisks: readonly string[];
-  /** Functions of the target for which the OS has no driver module. */
-  readonly missingDrivers: readonly { readonly address: string; readonly modalias: string }[];
-}
+import { preflightChecks } from './preflight-checks.ts';
 
 export interface CheckResult {
   readonly id: string;
   readonly ok: boolean;
-  /** error: never moves; warning: moves only if accepted by name; note: is told, moves. */
   readonly severity: Severity;
   /** True for a warning that the person accepted. */
   readonly accepted: boolean;
@@ -29,7 +22,8 @@ export interface PreflightResult {
 }
 
 /**
- * All checks, in the order of their table; `refused` when one stands against the move.
+ * All checks, in the order of their list; `refused` when one stands against the move. A check that finds something on
+ * both computers is there twice.
  * Throws `unknownRisk` when a risk is accepted that no check has.
  */
 export function preflight(
@@ -42,17 +36,41 @@ export function preflight(
       throw yadoError('unknownRisk', { risk, computer: target.name });
     }
   }
-  const checks = preflightChecks.map(({ id, severity, title, compare }): CheckResult => {
-    const finding: Finding | null = compare(source, target, request);
-    if (!finding) return { id, ok: true, severity, accepted: false, text: title, hint: '' };
-    const accepted = severity === 'warning' && request.acceptRisks.includes(id);
-    return { id, ok: false, severity, accepted, ...finding };
-  });
+  const findingsOf = (check: PreflightCheck): (Finding | null)[] => {
+    if ('compare' in check) return [check.compare(source, target, request)];
+    return [
+      check.on === 'target' ? null : check.inspect(source),
+      check.on === 'source' ? null : check.inspect(target),
+    ];
+  };
+  const checks = preflightChecks.flatMap(check =>
+    resultsOf(check, findingsOf(check), request.acceptRisks.includes(check.id)),
+  );
   return { checks, refused: checks.some(standsAgainst) };
 }
 
+/** What can be told of one computer alone: as the source where an OS runs, else as a target. */
+export function inspectAlone(computer: Capabilities): PreflightResult {
+  const other = computer.role === 'active' ? 'target' : 'source';
+  const checks = preflightChecks.flatMap(check =>
+    'compare' in check || check.on === other ? [] : resultsOf(check, [check.inspect(computer)], false),
+  );
+  return { checks, refused: checks.some(standsAgainst) };
+}
+
+function resultsOf(
+  { id, severity, title }: PreflightCheck,
+  looks: readonly (Finding | null)[],
+  isAccepted: boolean,
+): CheckResult[] {
+  const findings = looks.filter(each => each !== null);
+  if (findings.length === 0) return [{ id, ok: true, severity, accepted: false, text: title, hint: '' }];
+  const accepted = severity === 'warning' && isAccepted;
+  return findings.map(found => ({ id, ok: false, severity, accepted, ...found }));
+}
+
 /** True when the check alone is reason enough to refuse. */
-export function standsAgainst(check: CheckResult): boolean {
+export function standsAgainst(check: Pick<CheckResult, 'ok' | 'severity' | 'accepted'>): boolean {
   return !check.ok && (check.severity === 'error' || (check.severity === 'warning' && !check.accepted));
 }
 

@@ -58,34 +58,34 @@ export function readCpuinfo(root = REAL_ROOT): CpuInfo {
 }
 
 /**
- * CPUs the hardware has, also those this kernel did not start: enabled local APICs in the MADT (ACPI 6.5, 5.2.12).
+ * APIC ids of the CPUs the hardware has, also those this kernel did not start: enabled local APICs in the MADT (ACPI 6.5,
+ * 5.2.12).
  * @throws FormatError
  */
-export function countMadtProcessors(table: Uint8Array): number {
+export function madtProcessors(table: Uint8Array): number[] {
   const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
   if (bytes.toString('latin1', 0, 4) !== 'APIC') throw new FormatError('ACPI MADT', 'wrong signature');
-  let count = 0;
+  const ids: number[] = [];
   for (let at = 44; at + 2 <= bytes.length; ) {
     const type = bytes.readUInt8(at);
     const length = bytes.readUInt8(at + 1);
     if (length < 2 || at + length > bytes.length)
       throw new FormatError('ACPI MADT', `entry of ${length} bytes`);
-    // Flags bit 0 = enabled: type 0 local APIC (flags at 4), type 9 local x2APIC (flags at 8)
-    if (type === 0 && length >= 8 && (bytes.readUInt32LE(at + 4) & 1) === 1) count++;
-    if (type === 9 && length >= 16 && (bytes.readUInt32LE(at + 8) & 1) === 1) count++;
+    // Flags bit 0 = enabled: type 0 local APIC (id at 3, flags at 4), type 9 local x2APIC (id at 4, flags at 8)
+    if (type === 0 && length >= 8 && (bytes.readUInt32LE(at + 4) & 1) === 1)
+      ids.push(bytes.readUInt8(at + 3));
+    if (type === 9 && length >= 16 && (bytes.readUInt32LE(at + 8) & 1) === 1)
+      ids.push(bytes.readUInt32LE(at + 4));
     at += length;
   }
-  return count;
+  return ids;
 }
 
-/** countMadtProcessors of this computer; the online count where ACPI tables are not readable. */
-export function readHardwareCpuCount(root = REAL_ROOT): number {
+/** madtProcessors of this computer; none where ACPI tables are not readable. */
+export function readHardwareApicIds(root = REAL_ROOT): number[] {
   try {
-    return (
-      countMadtProcessors(readFileSync(join(root, 'sys/firmware/acpi/tables/APIC'))) ||
-      readCpuinfo(root).count
-    );
+    return madtProcessors(readFileSync(join(root, 'sys/firmware/acpi/tables/APIC')));
   } catch {
-    return readCpuinfo(root).count;
+    return [];
   }
 }

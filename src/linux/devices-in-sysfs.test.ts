@@ -1,4 +1,4 @@
-// PCI, block and display lists, and the snapshot probe, from a directory that looks like /sys of a lab computer.
+// PCI, block and display lists, from a directory that looks like /sys of a lab computer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bottomDevices, describeName, findBlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
@@ -6,7 +6,7 @@ import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.t
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
 import { listPciDevices } from '#linux/pci.ts';
-import { probeSnapshot, setFreezeTimeout } from '#linux/power.ts';
+import { setFreezeTimeout } from '#linux/power.ts';
 
 const PCI = 'sys/devices/pci0000:00';
 
@@ -157,14 +157,8 @@ test('displays', () => {
   ]);
 });
 
-test('what forbids the snapshot device is named', () => {
+test('settings of kexec and of the freeze', () => {
   using tree = new FixtureTree(TREE);
-  assert.deepEqual(probeSnapshot(tree.root), {
-    exists: false,
-    lockdown: 'integrity',
-    disabledBy: 'hibernate=no',
-    pmTest: 'none',
-  });
   assert.equal(isKexecAllowed(tree.root), true);
   assert.equal(isKexecLoaded(tree.root), false);
   setFreezeTimeout(3000, tree.root);

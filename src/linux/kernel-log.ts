@@ -5,8 +5,8 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 const recordBytes = 8192;
 const lastLines = 400;
 
-/** The last lines of the kernel's log, oldest first, without their prefixes; empty where it cannot be read. */
-export function readKernelLog(path = '/dev/kmsg'): string[] {
+/** The last `most` lines of the kernel's log, oldest first, without their prefixes; empty where it cannot be read. */
+export function readKernelLog(path = '/dev/kmsg', most = lastLines): string[] {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -18,7 +18,7 @@ export function readKernelLog(path = '/dev/kmsg'): string[] {
     const record = Buffer.alloc(recordBytes);
     for (;;) {
       const count = nextRecord(fd, record);
-      if (count === 0) return lines.slice(-lastLines);
+      if (count === 0) return lines.slice(-most);
       if (count === undefined) continue;
       const [first = ''] = record.toString('utf8', 0, count).split('\n');
       lines.push(first.slice(first.indexOf(';') + 1));

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { FixtureTree } from '#linux/fixture-tree.ts';
 import {
   e820Checksum,
+  parseDeviceRanges,
   parseIomem,
   parsePresentPages,
   readFirmwareMap,
@@ -34,6 +35,32 @@ test('only whole pages of System RAM count', () => {
     { startPfn: 0x1c000, endPfn: 0x1fffe },
     { startPfn: 0x100000, endPfn: 0x140000 },
   ]);
+});
+
+test('where hardware answers: cards, the windows of the root, the chipset; pages rounded outwards', () => {
+  const text = `${IOMEM}40000000-febfffff : PCI Bus 0000:00
+  40000000-401fffff : PCI Bus 0000:01
+    40000000-400007ff : 0000:01:00.0
+      40000000-400007ff : ahci
+  febd0000-febd0fff : 0000:00:05.0
+fed00000-fed003ff : HPET 0
+  fed00000-fed003ff : PNP0103:00
+fee00000-fee00fff : Local APIC
+not a line
+`;
+  assert.deepEqual(
+    parseDeviceRanges(text).map(({ name, startPfn, endPfn }) => [name, startPfn, endPfn]),
+    [
+      ['PCI Bus 0000:00', 0xa0, 0xc0],
+      ['IOAPIC 0', 0xfec00, 0xfec01],
+      ['PCI Bus 0000:00', 0x40000, 0xfec00],
+      ['0000:01:00.0', 0x40000, 0x40001],
+      ['0000:00:05.0', 0xfebd0, 0xfebd1],
+      ['HPET 0', 0xfed00, 0xfed01],
+      ['Local APIC', 0xfee00, 0xfee01],
+    ],
+  );
+  fc.assert(fc.property(fc.string(), any => Array.isArray(parseDeviceRanges(any))));
 });
 
 test('RAM that is cut in the middle of a page is whole, as after kexec', () => {

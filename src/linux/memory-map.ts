@@ -2,7 +2,7 @@
 // Parsers are pure; read… functions take them from this computer and need root (/proc/iomem hides addresses else).
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { RamRange } from '#core/capabilities.ts';
+import type { DeviceRange, RamRange } from '#core/capabilities.ts';
 import { listNames, REAL_ROOT, readText, requireText } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
@@ -47,6 +47,31 @@ export function parseIomem(text: string): MemoryRegion[] {
     throw new FormatError('/proc/iomem', 'addresses are hidden; this needs root');
   }
   return regions;
+}
+
+/** Registers that no card has: those of the chipset and of the processors. */
+const CHIPSET = /^(IOAPIC|HPET|Local APIC|PCI MMCONFIG|PCI ECAM|dmar)/;
+const CARD = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
+
+/**
+ * Where hardware answers, pages rounded outwards: cards by their PCI address, the windows from which they get their places
+ * ("PCI Bus 0000:00", those of the root only), the chipset. Lines that are none are skipped.
+ */
+export function parseDeviceRanges(text: string): DeviceRange[] {
+  const page = BigInt(PAGE_BYTES);
+  return text.split('\n').flatMap(line => {
+    const [, indent, start, end, name = ''] =
+      /^( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)$/.exec(line) ?? [];
+    const isWindow = indent === '' && name.startsWith('PCI Bus');
+    if (end === undefined || !(isWindow || CHIPSET.test(name) || CARD.test(name))) return [];
+    const startPfn = Number(BigInt(`0x${start}`) / page);
+    const endPfn = Number(BigInt(`0x${end}`) / page) + 1;
+    return startPfn < endPfn && Number.isSafeInteger(endPfn) ? [{ name, startPfn, endPfn }] : [];
+  });
+}
+
+export function readDeviceRanges(root = REAL_ROOT): DeviceRange[] {
+  return parseDeviceRanges(requireText(root, 'proc/iomem'));
 }
 
 /** Whole pages inside "System RAM" regions only (not "System RAM (kmem)", not persistent memory), ascending. */

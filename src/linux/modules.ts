@@ -1,12 +1,11 @@
 // Kernel modules: which modules a device's modalias needs, what is loaded, and loading by modprobe.
 // While user space is frozen modprobe fails: load everything another computer's hardware needs beforehand.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { REAL_ROOT } from '#linux/sysfs.ts';
+import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 /** A line of modules.alias: shell pattern and module. `builtin` modules need no loading. */
 export interface ModuleAlias {
@@ -101,9 +100,9 @@ export async function readModuleAliases(
   ];
 }
 
-/** Names in /proc/modules, underscore form. */
+/** Names in /proc/modules, underscore form; none for a kernel that loads no modules. */
 export function readLoadedModules(root = REAL_ROOT): Set<string> {
-  const text = readFileSync(join(root, 'proc/modules'), { encoding: 'utf8' });
+  const text = readText(root, 'proc/modules') ?? '';
   return new Set(
     text
       .split('\n')

@@ -2,32 +2,67 @@
 // It never opens /dev/snapshot: opening runs the kernel's notifiers, which wipe WireGuard keys among others.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SnapshotCause } from '#core/capabilities.ts';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
-import { REAL_ROOT, readNumber, readText, writeText } from '#linux/sysfs.ts';
+import { listNames, openError, REAL_ROOT, readNumber, readText, writeText } from '#linux/sysfs.ts';
 
-/** What stands in the way of the snapshot device. All of `exists`, no lockdown, no `disabledBy`, pmTest 'none' = fine. */
-export interface SnapshotSupport {
-  readonly exists: boolean;
-  /** 'none', 'integrity', 'confidentiality'; 'none' also where the kernel knows no lockdown. */
-  readonly lockdown: string;
-  /** The parameter on the command line that forbids hibernation, e.g. 'nohibernate'. */
-  readonly disabledBy: string | undefined;
-  /** Anything but 'none' makes CREATE_IMAGE return without an image. */
-  readonly pmTest: string;
+/** Why /dev/snapshot may not be used. */
+export interface SnapshotRefusal {
+  readonly cause: SnapshotCause;
+  /** Completes "it offers no /dev/snapshot: …". */
+  readonly reason: string;
 }
 
-export function probeSnapshot(root = REAL_ROOT): SnapshotSupport {
+/**
+ * Undefined when /dev/snapshot may be used. The kernel itself says so (hibernation_available(), kernel/power/hibernate.c);
+ * what it says no for is found out here. `tryOpen`: as `openError`.
+ */
+export function probeSnapshot(root = REAL_ROOT, tryOpen = openError): SnapshotRefusal | undefined {
+  if (!existsSync(join(root, 'dev/snapshot')))
+    return { cause: 'noHibernation', reason: 'the kernel has no hibernation' };
+  const isOff = readText(root, 'sys/power/disk')?.includes('[disabled]') ?? false;
+  const lockdown = readLockdown(root, tryOpen);
+  if (lockdown !== 'none') return { cause: 'lockdown', reason: `the kernel is locked down (${lockdown})` };
+  const parameter = forbiddingParameter(root);
+  if (parameter !== undefined)
+    return { cause: 'parameter', reason: `the kernel was started with ${parameter}` };
+  const holders = isOff ? secretMemoryHolders(root) : [];
+  if (holders.length > 0)
+    return {
+      cause: 'secretMemory',
+      reason: `programs have secret memory (memfd_secret): ${holders.slice(0, 4).join(', ')}`,
+    };
+  if (isOff) return { cause: 'unknown', reason: 'the kernel has switched hibernation off' };
+  const pmTest = selected(readText(root, 'sys/power/pm_test')) ?? 'none';
+  return pmTest === 'none' ? undefined : { cause: 'pmTest', reason: `/sys/power/pm_test is ${pmTest}` };
+}
+
+function forbiddingParameter(root: string): string | undefined {
   const parameters = parseCmdline(readText(root, 'proc/cmdline') ?? '');
-  let disabledBy: string | undefined;
-  if (kernelParameter(parameters, 'nohibernate') !== undefined) disabledBy = 'nohibernate';
-  const hibernate = kernelParameter(parameters, 'hibernate');
-  if (hibernate === 'no') disabledBy = 'hibernate=no';
-  return {
-    exists: existsSync(join(root, 'dev/snapshot')),
-    lockdown: selected(readText(root, 'sys/kernel/security/lockdown')) ?? 'none',
-    disabledBy,
-    pmTest: selected(readText(root, 'sys/power/pm_test')) ?? 'none',
-  };
+  if (kernelParameter(parameters, 'nohibernate') !== undefined) return 'nohibernate';
+  return kernelParameter(parameters, 'hibernate') === 'no' ? 'hibernate=no' : undefined;
+}
+
+/**
+ * 'none', 'integrity' or 'confidentiality'. The file is in a file system of its own, which is not mounted in the agent's
+ * root and perhaps nowhere: then what lockdown forbids is tried (security/lockdown/lockdown.c).
+ */
+export function readLockdown(root = REAL_ROOT, tryOpen = openError): string {
+  const told = ['', 'proc/1/root'].map(each =>
+    selected(readText(root, each, 'sys/kernel/security/lockdown')),
+  );
+  const known = told.find(each => each !== undefined);
+  if (known !== undefined) return known;
+  if (tryOpen(join(root, 'dev/mem')) !== 'EPERM') return 'none';
+  return tryOpen(join(root, 'proc/kcore')) === 'EPERM' ? 'confidentiality' : 'integrity';
+}
+
+/** Programs with memory of memfd_secret(2), as "ssh-agent (pid 812)": how mm/secretmem.c names its files. */
+function secretMemoryHolders(root: string): string[] {
+  return listNames(root, 'proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => / \/?secretmem( \(deleted\))?$/m.test(readText(root, 'proc', pid, 'maps') ?? ''))
+    .map(pid => `${readText(root, 'proc', pid, 'comm') ?? '?'} (pid ${pid})`);
 }
 
 /** Of "none [integrity] confidentiality" the word in brackets. */

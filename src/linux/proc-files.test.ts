@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
-import { countMadtProcessors, parseCpuinfo } from '#linux/cpuinfo.ts';
+import { madtProcessors, parseCpuinfo } from '#linux/cpuinfo.ts';
 import { parseMeminfo } from '#linux/meminfo.ts';
 import { FormatError } from '#linux/system-error.ts';
 
@@ -48,7 +48,7 @@ test('processors are counted and their common flags taken', () => {
   assert.throws(() => parseCpuinfo('Hardware : BCM2835\n'), FormatError);
 });
 
-test('processors the kernel did not start are counted from the MADT', () => {
+test('processors the kernel did not start are known from the MADT', () => {
   const madt = Buffer.concat([
     Buffer.from('APIC'),
     Buffer.alloc(40), // rest of the table's header, local APIC address, flags
@@ -56,13 +56,14 @@ test('processors the kernel did not start are counted from the MADT', () => {
     Buffer.from('0008010101000000', 'hex'), // local APIC 1, enabled
     Buffer.from('0008020200000000', 'hex'), // not enabled
     Buffer.from('010c00000000c0fe00000000', 'hex'), // I/O APIC
+    Buffer.from('09100000010100000100000005000000', 'hex'), // local x2APIC 0x101, enabled
   ]);
-  assert.equal(countMadtProcessors(madt), 2);
+  assert.deepEqual(madtProcessors(madt), [0, 1, 0x101]);
   const madtWith = (entries: Uint8Array) => Buffer.concat([Buffer.from('APIC'), Buffer.alloc(40), entries]);
   fc.assert(
     fc.property(fc.uint8Array(), bytes => {
       try {
-        countMadtProcessors(madtWith(bytes));
+        madtProcessors(madtWith(bytes));
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
       }

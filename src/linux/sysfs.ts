@@ -25,6 +25,16 @@ export function readText(...path: readonly string[]): string | undefined {
   }
 }
 
+/** Why a file cannot be opened for reading ("ENOENT", "EPERM"); undefined when it can. It is closed at once. */
+export function openError(path: string): string | undefined {
+  try {
+    closeSync(openSync(path, fileConstants.O_RDONLY | fileConstants.O_NONBLOCK));
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+  }
+}
+
 /** The file's text. @throws SystemError */
 export function requireText(...path: readonly string[]): string {
   try {

@@ -12,7 +12,7 @@ export const claimPort = 7401;
 export const bulkPort = 7402;
 export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;

@@ -109,6 +109,9 @@ story('bad requests are refused by name and change nothing', async () => {
   assert.match(onStandby.output, /next: /);
   const dry = await a.shell('yado migrate b --dry-run', { timeoutMs: 60_000 });
   assert.match(dry, /Nothing was changed/);
+  const doctor = await a.shell('yado doctor --with b', { timeoutMs: 60_000 });
+  assert.match(doctor, /^disk0 +remote +a .*\n[\s\S]*The OS can move to b: yado migrate b/m);
+  assert.match(await b.shell('yado doctor', { timeoutMs: 60_000 }), /Nothing here keeps this computer/);
   await a.shell('head -c 600M /dev/zero >/dev/shm/fill', { timeoutMs: 60_000 });
   const full = await a.exec('yado migrate b', { timeoutMs: 60_000 });
   await a.shell('rm /dev/shm/fill');

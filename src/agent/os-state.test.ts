@@ -1,0 +1,61 @@
+// What the OS reports of itself, from a directory that looks like /proc and /sys.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as v from 'valibot';
+import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { OsStateSchema, osStateLimits } from '#core/os-state.ts';
+import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
+import { gatherOsState } from './os-state.ts';
+
+const device = (id: string, name: 'disk' | 'network'): DeviceStatusRow => ({
+  device: id,
+  class: name,
+  osType: 'x',
+  actualType: 'x',
+  way: 'direct',
+  items: [],
+});
+
+test('what is in use and what is in the way', async () => {
+  using tree = new FixtureTree({
+    'proc/cmdline': 'quiet acpi=copy_dsdt root=/dev/mapper/yado-root\n',
+    'proc/1/mounts': '/dev/mapper/yado-root / ext4 rw 0 0\n/dev/sdb1 /home ext4 rw 0 0\n',
+    'proc/swaps': 'Filename Type Size Used Priority\n/dev/vda2 partition 100 8 -2\n',
+    'proc/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
+    'proc/812/task/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
+    'sys/class/watchdog/watchdog0/identity': 'iTCO_wdt\n',
+    'sys/class/watchdog/watchdog0/state': 'active\n',
+  });
+  const state = await gatherOsState([device('disk0', 'disk'), device('disk1', 'disk')], tree.root);
+  assert.deepEqual(
+    { ...state, lacks: [] },
+    {
+      classes: ['disk'],
+      lacks: [],
+      swaps: [{ path: '/dev/vda2', kind: 'disk', usedBytes: 8192 }],
+      mounts: [{ device: '/dev/sdb1', path: '/home' }],
+      waitingTasks: ['dd (pid 812)'],
+      fuseRequests: 0,
+      watchdogs: ['iTCO_wdt'],
+      usbipDevices: 0,
+      wireguard: [],
+      crashKernelBytes: 0,
+      hasCopiedDsdt: true,
+    },
+  );
+});
+
+test('more of anything than fits is cut, never refused', async () => {
+  const long = 'x'.repeat(200);
+  const mounts = Array.from({ length: 400 }, (_, i) => `/dev/sd${long}${i} /${long}/${long} ext4 rw 0 0`);
+  const tasks: Tree = Object.fromEntries(
+    Array.from({ length: 50 }, (_, i) => i + 100).flatMap(pid => {
+      const text = `${pid} (a) D 1 1 1 0 -1 64 1\n`;
+      return [`proc/${pid}/stat`, `proc/${pid}/task/${pid}/stat`].map(path => [path, text] as const);
+    }),
+  );
+  using tree = new FixtureTree({ 'proc/cmdline': '', 'proc/1/mounts': mounts.join('\n'), ...tasks });
+  const state = v.parse(OsStateSchema, await gatherOsState([device('network0', 'network')], tree.root));
+  assert.equal(state.mounts.length, osStateLimits.mounts);
+  assert.equal(state.waitingTasks.length, osStateLimits.tasks);
+});

@@ -1,0 +1,51 @@
+// Gathers what the OS reports of itself before a move: what is in use that could not come along, or would keep it from
+// standing still. Reads only; told to nobody but the person who asks.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import { type OsState, osStateLimits } from '#core/os-state.ts';
+import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
+import { readLackingFacilities } from '#linux/facilities.ts';
+import {
+  readArmedWatchdogs,
+  readCrashKernelBytes,
+  readFuseRequests,
+  readUsbipDevices,
+  readWaitingTasks,
+  readWireguard,
+} from '#linux/freeze-obstacles.ts';
+import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
+import { REAL_ROOT } from '#linux/sysfs.ts';
+import { short } from './capabilities.ts';
+
+/** Whoever waits for a disk that is quick has got its answer by then. */
+const betweenLooksMs = 250;
+
+export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT): Promise<OsState> {
+  const { swaps, mounts, tasks, names } = osStateLimits;
+  return {
+    classes: [...new Set(table.map(each => each.class))],
+    lacks: readLackingFacilities(root).map(({ facility, reason }) => ({ facility, reason: short(reason) })),
+    swaps: readSwaps(root)
+      .slice(0, swaps)
+      .map(each => ({ ...each, path: short(each.path) })),
+    mounts: readOtherMounts(root)
+      .slice(0, mounts)
+      .map(({ device, path }) => ({ device: short(device), path: short(path) })),
+    waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),
+    fuseRequests: readFuseRequests(root),
+    watchdogs: readArmedWatchdogs(root).slice(0, names).map(short),
+    usbipDevices: readUsbipDevices(root),
+    wireguard: readWireguard(root).slice(0, names).map(short),
+    crashKernelBytes: readCrashKernelBytes(root),
+    hasCopiedDsdt: (kernelParameter(readCmdline(root), 'acpi') ?? '').split(',').includes('copy_dsdt'),
+  };
+}
+
+/** Those that wait now and still do a little later. */
+async function waitingTasks(root: string): Promise<string[]> {
+  const first = readWaitingTasks(root);
+  if (first.length === 0) return [];
+  await sleep(betweenLooksMs);
+  const still = new Set(readWaitingTasks(root));
+  return first.filter(each => still.has(each));
+}

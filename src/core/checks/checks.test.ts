@@ -1,0 +1,286 @@
+// Every check of the list: what it finds, on which computer, and that it says so in a sentence with something to do.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as v from 'valibot';
+import { type Capabilities, CapabilitiesSchema, movingAgentImage } from '../capabilities.ts';
+import type { WayDecision } from '../device-ways.ts';
+import { alpha, beta, diskA, MiB, nic, plainOs, plainRequest, vgaB } from '../fixture-computers.ts';
+import type { OsState } from '../os-state.ts';
+import { preflight } from '../preflight.ts';
+import { preflightChecks } from '../preflight-checks.ts';
+import type { PreflightRequest } from './check.ts';
+
+interface Case {
+  /** The check that must find it, and no other. */
+  readonly id: string;
+  readonly a?: Partial<Capabilities>;
+  readonly os?: Partial<OsState>;
+  readonly b?: Partial<Capabilities>;
+  readonly request?: Partial<PreflightRequest>;
+  readonly says: RegExp;
+  readonly hint?: RegExp;
+}
+
+const cpu = (change: Partial<Capabilities['cpu']>) => ({ cpu: { ...beta.cpu, ...change } });
+const memory = (of: Capabilities, change: Partial<Capabilities['memory']>) => ({
+  memory: { ...of.memory, ...change },
+});
+const clock = (change: Partial<Capabilities['clock']>) => ({ clock: { ...beta.clock, ...change } });
+const firmware = (change: Partial<Capabilities['firmware']>) => ({
+  firmware: { ...alpha.firmware, ...change },
+});
+const way = (change: Partial<WayDecision>): WayDecision => ({
+  device: 'network0',
+  class: 'network',
+  way: 'direct',
+  computer: 'beta',
+  reason: 'beta has no network',
+  ...change,
+});
+/** Memory of beta reaches to where alpha has its cards. */
+const upTo = (endPfn: number) =>
+  memory(beta, { ramRanges: [...beta.memory.ramRanges, { startPfn: 0x40000, endPfn }] });
+
+const cases: readonly Case[] = [
+  { id: 'protocol', b: { protocol: 9 }, says: /^beta speaks protocol 9, alpha speaks 1/ },
+  { id: 'agent-image', b: { agentImageHash: 'cd' }, says: /^beta holds another agent image/ },
+  { id: 'agent-memory', a: { agentImageHash: movingAgentImage }, says: /^The agent of alpha lies in memory/ },
+  { id: 'role', b: { role: 'ghost' }, says: /^beta is a ghost/, hint: /^yado standby beta$/ },
+  { id: 'role', a: { role: 'standby' }, says: /^alpha runs no OS/ },
+  {
+    id: 'snapshot',
+    b: { snapshotRefusal: { cause: 'lockdown', reason: 'the kernel is locked down (integrity)' } },
+    says: /^beta offers no \/dev\/snapshot: the kernel is locked down \(integrity\)\.$/,
+    hint: /Secure Boot/,
+  },
+  {
+    id: 'snapshot',
+    a: { snapshotRefusal: { cause: 'secretMemory', reason: 'programs have secret memory: x (pid 7)' } },
+    says: /^alpha offers no .* x \(pid 7\)/,
+    hint: /end these programs on alpha/,
+  },
+  {
+    id: 'kernel-image',
+    a: { kernelRelease: '6.12.1' },
+    says: /^The kernel of beta .* cannot read an image of 6\.12/,
+  },
+  {
+    id: 'nbd',
+    os: { lacks: [{ facility: 'nbd', reason: 'no NBD' }] },
+    says: /once it has left alpha: no NBD\.$/,
+  },
+  { id: 'kcore', os: { lacks: [{ facility: 'kcore', reason: 'EPERM' }] }, says: /stands still .*EPERM/ },
+  { id: 'kexec', os: { lacks: [{ facility: 'kexec', reason: 'off' }] }, says: /cannot come back to alpha/ },
+  {
+    id: 'uinput',
+    os: { lacks: [{ facility: 'uinput', reason: 'x' }] },
+    says: /no keyboard/,
+    hint: /modprobe uinput/,
+  },
+  {
+    id: 'cuse',
+    os: { lacks: [{ facility: 'cuse', reason: 'x' }] },
+    says: /no printer/,
+    hint: /modprobe cuse/,
+  },
+  {
+    id: 'panic-on-warn',
+    b: { panicsOnWarning: true },
+    says: /^beta restarts at any warning/,
+    hint: /sysctl/,
+  },
+  { id: 'crash-kernel', os: { crashKernelBytes: 256 * MiB }, says: /256 MiB for a crash kernel/ },
+  {
+    id: 'ram-map',
+    b: memory(beta, { ramRanges: [{ startPfn: 1, endPfn: 0x20000 }] }),
+    says: /of the memory of alpha lie where beta has none/,
+  },
+  {
+    id: 'ram-edge',
+    b: memory(beta, { ramRanges: [{ startPfn: 1, endPfn: 0x3ffda }] }),
+    says: /^3 page frames/,
+  },
+  {
+    id: 'pci-windows',
+    b: upTo(0x80000),
+    says: /^beta has memory .*\(PCI Bus 0000:00\)/,
+    hint: /mem= .* alpha/,
+  },
+  {
+    id: 'registers',
+    a: memory(alpha, { deviceRanges: [{ name: nic.address, startPfn: 0x41000, endPfn: 0x41001 }] }),
+    b: upTo(0x80000),
+    says: /^Where beta has memory the OS has devices: 0000:00:03\.0\.$/,
+  },
+  {
+    id: 'registers',
+    a: memory(alpha, { deviceRanges: [{ name: 'HPET 0', startPfn: 0x41000, endPfn: 0x41001 }] }),
+    b: upTo(0x80000),
+    says: /HPET 0/,
+  },
+  {
+    id: 'memory-encryption',
+    b: memory(beta, { encrypted: true }),
+    says: /^beta encrypts its memory, alpha does not/,
+  },
+  {
+    id: 'memory-source',
+    a: memory(alpha, { usedBytes: 490 * MiB }),
+    says: /^alpha uses 490 MiB of 1000 MiB/,
+  },
+  { id: 'memory-target', b: memory(beta, { freeBytes: 100 * MiB }), says: /^beta has 100 MiB free/ },
+  { id: 'cpu-vendor', b: cpu({ vendor: 'AuthenticAMD' }), says: /^beta has a CPU of AuthenticAMD/ },
+  { id: 'cpu-paging', b: cpu({ la57: true }), says: /differ in five-level paging/ },
+  {
+    id: 'cpu-flags',
+    b: cpu({ flags: ['fpu'] }),
+    says: /^The CPU of beta lacks: sse2/,
+    hint: /clearcpuid=sse2/,
+  },
+  {
+    id: 'cpu-count',
+    a: { cpu: { ...alpha.cpu, online: 2, onlineApicIds: [0, 1] } },
+    says: /^beta has 1 CPUs, alpha has 2/,
+    hint: /cpu1\/online/,
+  },
+  { id: 'cpu-ids', b: cpu({ apicIds: [2] }), says: /^beta has no CPU with number 0/ },
+  {
+    id: 'clock-rate',
+    b: clock({ tscKhz: 3_600_000 }),
+    says: /beta counts time at 3600 MHz.* too fast/,
+    hint: /hpet/,
+  },
+  { id: 'clock-drift', b: clock({ tscKhz: 2_590_000 }), says: /0\.24 % too slow/ },
+  {
+    id: 'clock-source',
+    b: clock({ sources: ['acpi_pm'] }),
+    says: /goes by the clock tsc; beta offers acpi_pm/,
+  },
+  {
+    id: 'rtc',
+    b: clock({ rtcSeconds: beta.clock.systemSeconds + 3600 }),
+    says: /of beta is 1 h 0 min ahead of/,
+  },
+  {
+    id: 'model',
+    b: firmware({ version: '1.17' }),
+    says: /started on Maker Model 1 \(BIOS 1\.16\), beta is .*1\.17/,
+  },
+  { id: 'mtrr', b: firmware({ mtrrs: ['reg00: other'] }), says: /^alpha and beta differ in which memory/ },
+  {
+    id: 'watchdog',
+    os: { watchdogs: ['iTCO_wdt, 60 s'] },
+    says: /watchdog of alpha is armed \(iTCO_wdt, 60 s\)/,
+  },
+  { id: 'nic', b: { nic: null }, says: /^beta has no network card/ },
+  {
+    id: 'nic-driver',
+    request: { missingDrivers: [{ address: nic.address, modalias: 'pci:x' }] },
+    says: /no driver for the network card of beta \(pci:x\)/,
+  },
+  { id: 'network-bridge', os: { classes: ['disk'] }, says: /no bridge os0/ },
+  { id: 'network-way', request: { ways: [way({ way: 'converted' })] }, says: /of beta is of another kind/ },
+  {
+    id: 'network-way',
+    request: { ways: [way({ way: 'lost' })] },
+    says: /no network on beta: beta has no network/,
+  },
+  { id: 'disk-stub', os: { classes: ['network'] }, says: /does not lie on the stub/, hint: /yado\.root=/ },
+  {
+    id: 'other-disks',
+    os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
+    says: /stay at alpha .*: \/home on \/dev\/sdb1/,
+    hint: /umount \/home/,
+  },
+  { id: 'boot-disks', os: { mounts: [{ device: '/dev/sda1', path: '/boot/efi' }] }, says: /stays at alpha/ },
+  {
+    id: 'swap',
+    os: {
+      swaps: [
+        { path: '/dev/zram0', kind: 'memory', usedBytes: 5 },
+        { path: '/swapfile', kind: 'stub', usedBytes: 5 },
+        { path: '/dev/vda2', kind: 'disk', usedBytes: 0 },
+      ],
+    },
+    says: /^The OS swaps to \/dev\/vda2, which stays at alpha/,
+    hint: /^swapoff \/dev\/vda2;/,
+  },
+  {
+    id: 'device-drivers',
+    request: { missingDrivers: [{ address: vgaB.address, modalias: 'pci:x' }] },
+    says: /no driver for 1 devices of beta: 0000:00:02\.0/,
+  },
+  {
+    id: 'devices-lost',
+    request: { ways: [way({ device: 'display0', class: 'display', way: 'lost' })] },
+    says: /^On beta the OS would have no display0/,
+  },
+  { id: 'usbip', os: { usbipDevices: 2 }, says: /^alpha uses 2 USB devices/, hint: /usbip detach/ },
+  { id: 'wireguard', os: { wireguard: ['wg0'] }, says: /WireGuard on alpha \(wg0\)/ },
+  { id: 'tasks', os: { waitingTasks: ['dd (pid 812)'] }, says: /On alpha .*: dd \(pid 812\)/ },
+  { id: 'fuse', os: { fuseRequests: 3 }, says: /On alpha 3 requests/ },
+];
+
+/** These are found together with `model`: they matter only on another one. */
+const onAnotherModel: readonly Case[] = [
+  { id: 'acpi-tables', os: { hasCopiedDsdt: false }, says: /in the memory of alpha, where beta/ },
+  { id: 'firmware-calls', a: firmware({ isCalled: true }), says: /UEFI firmware of Maker Model 1; on beta/ },
+  { id: 'iommu', a: firmware({ hasIommu: true }), says: /the IOMMU of Maker Model 1, which beta/ },
+];
+
+function found({ a, os, b, request }: Case) {
+  const source = { ...alpha, os: { ...plainOs, ...os }, ...a };
+  const target = { ...beta, ...b };
+  v.parse(CapabilitiesSchema, source);
+  v.parse(CapabilitiesSchema, target);
+  return preflight(source, target, { ...plainRequest, ...request }).checks.filter(check => !check.ok);
+}
+
+for (const each of cases) {
+  test(`${each.id}: ${each.says.source}`, () => {
+    const results = found(each);
+    assert.deepEqual(
+      results.map(check => check.id),
+      [each.id],
+    );
+    assert.match(results[0]?.text ?? '', each.says);
+    assert.match(results[0]?.hint ?? '', each.hint ?? /\w/);
+  });
+}
+
+for (const each of onAnotherModel) {
+  test(`${each.id}: only where the firmware is another one`, () => {
+    assert.deepEqual(found(each), []);
+    const results = found({ ...each, b: { firmware: { ...beta.firmware, model: 'Maker Model 2' } } });
+    assert.deepEqual(results.map(check => check.id).toSorted(), [each.id, 'model'].toSorted());
+    assert.match(results.find(check => check.id === each.id)?.text ?? '', each.says);
+  });
+}
+
+test('every check is tried here, has a name of its own, and speaks in whole sentences', () => {
+  const tried = new Set([...cases, ...onAnotherModel].map(each => each.id));
+  const ids = preflightChecks.map(each => each.id);
+  assert.deepEqual(
+    ids.filter(id => !tried.has(id)),
+    [],
+  );
+  assert.equal(new Set(ids).size, ids.length);
+  for (const each of preflightChecks) assert.match(each.why, /^[A-Z].*\.$/, each.id);
+  for (const result of [...cases, ...onAnotherModel].flatMap(found))
+    assert.match(result.text, /^(?=.*(alpha|beta|OS))\S.*\.$/, result.id);
+});
+
+test('registers of a card that is taken away before the move are no obstacle', () => {
+  const deviceRanges = [{ name: diskA.address, startPfn: 0x41000, endPfn: 0x41001 }];
+  assert.deepEqual(found({ id: '', a: memory(alpha, { deviceRanges }), b: upTo(0x80000), says: /./ }), []);
+});
+
+test('what nobody knows is no finding: a log that has lost the clock rate, a firmware that names no CPUs', () => {
+  const unknown = {
+    ...clock({ tscKhz: null, rtcSeconds: null, sources: [] }),
+    ...cpu({ apicIds: [] }),
+  };
+  assert.deepEqual(found({ id: '', b: unknown, says: /./ }), []);
+  assert.deepEqual(found({ id: '', a: clock({ source: 'hpet' }), b: clock({ tscKhz: 1 }), says: /./ }), []);
+});

@@ -1,0 +1,225 @@
+// Checks of devices, and of what the OS does with those that stay behind. Pure.
+
+import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
+
+/** Mount points that nothing needs but an update of the kernel. */
+const bootFolders = /^\/(boot|efi)(\/|$)/;
+
+const mountList = (mounts: readonly { device: string; path: string }[]): string =>
+  listed(mounts.map(({ device, path }) => `${path} on ${device}`));
+
+export const deviceChecks: readonly PreflightCheck[] = [
+  {
+    id: 'nic',
+    severity: 'error',
+    on: 'both',
+    title: 'there is a network card for the move',
+    why: 'The OS travels over it.',
+    inspect: ({ name, nic }) =>
+      nic === null
+        ? finding(`${name} has no network card that works.`, `check the network card of ${name}`)
+        : null,
+  },
+  {
+    id: 'nic-driver',
+    severity: 'error',
+    title: "the OS has a driver for the target's network card",
+    why: 'It would be cut off there.',
+    compare: (_a, b, { missingDrivers }) => {
+      const missing = missingDrivers.find(each => each.address === b.nic?.pciAddress);
+      return missing
+        ? finding(
+            `The OS has no driver for the network card of ${b.name} (${missing.modalias}).`,
+            'install the kernel module package for it',
+          )
+        : null;
+    },
+  },
+  {
+    id: 'network-bridge',
+    severity: 'error',
+    on: 'source',
+    title: 'the OS has its addresses on the bridge os0',
+    why: 'The card beneath the bridge changes, the addresses stay.',
+    inspect: ofOs(({ classes }, { name }) =>
+      classes.includes('network')
+        ? null
+        : finding(
+            `The OS on ${name} has no bridge os0 with a card in it.`,
+            'set it up as the README says: "The OS on A"',
+          ),
+    ),
+  },
+  {
+    id: 'network-way',
+    severity: 'error',
+    title: "the target's network card is of the same kind in the same place",
+    why: 'The connection of the move must go on while everything else stands still.',
+    compare: (_a, b, { ways }) => {
+      const network = ways.find(each => each.class === 'network');
+      if (!network || network.way === 'direct') return null;
+      return finding(
+        network.way === 'lost'
+          ? `The OS would have no network on ${b.name}: ${network.reason}.`
+          : `The network card of ${b.name} is of another kind or in another place.`,
+        'choose another computer, or put the same card into the same slot',
+      );
+    },
+  },
+  {
+    id: 'disk-stub',
+    severity: 'error',
+    on: 'source',
+    title: 'the root file system lies on the stub',
+    why: 'Only what lies on /dev/mapper/yado-root is served everywhere.',
+    inspect: ofOs(({ classes }, { name }) =>
+      classes.includes('disk')
+        ? null
+        : finding(
+            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
+            'start the OS with root=/dev/mapper/yado-root and yado.root= as the README says',
+          ),
+    ),
+  },
+  {
+    id: 'other-disks',
+    severity: 'warning',
+    on: 'source',
+    title: 'no other disk is in use',
+    why: 'Only the disk of the root file system is served over the network: programs get errors from any other.',
+    inspect: ofOs(({ mounts }, { name }) => {
+      const left = mounts.filter(each => !bootFolders.test(each.path));
+      if (left.length === 0) return null;
+      return finding(
+        `Disks in use stay at ${name} and cannot be read elsewhere: ${mountList(left)}.`,
+        `umount ${left
+          .slice(0, 8)
+          .map(each => each.path)
+          .join(' ')}`,
+      );
+    }),
+  },
+  {
+    id: 'boot-disks',
+    severity: 'note',
+    on: 'source',
+    title: 'the files for starting the computer lie on no disk that stays',
+    why: 'Kernels cannot be updated while the OS is elsewhere.',
+    inspect: ofOs(({ mounts }, { name }) => {
+      const left = mounts.filter(each => bootFolders.test(each.path));
+      if (left.length === 0) return null;
+      return finding(
+        `${mountList(left)}: this stays at ${name}; kernels cannot be updated elsewhere.`,
+        `nothing to do, or: umount ${left
+          .map(each => each.path)
+          .toReversed()
+          .join(' ')}`,
+      );
+    }),
+  },
+  {
+    id: 'swap',
+    severity: 'error',
+    on: 'source',
+    title: 'no swap lies on a disk that stays',
+    why: 'What is swapped out there would be lost.',
+    inspect: ofOs(({ swaps }, { name }) => {
+      const left = swaps.filter(each => each.kind === 'disk');
+      if (left.length === 0) return null;
+      const paths = left.map(each => each.path);
+      return finding(
+        `The OS swaps to ${listed(paths)}, which stays at ${name}: what is there would be lost.`,
+        `swapoff ${paths.slice(0, 8).join(' ')}; a swap file on the root file system may stay`,
+      );
+    }),
+  },
+  {
+    id: 'device-drivers',
+    severity: 'note',
+    title: 'the OS has drivers for all devices of the target',
+    why: 'The OS cannot use what it has no driver for.',
+    compare: (_a, b, { missingDrivers }) => {
+      const others = missingDrivers.filter(each => each.address !== b.nic?.pciAddress);
+      return others.length > 0
+        ? finding(
+            `The OS has no driver for ${others.length} devices of ${b.name}: ${listed(others.map(each => each.address))}.`,
+            'nothing to do, unless you need them',
+          )
+        : null;
+    },
+  },
+  {
+    id: 'devices-lost',
+    severity: 'note',
+    title: 'no device of the OS gets lost',
+    why: 'The OS would go on without it until it comes to a computer that has one.',
+    compare: (_a, b, { ways }) => {
+      const lost = ways.filter(each => each.way === 'lost' && each.class !== 'network');
+      if (lost.length === 0) return null;
+      return finding(
+        `On ${b.name} the OS would have no ${listed(lost.map(each => each.device))}.`,
+        'another computer can lend one: yado lend',
+      );
+    },
+  },
+  {
+    id: 'usbip',
+    severity: 'error',
+    on: 'source',
+    title: 'no USB device of another computer is attached (usbip)',
+    why: 'Its driver refuses to stand still.',
+    inspect: ofOs(({ usbipDevices }, { name }) =>
+      usbipDevices > 0
+        ? finding(
+            `${name} uses ${usbipDevices} USB devices of other computers (usbip), whose driver does not stand still.`,
+            'usbip port, then for each: usbip detach --port=<number>',
+          )
+        : null,
+    ),
+  },
+  {
+    id: 'wireguard',
+    severity: 'note',
+    on: 'source',
+    title: 'no WireGuard is in use',
+    why: 'The kernel forgets its keys at every move.',
+    inspect: ofOs(({ wireguard }, { name }) =>
+      wireguard.length > 0
+        ? finding(
+            `WireGuard on ${name} (${listed(wireguard)}) forgets its keys and connects anew after the move.`,
+            'nothing to do',
+          )
+        : null,
+    ),
+  },
+  {
+    id: 'tasks',
+    severity: 'note',
+    on: 'source',
+    title: 'no program waits in the kernel',
+    why: 'One that still does at the freeze does not stand still, and the move is given up.',
+    inspect: ofOs(({ waitingTasks }, { name }) =>
+      waitingTasks.length > 0
+        ? finding(
+            `On ${name} these wait in the kernel and may not stand still: ${listed(waitingTasks)}.`,
+            `see whether they still do: ps -eo pid,stat,wchan:30,cmd | awk '$2 ~ /^D/'`,
+          )
+        : null,
+    ),
+  },
+  {
+    id: 'fuse',
+    severity: 'note',
+    on: 'source',
+    title: 'no file system in user space (FUSE) owes an answer',
+    why: 'Whoever waits for it does not stand still when its server is stopped first.',
+    inspect: ofOs(({ fuseRequests }, { name }) =>
+      fuseRequests > 0
+        ? finding(
+            `On ${name} ${fuseRequests} requests to file systems in user space (FUSE) are not answered; who waits for them may not stand still.`,
+            'if the move is given up because of it: umount that file system',
+          )
+        : null,
+    ),
+  },
+];

@@ -1,0 +1,143 @@
+// Checks of what the kernels offer and of how they were started. Pure.
+
+import type { SnapshotCause } from '../capabilities.ts';
+import type { FacilityName } from '../os-state.ts';
+import { type AloneCheck, finding, ofOs, type PreflightCheck, type Severity } from './check.ts';
+
+/** What to do about a /dev/snapshot that may not be used, by cause. */
+const snapshotHints: Readonly<Record<SnapshotCause, (name: string) => string>> = {
+  noHibernation: name => `start ${name} with a kernel that has hibernation, such as Debian's`,
+  lockdown: name => `switch Secure Boot off in the setup of ${name}, or start it without lockdown=`,
+  parameter: name => `start ${name} without that parameter`,
+  secretMemory: name => `end these programs on ${name}`,
+  pmTest: name => `on ${name}: echo none > /sys/power/pm_test`,
+  unknown: name => `on ${name}: cat /sys/power/disk must not say [disabled]`,
+};
+
+interface Facility {
+  readonly severity: Severity;
+  readonly title: string;
+  readonly why: string;
+  readonly consequence: (name: string) => string;
+  readonly hint: string;
+}
+
+/** What each facility is needed for. */
+const facilities: Readonly<Record<FacilityName, Facility>> = {
+  nbd: {
+    severity: 'error',
+    title: 'the OS can use disks of other computers (NBD)',
+    why: 'Its disk stays behind and is used over the network.',
+    consequence: name => `could not use its disk once it has left ${name}`,
+    hint: 'modprobe nbd',
+  },
+  kcore: {
+    severity: 'note',
+    title: 'memory can be copied ahead',
+    why: 'Else all of it is sent while the OS stands still.',
+    consequence: () => 'stands still for as long as all its memory takes to be sent',
+    hint: 'nothing to do; lockdown "confidentiality" is what forbids it',
+  },
+  kexec: {
+    severity: 'note',
+    title: 'the computer becomes a standby by itself once the OS has left',
+    why: 'Else a person must restart it before the OS can come back.',
+    consequence: name =>
+      `cannot come back to ${name} before a person has restarted that with the standby image`,
+    hint: 'start it with kernel.kexec_load_disabled=0 and without lockdown',
+  },
+  uinput: {
+    severity: 'note',
+    title: 'the OS can have a keyboard and a mouse that change beneath it',
+    why: 'Else it keeps those of the computer it was started on.',
+    consequence: () => 'has no keyboard and mouse that go with it',
+    hint: 'modprobe uinput, then: systemctl restart yadod',
+  },
+  cuse: {
+    severity: 'note',
+    title: 'the OS can have a printer that changes beneath it',
+    why: 'Else it has none elsewhere.',
+    consequence: () => 'has no printer that goes with it',
+    hint: 'modprobe cuse, then: systemctl restart yadod',
+  },
+};
+
+const facilityChecks = (Object.entries(facilities) as [FacilityName, Facility][]).map(
+  ([id, { severity, title, why, consequence, hint }]): AloneCheck => ({
+    id,
+    severity,
+    on: 'source',
+    title,
+    why,
+    inspect: ofOs(({ lacks }, { name }) => {
+      const missing = lacks.find(each => each.facility === id);
+      return missing ? finding(`The OS ${consequence(name)}: ${missing.reason}.`, hint) : null;
+    }),
+  }),
+);
+
+/** True for kernels that mark all-zero pages in the page list (6.6 and newer, kernel/power/snapshot.c). */
+function marksZeroPages(release: string): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 6);
+}
+
+export const kernelChecks: readonly PreflightCheck[] = [
+  {
+    id: 'snapshot',
+    severity: 'error',
+    on: 'both',
+    title: 'the kernel offers /dev/snapshot',
+    why: "The kernel's own hibernation makes the image and takes it in. Lockdown (Secure Boot), `nohibernate` and programs with secret memory (memfd_secret) forbid it.",
+    inspect: ({ name, snapshotRefusal }) =>
+      snapshotRefusal
+        ? finding(
+            `${name} offers no /dev/snapshot: ${snapshotRefusal.reason}.`,
+            snapshotHints[snapshotRefusal.cause](name),
+          )
+        : null,
+  },
+  {
+    id: 'kernel-image',
+    severity: 'error',
+    title: "the target's kernel reads the image of the source's",
+    why: 'Kernels from 6.6 on leave empty pages out of the image, which older ones do not understand.',
+    compare: (a, b) => {
+      if (!marksZeroPages(a.kernelRelease) || marksZeroPages(b.kernelRelease)) return null;
+      return finding(
+        `The kernel of ${b.name} (${b.kernelRelease}) cannot read an image of ${a.kernelRelease}.`,
+        `start ${b.name} with a standby image that has a kernel 6.6 or newer`,
+      );
+    },
+  },
+  ...facilityChecks,
+  {
+    id: 'panic-on-warn',
+    severity: 'warning',
+    on: 'both',
+    title: 'a warning of the kernel does not end it',
+    why: 'A driver may warn when its device is brought up again; with panic_on_warn the computer restarts.',
+    inspect: ({ name, panicsOnWarning }) =>
+      panicsOnWarning
+        ? finding(
+            `${name} restarts at any warning of its kernel, and a driver may warn when it is brought up again.`,
+            `on ${name}: sysctl kernel.panic_on_warn=0`,
+          )
+        : null,
+  },
+  {
+    id: 'crash-kernel',
+    severity: 'note',
+    on: 'source',
+    title: 'no memory is set aside for a crash kernel',
+    why: 'The image would hold it, though nothing is in it.',
+    inspect: ofOs(({ crashKernelBytes }, { name }) =>
+      crashKernelBytes > 0
+        ? finding(
+            `${name} has set aside ${Math.ceil(crashKernelBytes / 2 ** 20)} MiB for a crash kernel, which are sent with every move.`,
+            'start the OS without crashkernel=',
+          )
+        : null,
+    ),
+  },
+];

@@ -1,0 +1,168 @@
+// Checks of what is around the processors: clocks, firmware, IOMMU, watchdogs. Pure.
+
+import type { Capabilities } from '../capabilities.ts';
+import { formatMs } from '../quantities.ts';
+import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
+
+/** NTP can make good what a clock goes wrong by this much (kernel/time/ntp.c, MAXFREQ), parts per million. */
+const ntpPpm = 500;
+/** More than any measurement at the start is wrong by: every time-out would be. */
+const farPpm = 100_000;
+/** Between asking one computer and the other, and whole seconds on both sides. */
+const clockSeconds = 5;
+
+/** How much faster the OS's clock will go at B, parts per million; null when it does not go by the TSC or nobody knows. */
+function clockDrift({ clock: a }: Capabilities, { clock: b }: Capabilities): number | null {
+  if (a.source !== 'tsc' || !a.tscKhz || !b.tscKhz) return null;
+  return Math.round((b.tscKhz / a.tscKhz - 1) * 1e6);
+}
+
+const driftText = (a: Capabilities, b: Capabilities, ppm: number): string =>
+  `The CPU of ${b.name} counts time at ${(b.clock.tscKhz ?? 0) / 1000} MHz, that of ${a.name} at ${(a.clock.tscKhz ?? 0) / 1000}: the OS's clock will go ${Math.abs(ppm / 10_000).toFixed(2)} % too ${ppm > 0 ? 'fast' : 'slow'}.`;
+
+/** Whether the OS finds the firmware it was started by. */
+const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
+  a.kind === b.kind && a.model === b.model && a.version === b.version;
+
+const modelOf = ({ firmware: { model } }: Capabilities): string => model || 'unknown model';
+
+export const machineChecks: readonly PreflightCheck[] = [
+  {
+    id: 'clock-rate',
+    severity: 'warning',
+    title: 'time goes about as fast on both',
+    why: 'A kernel measures the time stamp counter (TSC) once, at its start; more than 10 % off, every time-out is wrong.',
+    compare: (a, b) => {
+      const ppm = clockDrift(a, b);
+      return ppm !== null && Math.abs(ppm) > farPpm
+        ? finding(
+            driftText(a, b, ppm),
+            `on ${a.name}: echo hpet > /sys/devices/system/clocksource/clocksource0/current_clocksource`,
+          )
+        : null;
+    },
+  },
+  {
+    id: 'clock-drift',
+    severity: 'note',
+    title: 'the clock goes on as exactly as NTP can correct it',
+    why: 'From 0.05 % on NTP cannot keep the clock right.',
+    compare: (a, b) => {
+      const ppm = clockDrift(a, b);
+      return ppm !== null && Math.abs(ppm) > ntpPpm && Math.abs(ppm) <= farPpm
+        ? finding(
+            driftText(a, b, ppm),
+            `nothing to do, or on ${a.name}: echo hpet > /sys/devices/system/clocksource/clocksource0/current_clocksource`,
+          )
+        : null;
+    },
+  },
+  {
+    id: 'clock-source',
+    severity: 'note',
+    title: 'the target has the clock that the OS goes by',
+    why: 'The kernel looks for another one when its own stands still.',
+    compare: ({ clock: a, name }, { clock: b, name: there }) =>
+      a.source === '' || b.sources.length === 0 || b.sources.includes(a.source)
+        ? null
+        : finding(
+            `The OS on ${name} goes by the clock ${a.source}; ${there} offers ${listed(b.sources)}.`,
+            'nothing to do; if time stands still there: yado migrate back',
+          ),
+  },
+  {
+    id: 'rtc',
+    severity: 'note',
+    title: "the target's battery-backed clock is right",
+    why: 'The OS takes the length of its journey from the two battery-backed clocks: the time since its start jumps, though not its date, which the agent sets.',
+    compare: (a, b) => {
+      if (b.clock.rtcSeconds === null) return null;
+      const ahead = b.clock.rtcSeconds - a.clock.systemSeconds;
+      if (Math.abs(ahead) <= clockSeconds) return null;
+      return finding(
+        `The battery-backed clock of ${b.name} is ${formatMs(Math.abs(ahead) * 1000)} ${ahead > 0 ? 'ahead of' : 'behind'} the time on ${a.name}.`,
+        `set it to UTC in the setup of ${b.name}`,
+      );
+    },
+  },
+  {
+    id: 'model',
+    severity: 'note',
+    title: 'both are the same model with the same firmware',
+    why: "The OS goes on with the firmware's tables (ACPI) of the computer it was started on: battery, lid, fans and sleep are not known elsewhere.",
+    compare: (a, b) =>
+      isSameModel(a, b)
+        ? null
+        : finding(
+            `The OS was started on ${modelOf(a)} (${a.firmware.kind} ${a.firmware.version}), ${b.name} is ${modelOf(b)} (${b.firmware.kind} ${b.firmware.version}): battery, lid and fans may not be known there.`,
+            'nothing to do',
+          ),
+  },
+  {
+    id: 'acpi-tables',
+    severity: 'note',
+    title: "the OS has its own copy of the firmware's tables, or finds them at the target",
+    why: "Without `acpi=copy_dsdt` the kernel reads the tables in the target's memory, where others lie.",
+    compare: (a, b) =>
+      !a.os || a.os.hasCopiedDsdt || isSameModel(a, b)
+        ? null
+        : finding(
+            `The OS reads the firmware's tables in the memory of ${a.name}, where ${b.name} has others.`,
+            'start the OS with acpi=copy_dsdt',
+          ),
+  },
+  {
+    id: 'firmware-calls',
+    severity: 'warning',
+    title: 'the OS calls no firmware that the target does not have',
+    why: 'Calls of UEFI go to addresses of the computer the OS was started on.',
+    compare: (a, b) =>
+      !a.firmware.isCalled || isSameModel(a, b)
+        ? null
+        : finding(
+            `The OS calls the UEFI firmware of ${modelOf(a)}; on ${b.name} such a call ends in other memory.`,
+            'start the OS with efi=noruntime',
+          ),
+  },
+  {
+    id: 'iommu',
+    severity: 'warning',
+    title: 'the OS uses no IOMMU that the target does not have',
+    why: 'The kernel sets it up again where the first computer had it; devices then write to the wrong memory.',
+    compare: (a, b) =>
+      !a.firmware.hasIommu || isSameModel(a, b)
+        ? null
+        : finding(
+            `The OS uses the IOMMU of ${modelOf(a)}, which ${b.name} may not have in the same place.`,
+            'start the OS with intel_iommu=off intremap=off (Intel) or amd_iommu=off (AMD)',
+          ),
+  },
+  {
+    id: 'mtrr',
+    severity: 'note',
+    title: 'both cache the same memory (MTRR)',
+    why: "The kernel sets the first computer's ranges on the target: memory may become slow there.",
+    compare: ({ firmware: a, name }, { firmware: b, name: there }) =>
+      a.mtrrs.length === 0 || b.mtrrs.length === 0 || a.mtrrs.join('\n') === b.mtrrs.join('\n')
+        ? null
+        : finding(
+            `${name} and ${there} differ in which memory is cached (/proc/mtrr).`,
+            `nothing to do; if ${there} is slow afterwards, that is why`,
+          ),
+  },
+  {
+    id: 'watchdog',
+    severity: 'warning',
+    on: 'source',
+    title: 'no hardware watchdog is armed',
+    why: 'Nobody feeds it while the OS stands still and once it has left: it restarts the computer that serves the disk.',
+    inspect: ofOs(({ watchdogs }, { name }) =>
+      watchdogs.length === 0
+        ? null
+        : finding(
+            `A watchdog of ${name} is armed (${listed(watchdogs)}); it would restart ${name} once the OS has left, and with it the devices that stay.`,
+            'set RuntimeWatchdogSec=off in /etc/systemd/system.conf, then: systemctl daemon-reexec',
+          ),
+    ),
+  },
+];

@@ -1,0 +1,139 @@
+// Checks of the memory: where it lies, how much of it there is, what else lies there. Pure.
+
+import type { Capabilities, DeviceRange } from '../capabilities.ts';
+import { functionsToRemove } from '../device-ways.ts';
+import { formatBytes } from '../quantities.ts';
+import { countFrames, subtractRanges } from '../ram-ranges.ts';
+import { finding, listed, type PreflightCheck } from './check.ts';
+
+const pageBytes = 4096;
+/** Half of RAM is the kernel's limit (kernel/power/snapshot.c, hibernate_preallocate_memory); the rest is its reserve. */
+const imageShare = 0.48;
+/** Bitmaps and page lists of the target's kernel, per page of image, and some room to breathe. */
+const imageOverhead = 1 + 1 / 128;
+const roomBytes = 32 * 1024 * 1024;
+/** ACPI tables of other cards move the edge of RAM by a few pages; more than this is another memory map. */
+const edgePages = 256;
+
+function framesOutside(a: Capabilities, b: Capabilities): number {
+  return countFrames(subtractRanges(a.memory.ramRanges, b.memory.ramRanges));
+}
+
+const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
+
+/** Names of the places at A, of those `chosen`, where B has memory. */
+function onMemoryOf(a: Capabilities, b: Capabilities, chosen: (range: DeviceRange) => boolean): string[] {
+  const { ramRanges } = b.memory;
+  const found = a.memory.deviceRanges
+    .filter(chosen)
+    .filter(range => ramRanges.some(ram => ram.startPfn < range.endPfn && range.startPfn < ram.endPfn));
+  return [...new Set(found.map(each => each.name))];
+}
+
+/** Registers that go on answering where they are: of the chipset, and of cards that are not taken away before. */
+function registersOnMemory(a: Capabilities, b: Capabilities): string[] {
+  const removed = new Set(functionsToRemove(a.pci, b.pci).map(each => each.address));
+  return onMemoryOf(a, b, range => !isWindow(range) && !removed.has(range.name));
+}
+
+export const memoryChecks: readonly PreflightCheck[] = [
+  {
+    id: 'ram-map',
+    severity: 'error',
+    title: 'the memory of the OS fits into that of the target',
+    why: 'Every page goes where it was.',
+    compare: (a, b) => {
+      const outside = framesOutside(a, b);
+      if (outside <= edgePages) return null;
+      return finding(
+        `${formatBytes(outside * pageBytes)} of the memory of ${a.name} lie where ${b.name} has none.`,
+        `start the OS with mem= set to the memory of ${b.name}`,
+      );
+    },
+  },
+  {
+    id: 'ram-edge',
+    severity: 'note',
+    title: 'no page frame of the source is missing on the target',
+    why: 'Should the OS use one of them, the target refuses and the OS goes on at the source.',
+    compare: (a, b) => {
+      const outside = framesOutside(a, b);
+      if (outside === 0 || outside > edgePages) return null;
+      return finding(
+        `${outside} page frames of ${a.name} are missing on ${b.name}; if the OS uses one, ${b.name} will refuse and the OS goes on at ${a.name}.`,
+        'nothing to do',
+      );
+    },
+  },
+  {
+    id: 'registers',
+    severity: 'error',
+    title: 'no device answers at the source where the target has memory',
+    why: 'Drivers would write over memory instead of talking to their device.',
+    compare: (a, b) => {
+      const names = registersOnMemory(a, b);
+      if (names.length === 0) return null;
+      return finding(
+        `Where ${b.name} has memory the OS has devices: ${listed(names)}.`,
+        `start ${b.name} with mem= set to the memory of ${a.name}, or choose another computer`,
+      );
+    },
+  },
+  {
+    id: 'pci-windows',
+    severity: 'note',
+    title: 'the source gives cards no places where the target has memory',
+    why: 'A card that is found at the target might be given such a place, and not work.',
+    compare: (a, b) => {
+      const names = onMemoryOf(a, b, isWindow);
+      if (names.length === 0) return null;
+      return finding(
+        `${b.name} has memory where the OS looks for places for cards (${listed(names)}); one that it finds on ${b.name} may not work.`,
+        `if one does not: start ${b.name} with mem= set to the memory of ${a.name}`,
+      );
+    },
+  },
+  {
+    id: 'memory-encryption',
+    severity: 'error',
+    title: 'both encrypt their memory, or neither does',
+    why: 'The image would be read the wrong way.',
+    compare: (a, b) => {
+      if (a.memory.encrypted === b.memory.encrypted) return null;
+      const [with_, without] = a.memory.encrypted ? [a, b] : [b, a];
+      return finding(
+        `${with_.name} encrypts its memory, ${without.name} does not.`,
+        `start ${with_.name} with mem_encrypt=off`,
+      );
+    },
+  },
+  {
+    id: 'memory-source',
+    severity: 'error',
+    on: 'source',
+    title: 'there is room to make the image',
+    why: 'The kernel makes the image in memory: at most half of it can be in use.',
+    inspect: ({ name, memory }) => {
+      const limit = memory.totalBytes * imageShare;
+      if (memory.usedBytes <= limit) return null;
+      return finding(
+        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}; an image can hold at most ${formatBytes(limit)}.`,
+        `end programs on ${name}, or give it swap`,
+      );
+    },
+  },
+  {
+    id: 'memory-target',
+    severity: 'error',
+    title: 'the target has room for the image',
+    why: "The target's kernel takes the whole image into free memory.",
+    compare: (a, b) => {
+      const needed = a.memory.usedBytes * imageOverhead + roomBytes;
+      if (b.memory.freeBytes >= needed) return null;
+      return finding(
+        `${b.name} has ${formatBytes(b.memory.freeBytes)} free, but the image needs ${formatBytes(needed)}.`,
+        `give ${b.name} more memory, or end programs on ${a.name}`,
+      );
+    },
+  },
+];

@@ -1,0 +1,46 @@
+// What an OS reports of itself before a move, besides the hardware: what is in use that could not come along or would keep
+// it from standing still. Only the OS's own agent sees this; it is never told to another computer. Pure.
+
+import * as v from 'valibot';
+import { deviceClassNames } from './device-class.ts';
+import { Count, Short } from './shapes.ts';
+
+/** Parts of the kernel that a move or a stub needs and that are tried out, by what they are for. */
+export const facilityNames = ['nbd', 'kcore', 'kexec', 'uinput', 'cuse'] as const;
+export type FacilityName = (typeof facilityNames)[number];
+
+/** memory: zram; stub: on the disk that Yadokari serves everywhere; disk: on one that stays where it is. */
+export const swapKinds = ['memory', 'stub', 'disk'] as const;
+
+export const osStateLimits = { swaps: 64, mounts: 256, tasks: 32, names: 64 } as const;
+
+export const OsStateSchema = v.strictObject({
+  /** Classes of the devices in the device status table. */
+  classes: v.pipe(v.array(v.picklist(deviceClassNames)), v.maxLength(deviceClassNames.length)),
+  /** What does not work, with the reason. */
+  lacks: v.pipe(
+    v.array(v.strictObject({ facility: v.picklist(facilityNames), reason: Short })),
+    v.maxLength(facilityNames.length),
+  ),
+  swaps: v.pipe(
+    v.array(v.strictObject({ path: Short, kind: v.picklist(swapKinds), usedBytes: Count })),
+    v.maxLength(osStateLimits.swaps),
+  ),
+  /** File systems on disks that are not behind a stub. */
+  mounts: v.pipe(v.array(v.strictObject({ device: Short, path: Short })), v.maxLength(osStateLimits.mounts)),
+  /** Programs that wait in the kernel and hear no signal: "cp (pid 812)". */
+  waitingTasks: v.pipe(v.array(Short), v.maxLength(osStateLimits.tasks)),
+  /** Requests that a file system in user space (FUSE) has not answered. */
+  fuseRequests: Count,
+  /** Hardware watchdogs that are armed. */
+  watchdogs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
+  /** USB devices of other computers, attached by usbip. */
+  usbipDevices: Count,
+  /** Network interfaces of WireGuard. */
+  wireguard: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
+  /** Set aside for a crash kernel (`crashkernel=`). */
+  crashKernelBytes: Count,
+  /** Started with `acpi=copy_dsdt`. */
+  hasCopiedDsdt: v.boolean(),
+});
+export type OsState = Readonly<v.InferOutput<typeof OsStateSchema>>;

@@ -1,0 +1,90 @@
+// Firmware, clocks and what a kernel said at its start, from a directory that looks like /proc and /sys.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FixtureTree } from '#linux/fixture-tree.ts';
+import {
+  isMemoryEncrypted,
+  panicsOnWarning,
+  readClocks,
+  readFirmware,
+  tscKhzIn,
+} from '#linux/machine-state.ts';
+
+test('a laptop with UEFI, an IOMMU and caching ranges', () => {
+  using tree = new FixtureTree({
+    'proc/cmdline': 'root=/dev/mapper/yado-root quiet\n',
+    'proc/mtrr': 'reg00: base=0x0 (0MB)\nreg01: base=0x080000000\n',
+    'proc/sys/kernel/panic_on_warn': '1\n',
+    'sys/firmware/efi/fw_platform_size': '64\n',
+    'sys/class/dmi/id/sys_vendor': 'LENOVO\n',
+    'sys/class/dmi/id/product_name': '20XW\n',
+    'sys/class/dmi/id/board_name': '20XW\n',
+    'sys/class/dmi/id/bios_version': 'N32ET75W (1.51 )\n',
+    'sys/class/iommu/dmar0/intel-iommu/version': '4:0\n',
+  });
+  assert.deepEqual(readFirmware(tree.root), {
+    kind: 'UEFI',
+    isCalled: true,
+    model: 'LENOVO 20XW',
+    version: 'N32ET75W (1.51 )',
+    mtrrs: ['reg00: base=0x0 (0MB)', 'reg01: base=0x080000000'],
+    hasIommu: true,
+  });
+  assert.equal(panicsOnWarning(tree.root), true);
+});
+
+test('UEFI that the kernel was told not to call', () => {
+  for (const words of ['efi=noruntime', 'efi=debug,noruntime quiet', 'noefi']) {
+    using tree = new FixtureTree({ 'proc/cmdline': words, 'sys/firmware/efi/fw_platform_size': '64' });
+    assert.equal(readFirmware(tree.root).isCalled, false, words);
+  }
+});
+
+test('a computer that says nothing of itself', () => {
+  using tree = new FixtureTree({ 'proc/cmdline': '\n' });
+  assert.deepEqual(readFirmware(tree.root), {
+    kind: 'BIOS',
+    isCalled: false,
+    model: '',
+    version: '',
+    mtrrs: [],
+    hasIommu: false,
+  });
+  assert.deepEqual(readClocks(tree.root), { source: '', sources: [], rtcSeconds: null });
+  assert.equal(panicsOnWarning(tree.root), false);
+  assert.equal(isMemoryEncrypted([], tree.root), false);
+});
+
+test('clocks', () => {
+  const at = 'sys/devices/system/clocksource/clocksource0';
+  using tree = new FixtureTree({
+    [`${at}/current_clocksource`]: 'hpet\n',
+    [`${at}/available_clocksource`]: 'hpet acpi_pm \n',
+    'sys/class/rtc/rtc0/since_epoch': '1795619932\n',
+  });
+  assert.deepEqual(readClocks(tree.root), {
+    source: 'hpet',
+    sources: ['hpet', 'acpi_pm'],
+    rtcSeconds: 1_795_619_932,
+  });
+  using broken = new FixtureTree({ 'sys/class/rtc/rtc0/since_epoch': '-5\n' });
+  assert.equal(readClocks(broken.root).rtcSeconds, null);
+});
+
+test('the rate of the time stamp counter: the refined one, else the first', () => {
+  const first = ['tsc: Fast TSC calibration using PIT', 'tsc: Detected 2596.137 MHz processor'];
+  assert.equal(tscKhzIn(first), 2_596_137);
+  assert.equal(tscKhzIn([...first, 'tsc: Detected 2600.000 MHz TSC']), 2_600_000);
+  const refined = 'tsc: Refined TSC clocksource calibration: 2596.121 MHz';
+  assert.equal(tscKhzIn([...first, 'usb 1-1: new device', refined]), 2_596_121);
+  assert.equal(tscKhzIn(['a program said tsc: Detected 1.000 MHz processor']), undefined);
+  assert.equal(tscKhzIn([]), undefined);
+});
+
+test('encrypted memory: the kernel says so, or was told to', () => {
+  using plain = new FixtureTree({ 'proc/cmdline': 'mem_encrypt=off\n' });
+  using told = new FixtureTree({ 'proc/cmdline': 'mem_encrypt=on\n' });
+  assert.equal(isMemoryEncrypted([], plain.root), false);
+  assert.equal(isMemoryEncrypted([], told.root), true);
+  assert.equal(isMemoryEncrypted(['AMD Memory Encryption Features active: SEV'], plain.root), true);
+});

@@ -1,0 +1,59 @@
+// Swap and mounts, and which of them go with the OS, from a directory that looks like /proc and /sys.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { FixtureTree } from '#linux/fixture-tree.ts';
+import { parseMounts, parseSwaps, readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
+
+const mounts = `sysfs /sys sysfs rw 0 0
+/dev/mapper/yado-root / ext4 rw,relatime 0 0
+/dev/sda1 /boot/efi vfat rw 0 0
+/dev/sda3 /home/my\\040files/backup btrfs rw 0 0
+/dev/sda3 /home btrfs rw 0 0
+/dev/mapper/vg-data /data ext4 rw 0 0
+/dev/loop0 /snap/x squashfs ro 0 0
+server:/export /mnt nfs4 rw 0 0
+/dev/fuse /run/user/1000/doc fuse.portal rw 0 0
+`;
+const tree = {
+  'proc/1/mounts': mounts,
+  'proc/swaps': `Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority
+/dev/vda2                               partition\t1048572\t\t512\t\t-2
+/dev/dm-1                               partition\t1048572\t\t0\t\t-3
+/dev/dm-2                               partition\t1048572\t\t0\t\t-3
+/dev/zram0                              partition\t1048572\t\t4\t\t100
+/swap\\040file                           file\t\t1048572\t\t8\t\t-4
+/home/swapfile                          file\t\t1048572\t\t0\t\t-5
+`,
+  'sys/class/block/dm-1/dm/name': 'vg-swap\n',
+  'sys/class/block/dm-2/dm/name': 'yado-swap\n',
+};
+
+test('swap goes with the OS in memory and behind a stub, also as a file there', () => {
+  using fixture = new FixtureTree(tree);
+  assert.deepEqual(readSwaps(fixture.root), [
+    { path: '/dev/vda2', kind: 'disk', usedBytes: 512 * 1024 },
+    { path: '/dev/dm-1', kind: 'disk', usedBytes: 0 },
+    { path: '/dev/dm-2', kind: 'stub', usedBytes: 0 },
+    { path: '/dev/zram0', kind: 'memory', usedBytes: 4096 },
+    { path: '/swap file', kind: 'stub', usedBytes: 8192 },
+    { path: '/home/swapfile', kind: 'disk', usedBytes: 0 },
+  ]);
+});
+
+test('mounts on disks that stay: once each, without the root, what lies in files, and the network', () => {
+  using fixture = new FixtureTree(tree);
+  assert.deepEqual(readOtherMounts(fixture.root), [
+    { device: '/dev/sda1', path: '/boot/efi' },
+    { device: '/dev/sda3', path: '/home' },
+    { device: '/dev/mapper/vg-data', path: '/data' },
+  ]);
+});
+
+test('nothing there, or anything at all, is no error', () => {
+  using fixture = new FixtureTree({ 'proc/cmdline': '' });
+  assert.deepEqual([readSwaps(fixture.root), readOtherMounts(fixture.root)], [[], []]);
+  fc.assert(
+    fc.property(fc.string(), text => Array.isArray(parseSwaps(text)) && Array.isArray(parseMounts(text))),
+  );
+});

@@ -1,0 +1,89 @@
+// What of the disks is in use, and whether that is behind the stub that goes with the OS: swap and mounted file systems.
+// Parsers are pure. The mounts are those of the OS: the agent's own root shows only its own.
+import { basename } from 'node:path';
+import { linkName, REAL_ROOT, readText } from '#linux/sysfs.ts';
+
+/** memory: zram; stub: behind a stub; disk: anywhere else. */
+export type SwapKind = 'memory' | 'stub' | 'disk';
+
+export interface Swap {
+  readonly path: string;
+  readonly kind: SwapKind;
+  readonly usedBytes: number;
+}
+
+export interface Mount {
+  /** "/dev/sda2" */
+  readonly device: string;
+  readonly path: string;
+}
+
+/** Names of the stubs below /dev/mapper. */
+const stubName = /^yado-/;
+/** Block devices whose bytes lie in memory, or in files that are looked at by themselves. */
+const noDisk = /^\/dev\/(loop|zram|ram|pmem|fuse|nbd)/;
+
+/** Spaces and backslashes in paths are written as octal numbers (fs/proc_namespace.c, mm/swapfile.c). */
+const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+/** /proc/swaps as rows of path, type and used bytes. */
+export function parseSwaps(text: string): { path: string; type: string; usedBytes: number }[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .map(line => line.trim().split(/\s+/))
+    .flatMap(([path, type, , used]) =>
+      path && type ? [{ path: unescaped(path), type, usedBytes: (Number(used) || 0) * 1024 }] : [],
+    );
+}
+
+/** /proc/PID/mounts as rows. */
+export function parseMounts(text: string): Mount[] {
+  return text
+    .split('\n')
+    .map(line => line.split(' '))
+    .flatMap(([device, path]) =>
+      device && path ? [{ device: unescaped(device), path: unescaped(path) }] : [],
+    );
+}
+
+/** The name of the device-mapper device behind a path such as "/dev/dm-0" or "/dev/mapper/home"; undefined for others. */
+function mapperName(root: string, device: string): string | undefined {
+  if (device.startsWith('/dev/mapper/')) return basename(device);
+  const name = /^\/dev\/(dm-\d+)$/.exec(device)?.[1] ?? linkName(root, device.slice(1));
+  return name === undefined ? undefined : readText(root, 'sys/class/block', name, 'dm/name')?.trim();
+}
+
+const isStub = (root: string, device: string): boolean => stubName.test(mapperName(root, device) ?? '');
+
+/** What is swapped to. A file counts for the disk that its file system is on. */
+export function readSwaps(root = REAL_ROOT): Swap[] {
+  const mounts = readMounts(root);
+  return parseSwaps(readText(root, 'proc/swaps') ?? '').map(({ path, type, usedBytes }) => {
+    const device = type === 'file' ? deviceOf(path, mounts) : path;
+    const kind = /^\/dev\/zram/.test(device) ? 'memory' : isStub(root, device) ? 'stub' : 'disk';
+    return { path, kind, usedBytes };
+  });
+}
+
+/** File systems on disks that are not behind a stub, each with the shortest path it is mounted at; the root left out. */
+export function readOtherMounts(root = REAL_ROOT): Mount[] {
+  const found = new Map<string, string>();
+  for (const { device, path } of readMounts(root)) {
+    if (!device.startsWith('/dev/') || noDisk.test(device) || path === '/' || isStub(root, device)) continue;
+    const before = found.get(device);
+    if (before === undefined || path.length < before.length) found.set(device, path);
+  }
+  return [...found].map(([device, path]) => ({ device, path }));
+}
+
+function readMounts(root: string): Mount[] {
+  return parseMounts(readText(root, 'proc/1/mounts') ?? '');
+}
+
+/** The device of the file system that a path lies on. */
+function deviceOf(path: string, mounts: readonly Mount[]): string {
+  const above = mounts.filter(each => path.startsWith(each.path === '/' ? '/' : `${each.path}/`));
+  return above.toSorted((a, b) => a.path.length - b.path.length).at(-1)?.device ?? '';
+}
