@@ -10,10 +10,15 @@ import { readRsdp } from '#linux/acpi.ts';
 import type { OsPlace } from '#managers/location-manager.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
+import type { OsKeyring } from './os-keyring.ts';
 import type { SavedState } from './saved-state.ts';
+
+/** Of an OS whose settings give it no id. */
+export const defaultOsId = 'os';
 
 export class Os implements OsPlace {
   readonly osId: string;
+  readonly keys: OsKeyring;
   readonly #config: Config;
   #here: Computer;
   #epoch: number;
@@ -21,9 +26,10 @@ export class Os implements OsPlace {
   #rsdp: number | undefined;
   #history: History;
 
-  constructor(config: Config, saved: SavedState | undefined) {
+  constructor(config: Config, saved: SavedState | undefined, keys: OsKeyring) {
     this.#config = config;
-    this.osId = config.os?.id ?? 'os';
+    this.keys = keys;
+    this.osId = config.os?.id ?? defaultOsId;
     this.#here = saved?.here ?? this.#first;
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = saved?.epoch ?? Math.floor(Date.now() / 1000 - uptime());

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
 import { kexecWords, type MoveRequest, wakeTarget } from './source-move.ts';
@@ -24,19 +25,23 @@ async function ghost(address: string, busyTimes: number) {
   const said: string[] = [];
   let busy = busyTimes;
   let role: 'ghost' | 'standby' = 'ghost';
-  const server = new ControlServer(() => 'a', {
-    status: () => ({ name: 'a', role }),
-    standby: () => {
-      said.push('standby');
-      if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
-      setTimeout(async () => {
-        await server.close();
-        role = 'standby';
-        await server.listen(address, controlPort);
-      }, 20); // the answer goes out first
-      return {};
+  const server = new ControlServer(
+    () => 'a',
+    {
+      status: () => ({ name: 'a', role }),
+      standby: () => {
+        said.push('standby');
+        if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
+        setTimeout(async () => {
+          await server.close();
+          role = 'standby';
+          await server.listen(address, controlPort);
+        }, 20); // the answer goes out first
+        return {};
+      },
     },
-  });
+    fakeComputer,
+  );
   await server.listen(address, controlPort);
   return { said, server };
 }
@@ -45,6 +50,7 @@ const moveTo = (address: string): MoveRequest => ({
   id: '1',
   osId: 'crab',
   epoch: 3,
+  keys: fakeOs,
   here: { name: 'b', address: '127.0.0.1' },
   startedHere: false,
   target: { name: 'a', address },

@@ -18,6 +18,7 @@ import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { ComputerKeyring } from './computer-keys.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
@@ -40,6 +41,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const ip = address.split('/')[0] ?? '';
   using links = new LinkClient();
   const card = links.link(cardName);
+  const keyring = new ComputerKeyring();
   const services = await loadServices();
   const behind = readLeftBehind(services);
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }, services) : undefined;
@@ -147,7 +149,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
-    return { port: bulkPort, parkBytes };
+    return { port: bulkPort, parkBytes, keys: keyring.keys };
   }
 
   const notTakenIn = (sentence: string): YadoError =>
@@ -159,14 +161,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     return {};
   }
 
-  const control = new ControlServer(() => name, {
-    status: () => ({ name, role: 'standby' }),
-    describe: async () => ({ capabilities: await capabilities() }),
-    prepare,
-    cancel,
-    ...lent.handlers,
-    ...deviceHandlers(left, lent),
-  });
+  const control = new ControlServer(
+    () => name,
+    {
+      status: () => ({ name, role: 'standby' }),
+      describe: async () => ({ capabilities: await capabilities() }),
+      prepare,
+      cancel,
+      ...lent.handlers,
+      ...deviceHandlers(left, lent),
+    },
+    () => keyring.server,
+  );
   await control.listen(ip, controlPort);
   const api = new ApiServer({
     status: () => ({

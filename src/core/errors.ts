@@ -35,6 +35,11 @@ export const errorTable = {
     what: 'No computer named {computer} is known here.',
     hint: 'yado computers',
   },
+  unknownPair: {
+    family: 'usage',
+    what: 'Nothing named {name} is paired here.',
+    hint: 'yado pairs',
+  },
   unknownDevice: {
     family: 'usage',
     what: 'There is no device {device} on {computer}.',
@@ -92,9 +97,29 @@ export const errorTable = {
     hint: 'check that {computer} is switched on and its cable is in, then: yado computers',
   },
   notPaired: {
-    family: 'unreachable',
-    what: '{computer} did not prove the key it was paired with.',
-    hint: 'pair {computer} again',
+    family: 'refused',
+    what: 'This OS is not paired with {computer}.',
+    hint: 'at {computer}: yado accept; here: yado pair {computer}',
+  },
+  strangerRefused: {
+    family: 'refused',
+    what: '{computer} does not know the key of this OS.',
+    hint: 'pair them: at {computer}: yado accept; here: yado pair {computer}',
+  },
+  notItsOwner: {
+    family: 'refused',
+    what: '{computer} knows this key as that of the OS {os}; what came is for {claimed}.',
+    hint: 'after an OS was renamed it is paired anew: at {computer}: yado accept; here: yado pair {computer}',
+  },
+  wrongKey: {
+    family: 'refused',
+    what: 'What answers at {address} has not the key that {computer} was paired with: another computer, or {computer} with new keys.',
+    hint: 'look which computer has that address; if {computer} has new keys, at {computer}: yado accept; here: yado pair {computer}',
+  },
+  notSecure: {
+    family: 'refused',
+    what: 'What answers at {address}, where {computer} should be, does not speak TLS as Yadokari does: {reason}.',
+    hint: 'install the same version of Yadokari on both computers',
   },
   diskUnreachable: {
     family: 'unreachable',

@@ -4,6 +4,7 @@ import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { lendableClasses } from '#core/device-class.ts';
+import { ComputerKeysSchema } from '#core/pairing.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
@@ -12,7 +13,7 @@ export const claimPort = 7401;
 export const bulkPort = 7402;
 export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;
@@ -62,8 +63,11 @@ export const controlRequests = {
       source: Text,
       sourceAddress: Text,
     }),
-    /** `parkBytes`: how much of the OS's memory the target holds before the image comes. */
-    answer: v.strictObject({ port: Count, parkBytes: Count }),
+    /**
+     * `parkBytes`: how much of the OS's memory the target holds before the image comes. `keys`: the target's own, for the
+     * OS answers with them once it is there, and leaves them to its ghost.
+     */
+    answer: v.strictObject({ port: Count, parkBytes: Count, keys: ComputerKeysSchema }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
   /** The OS runs at the asker now: what was kept for a way back may go. */
