@@ -1,7 +1,7 @@
 // Keys of the lab's computers and its OS, which are paired before they start. Made from their names, so that a cached image
 // fits them; worth nothing anywhere else. A scenario's computer may be left unpaired.
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
-import type { ComputerKeys, Paired } from '#core/pairing.ts';
+import type { ComputerKeys, Paired } from '#core/pins.ts';
 import { pkcs8Of } from '#wire/certificate.ts';
 import type { ComputerSpec } from './computer-spec.ts';
 import { type OsFile, os } from './os-recipe.ts';

@@ -18,6 +18,7 @@ import { Moves } from './moves.ts';
 import { defaultOsId, Os } from './os.ts';
 import { OsDevices } from './os-devices.ts';
 import { OsKeyring } from './os-keyring.ts';
+import { osPairing } from './os-pairing.ts';
 import { machineAddressIsThere, OsPorts } from './os-ports.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { version } from './version.ts';
@@ -62,12 +63,14 @@ export class Active {
       () => os.keys.computer.server,
     );
     const desk = new ClaimDesk();
+    const pairing = osPairing(os);
     this.#ports = new OsPorts(machineAddressIsThere, [
       {
         listen: address => control.listen(address, controlPort),
         close: () => control.close(),
       },
       { listen: address => desk.open(address, claimPort), close: () => desk.close() },
+      { listen: async () => {}, close: () => pairing.close() }, // a person opens it: yado accept
     ]);
     const moves = new Moves({
       os,
@@ -96,6 +99,9 @@ export class Active {
       standby: request => this.#standby(request),
       lend: request => moves.whileStill(() => this.#devices.lending.lend(request)),
       return: request => moves.whileStill(() => this.#devices.lending.return(request)),
+      ...pairing.handlers,
+      pair: request => moves.whileStill(() => pairing.handlers.pair(request)),
+      accept: () => moves.whileStill(() => pairing.handlers.accept()),
       firstEvent: () => {
         const data = moves.progress;
         return data && { event: 'progress', data };

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
-import { type ComputerKeys, ComputerKeysSchema, type Pin, withPin } from '#core/pairing.ts';
+import { type ComputerKeys, ComputerKeysSchema, type Pin, withPin } from '#core/pins.ts';
 import { identityOf, newSecret, type ServerKeys, serverKeys } from '#managers/identity.ts';
 
 export const keysFolder = '/run/yado';

@@ -5,7 +5,7 @@ import { parse } from 'smol-toml';
 import * as v from 'valibot';
 import { deviceClassNames } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
-import { NameSchema as Name } from '#core/pairing.ts';
+import { NameSchema as Name } from '#core/pins.ts';
 
 const Ipv4 = v.pipe(v.string(), v.ipv4('an IPv4 address'));
 const Ipv4WithPrefix = v.pipe(

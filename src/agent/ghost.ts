@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
-import type { ComputerKeys } from '#core/pairing.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';

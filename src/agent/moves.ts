@@ -4,7 +4,7 @@ import type { MigrateRequest } from '#core/api.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
-import type { ComputerKeys } from '#core/pairing.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';

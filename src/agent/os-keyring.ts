@@ -9,7 +9,7 @@ import {
   PairedSchema,
   type Pin,
   withPin,
-} from '#core/pairing.ts';
+} from '#core/pins.ts';
 import { type Identity, identityOf, type OsKeys } from '#managers/identity.ts';
 import {
   ComputerKeyring,

@@ -60,8 +60,12 @@ export class Os implements OsPlace {
 
   /** All it knows, the one it is on first. */
   get computers(): readonly Computer[] {
-    const others = [this.#first, ...this.#config.computers].filter(each => each.name !== this.#here.name);
-    return [this.#here, ...others];
+    // An address that was given for the pairing counts before that of the configuration.
+    const paired = this.keys.paired.computers.flatMap(({ name, address }) =>
+      address === undefined ? [] : [{ name, address }],
+    );
+    const all = [this.#here, this.#first, ...paired, ...this.#config.computers];
+    return all.filter(({ name }, index) => all.findIndex(each => each.name === name) === index);
   }
 
   /** @throws YadoError `unknownComputer` */

@@ -6,7 +6,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
-import type { ComputerKeys } from '#core/pairing.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { readMeminfo } from '#linux/meminfo.ts';

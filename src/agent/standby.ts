@@ -30,6 +30,7 @@ import { LentDevices } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
+import { pairingHandlers } from './pairing-handlers.ts';
 import { show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
 import { TakingIn } from './taking-in.ts';
@@ -67,8 +68,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
-      'on the computer that has the OS, type:',
-      `    yado migrate ${name}`,
+      ...(keyring.keys.owners.length > 0
+        ? ['on the computer that has the OS, type:', `    yado migrate ${name}`]
+        : ['no OS may use this computer yet; to pair it, type here:', '    yado accept']),
       '',
       remark,
     ]);
@@ -183,6 +185,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       version,
     }),
     cancel,
+    ...pairingHandlers(name, ip, keyring, lines => {
+      if (!helper) lines ? show(name, lines) : idle();
+    }),
     computers: () => [{ name, address: ip }],
   });
   await api.listen();

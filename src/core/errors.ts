@@ -101,6 +101,51 @@ export const errorTable = {
     what: 'This OS is not paired with {computer}.',
     hint: 'at {computer}: yado accept; here: yado pair {computer}',
   },
+  notAccepting: {
+    family: 'refused',
+    what: '{computer} does not wait to be paired at {address}.',
+    hint: 'at {computer}: yado accept; then here: yado pair {computer}',
+  },
+  nothingToConfirm: {
+    family: 'usage',
+    what: 'No pairing waits for a code here.',
+    hint: 'yado pair <computer>, or on the computer itself: yado accept',
+  },
+  otherCode: {
+    family: 'refused',
+    what: 'The code here is not {code}: somebody may be in between, so {name} was not paired.',
+    hint: 'look at the network between the two, then pair them again',
+  },
+  pairingExpired: {
+    family: 'refused',
+    what: 'Nobody confirmed the pairing within {seconds} s; nothing was paired.',
+    hint: 'at the computer: yado accept; then at the OS: yado pair <computer>',
+  },
+  pairingDeclined: {
+    family: 'refused',
+    what: 'The pairing with {name} was declined {where}; nothing was paired.',
+    hint: 'if the codes differed, somebody is in between: look at the network, then pair again',
+  },
+  pairingForged: {
+    family: 'refused',
+    what: '{name} changed its key while it was being paired: somebody is in between; nothing was paired.',
+    hint: 'look at the network between the two, then pair them again',
+  },
+  pairingBroken: {
+    family: 'refused',
+    what: 'The pairing with {name} broke off: {reason}; nothing was paired.',
+    hint: 'at the computer: yado accept; then at the OS: yado pair <computer>',
+  },
+  otherComputer: {
+    family: 'refused',
+    what: 'What answers at {address} calls itself {name}, not {computer}.',
+    hint: 'yado pair {name} --address {address}, if that is the computer you mean',
+  },
+  tooManyAttempts: {
+    family: 'refused',
+    what: '{attempts} attempts to pair with this computer have failed: it has stopped waiting.',
+    hint: 'find out who tries; then: yado accept',
+  },
   strangerRefused: {
     family: 'refused',
     what: '{computer} does not know the key of this OS.',

@@ -1,6 +1,6 @@
 // Archives as the kernel unpacks them into its first root file system: cpio "newc" (Documentation/driver-api/
 // early-userspace/buffer-format.rst). Enough for a few small files that only root may read.
-import type { ComputerKeys } from '#core/pairing.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 
 interface Entry {
   readonly path: string;

@@ -1,7 +1,7 @@
 // Who an OS or a computer is: one Ed25519 key. The OS's travels with it; a computer's stays with the computer. Keys are
 // written as base64url of their 32 bytes, which is also what is pinned: a public key is as short as a hash of it.
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import type { ComputerKeys } from '#core/pairing.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { certificateOf, keyBytes, pkcs8Of, publicKeyIn, unsignedCertificate } from '#wire/certificate.ts';
 
 export interface Identity {
