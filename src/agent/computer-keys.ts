@@ -49,14 +49,14 @@ function parsed(text: string): unknown {
 export class ComputerKeyring {
   readonly #folder: string;
   #keys: ComputerKeys;
-  #server: ServerKeys;
+  #server: ServerKeys | undefined;
 
   /** Makes keys where there are none: then nobody may use this computer until it is paired. */
   constructor(folder = keysFolder) {
     this.#folder = folder;
-    this.#keys = readComputerKeys(folder) ?? { secret: newSecret(), owners: [] };
-    this.#server = serverKeys(this.#keys);
-    writeComputerKeys(this.#keys, folder);
+    const known = readComputerKeys(folder);
+    this.#keys = known ?? { secret: newSecret(), owners: [] };
+    if (!known) writeComputerKeys(this.#keys, folder);
   }
 
   /** With the secret: for the OS that comes here, or the standby that comes after. */
@@ -65,6 +65,7 @@ export class ComputerKeyring {
   }
 
   get server(): ServerKeys {
+    this.#server ??= serverKeys(this.#keys);
     return this.#server;
   }
 
@@ -80,7 +81,7 @@ export class ComputerKeyring {
 
   #set(owners: Pin[]): void {
     this.#keys = { ...this.#keys, owners };
-    this.#server = serverKeys(this.#keys);
+    this.#server = undefined;
     writeComputerKeys(this.#keys, this.#folder);
   }
 

@@ -3,7 +3,7 @@
 // whole, valid messages is closed with an error; nothing is read while an answer waits to be taken, so that no peer can
 // make the agent hold more than one message and its answers, or stop it.
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { ServerKeys } from '#managers/identity.ts';
 import { peerKey, secureOptions } from '#managers/secure-socket.ts';
@@ -56,7 +56,8 @@ export class ControlServer {
 
   /** Listens on the machine address only; waits until that address is there. */
   async listen(address: string, port: number): Promise<void> {
-    const server = createServer(
+    // Loaded only now: that takes as long as the rest of a ghost's modules.
+    const server = process.getBuiltinModule('node:tls').createServer(
       {
         ...secureOptions(this.#keys().identity),
         requestCert: true,

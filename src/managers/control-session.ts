@@ -1,7 +1,7 @@
 // Requests to the agent of another computer over one protected connection, made when it is first needed and anew after it
 // broke. Nothing is said before that computer has proved the key it was paired with. Answers come in the order of the
 // questions. Errors name that computer.
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { isErrorCode, YadoError, yadoError } from '#core/errors.ts';
 import {
   type ControlAnswer,
@@ -98,7 +98,8 @@ export class ControlSession implements Disposable {
   #connected(): TLSSocket {
     if (this.#socket) return this.#socket;
     const { ip, port, localIp, keys } = this.peer;
-    const socket = connect({
+    // Loaded only now: not every ghost asks another computer.
+    const socket = process.getBuiltinModule('node:tls').connect({
       host: ip,
       port,
       ...(localIp !== undefined && { localAddress: localIp }),

@@ -1,8 +1,11 @@
 // Who an OS or a computer is: one Ed25519 key. The OS's travels with it; a computer's stays with the computer. Keys are
 // written as base64url of their 32 bytes, which is also what is pinned: a public key is as short as a hash of it.
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { ComputerKeys } from '#core/pins.ts';
 import { certificateOf, keyBytes, pkcs8Of, publicKeyIn, unsignedCertificate } from '#wire/certificate.ts';
+
+/** Loaded when it is needed: a ghost has other things to begin with. */
+const crypto = () => process.getBuiltinModule('node:crypto');
 
 export interface Identity {
   /** To be pinned by others. */
@@ -16,6 +19,7 @@ export interface Identity {
 export function identityOf(secret: string): Identity {
   const seed = Buffer.from(secret.trim(), 'base64url');
   if (seed.length !== keyBytes) throw new Error(`a key has ${keyBytes} bytes, not ${seed.length}`);
+  const { createPrivateKey, createPublicKey, sign } = crypto();
   const key = createPrivateKey({ key: pkcs8Of(seed), format: 'der', type: 'pkcs8' });
   const publicKey = publicKeyOf(createPublicKey(key));
   if (!publicKey) throw new Error('not an Ed25519 key');
@@ -23,7 +27,7 @@ export function identityOf(secret: string): Identity {
   return { publicKey, key, certificate: certificateOf(unsigned, sign(null, unsigned, key)) };
 }
 
-export const newSecret = (): string => randomBytes(keyBytes).toString('base64url');
+export const newSecret = (): string => crypto().randomBytes(keyBytes).toString('base64url');
 
 /** Undefined when it is no Ed25519 key. */
 export function publicKeyOf(key: KeyObject): string | undefined {
