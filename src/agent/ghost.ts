@@ -132,7 +132,8 @@ export async function runGhost(told: unknown): Promise<void> {
       describe: () => {
         throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
       },
-      cancel: () => {
+      cancel: (_, asker) => {
+        if (asker !== osId) throw yadoError('nothingToCancel', { computer: computer.name });
         helper.write(encodeFrame(frameTypes.cancel.number, 0n));
         return {};
       },
@@ -149,7 +150,8 @@ export async function runGhost(told: unknown): Promise<void> {
         heard();
         return {};
       },
-      standby: async () => {
+      standby: async (_, asker) => {
+        left.refuseAnother(asker);
         // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
         if (!alive)
           throw yadoError('busy', {

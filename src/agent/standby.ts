@@ -49,6 +49,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
+  /** Of the OS that is being taken in. */
+  let takingIn = '';
 
   const capabilities = async () =>
     gatherCapabilities(
@@ -134,6 +136,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       },
     });
     helper = running;
+    takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
       report => {
@@ -169,7 +172,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       status: () => ({ name, role: 'standby' }),
       describe: async () => ({ capabilities: await capabilities() }),
       prepare,
-      cancel,
+      cancel: (_, asker) => {
+        if (asker !== takingIn) throw yadoError('nothingToCancel', { computer: name });
+        return cancel();
+      },
       ...lent.handlers,
       ...deviceHandlers(left, lent),
     },
