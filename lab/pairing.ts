@@ -25,7 +25,7 @@ export function computerKeys({ name, paired }: ComputerSpec): ComputerKeys | und
 
 /** What an OS that was started on `home` before, and paired, has on its disk. */
 export function osKeyFiles(home: ComputerSpec, others: readonly ComputerSpec[]): OsFile[] {
-  const computers = [home, ...others]
+  const computers = others
     .filter(each => each.paired !== false)
     .map(({ name }) => ({ name, key: publicKeyOf(name) }));
   const paired: Paired = { computers, owners: [] };

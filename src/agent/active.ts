@@ -33,7 +33,7 @@ export class Active {
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
-    const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId));
+    const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
     this.#os = os;
     this.#devices = new OsDevices(
       {

@@ -11,7 +11,7 @@ export function fakeKeyring(...computers: readonly string[]): OsKeyring {
   const folder = mkdtempSync(join(tmpdir(), 'yado-keyring-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const name of ['os.key', 'computer.key']) writeFileSync(join(folder, name), newSecret());
-  const keyring = new OsKeyring('crab', folder);
+  const keyring = new OsKeyring('crab', 'a', folder);
   for (const name of computers) keyring.pin({ name, key: fakeOs.pinOf(name) ?? '' });
   return keyring;
 }

@@ -19,7 +19,7 @@ const newPublicKey = (): string => identityOf(newSecret()).publicKey;
 
 test('an OS owns the computer it was installed on, and leaves it to its ghost', t => {
   const folder = folderOf(t, osFiles());
-  const keys = new OsKeyring('crab', folder);
+  const keys = new OsKeyring('crab', 'a', folder);
   assert.equal(keys.computer.server.ownerOf(keys.identity.publicKey), 'crab');
   const ghost = new ComputerKeyring(folder);
   assert.equal(ghost.server.identity.publicKey, keys.computer.server.identity.publicKey);
@@ -27,12 +27,26 @@ test('an OS owns the computer it was installed on, and leaves it to its ghost', 
   assert.equal(statSync(join(folder, 'computer.json')).mode & 0o777, 0o600);
 });
 
+test('the computer it was installed on needs no pairing, until that one has another key', t => {
+  const folder = folderOf(t, osFiles());
+  const keys = new OsKeyring('crab', 'a', folder);
+  assert.equal(keys.pinOf('a'), keys.computer.server.identity.publicKey);
+  const home = keys.pinOf('a');
+  keys.moved({ secret: newSecret(), owners: [] });
+  assert.equal(keys.pinOf('a'), home, 'from elsewhere its disk is asked for there');
+  const other = newPublicKey();
+  keys.pin({ name: 'a', key: other });
+  assert.equal(keys.pinOf('a'), other);
+  keys.unpin('a');
+  assert.equal(keys.pinOf('a'), home);
+});
+
 test('on another computer it answers with the key of that one, also after its agent was started anew', t => {
   const folder = folderOf(t, osFiles());
-  const keys = new OsKeyring('crab', folder);
+  const keys = new OsKeyring('crab', 'a', folder);
   const there = { secret: newSecret(), owners: [{ name: 'lobster', key: newPublicKey() }] };
   keys.moved(there);
-  const anew = new OsKeyring('crab', folder);
+  const anew = new OsKeyring('crab', 'a', folder);
   for (const each of [keys, anew]) {
     assert.equal(each.computer.server.identity.publicKey, identityOf(there.secret).publicKey);
     assert.equal(each.computer.server.ownerOf(there.owners[0]!.key), 'lobster');
@@ -43,11 +57,11 @@ test('on another computer it answers with the key of that one, also after its ag
 
 test('pins are remembered, replaced by name and forgotten', t => {
   const folder = folderOf(t, osFiles());
-  const keys = new OsKeyring('crab', folder);
+  const keys = new OsKeyring('crab', 'a', folder);
   const [first, second] = [newPublicKey(), newPublicKey()];
   keys.pin({ name: 'b', key: first });
   keys.pin({ name: 'b', key: second, address: '192.0.2.2' });
-  assert.equal(new OsKeyring('crab', folder).pinOf('b'), second);
+  assert.equal(new OsKeyring('crab', 'a', folder).pinOf('b'), second);
   assert.deepEqual(keys.paired.computers, [{ name: 'b', key: second, address: '192.0.2.2' }]);
   keys.unpin('b');
   assert.equal(keys.pinOf('b'), undefined);
@@ -57,7 +71,7 @@ test('pins are remembered, replaced by name and forgotten', t => {
 
 test('who may use the first computer is kept with the OS, who may use another one is not', t => {
   const folder = folderOf(t, osFiles());
-  const keys = new OsKeyring('crab', folder);
+  const keys = new OsKeyring('crab', 'a', folder);
   const home = keys.computer.keys;
   const lobster = { name: 'lobster', key: newPublicKey() };
   keys.own(lobster);
@@ -71,11 +85,11 @@ test('who may use the first computer is kept with the OS, who may use another on
 test('keys that are missing or damaged are named', t => {
   const good = osFiles();
   const missing = folderOf(t, { 'os.key': good['os.key'] });
-  assert.throws(() => new OsKeyring('crab', missing), { code: 'badConfig', message: /computer\.key/ });
+  assert.throws(() => new OsKeyring('crab', 'a', missing), { code: 'badConfig', message: /computer\.key/ });
   const short = folderOf(t, { ...good, 'os.key': 'AAAA\n' });
-  assert.throws(() => new OsKeyring('crab', short), { message: /os\.key .*32 bytes, not 3/ });
+  assert.throws(() => new OsKeyring('crab', 'a', short), { message: /os\.key .*32 bytes, not 3/ });
   const pins = folderOf(t, { ...good, 'paired.json': '{"computers":[{"name":"b","key":"short"}]}' });
-  assert.throws(() => new OsKeyring('crab', pins), { code: 'badConfig', message: /paired\.json/ });
+  assert.throws(() => new OsKeyring('crab', 'a', pins), { code: 'badConfig', message: /paired\.json/ });
 });
 
 test('a computer without keys makes some, which nobody knows, and keeps them', t => {

@@ -24,17 +24,19 @@ export class OsKeyring implements OsKeys {
   readonly identity: Identity;
   readonly #os: Pin;
   readonly #folder: string;
-  /** Of the computer the OS was installed on. */
+  /** Of the computer the OS was installed on: nobody has to pair these two. */
   readonly #firstSecret: string;
+  readonly #first: Pin;
   readonly #computer: ComputerKeyring;
   #paired: Paired;
 
-  /** @throws YadoError `badConfig` when a key is missing or damaged */
-  constructor(osId: string, folder = keysFolder) {
+  /** @param first name of the computer the OS was installed on. @throws YadoError `badConfig` when a key is missing or damaged */
+  constructor(osId: string, first: string, folder = keysFolder) {
     this.#folder = folder;
     this.identity = identityOf(readSecret(folder, 'os.key'));
     this.#os = { name: osId, key: this.identity.publicKey };
     this.#firstSecret = readSecret(folder, 'computer.key');
+    this.#first = { name: first, key: identityOf(this.#firstSecret).publicKey };
     const file = `${folder}/paired.json`;
     const text = existsSync(file) ? readFileSync(file, 'utf8') : '{}';
     this.#paired = parseKeys(PairedSchema, text, file);
@@ -51,7 +53,7 @@ export class OsKeyring implements OsKeys {
   }
 
   pinOf(computer: string): string | undefined {
-    return this.#paired.computers.find(each => each.name === computer)?.key;
+    return [...this.#paired.computers, this.#first].find(each => each.name === computer)?.key;
   }
 
   /** To be kept on the disk by whoever may write to it. */
@@ -71,7 +73,7 @@ export class OsKeyring implements OsKeys {
 
   /** @throws YadoError `unknownPair` */
   unpin(name: string): void {
-    if (this.pinOf(name) === undefined) {
+    if (!this.#paired.computers.some(each => each.name === name)) {
       if (name === this.#os.name) throw yadoError('unknownPair', { name });
       this.#computer.disown(name);
       this.#keepOwners();

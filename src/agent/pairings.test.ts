@@ -31,7 +31,7 @@ function strangers(context: TestContext, address: string, times = usual, called 
   };
   const osFolder = folder();
   for (const name of ['os.key', 'computer.key']) writeFileSync(join(osFolder, name), newSecret());
-  const osKeys = new OsKeyring('crab', osFolder);
+  const osKeys = new OsKeyring('crab', 'a', osFolder);
   const here = { name: 'a', address: '127.0.0.1' };
   const there = { name: 'b', address };
   const os = osPairing(
