@@ -22,6 +22,8 @@ export interface ComputerSpec {
   readonly printer?: 'parallel';
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
+  /** False: nobody has paired it with the OS yet. */
+  readonly paired?: boolean;
 }
 
 /** The set-aside memory, at the same place on every computer: kernel parameter `memmap=`. */

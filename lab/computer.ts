@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { packKeys } from '../standby/keys.ts';
 import { type ComputerSpec, osCommandLine, type Role, standbyCommandLine } from './computer-spec.ts';
 import { Channel, type CommandBook, type ExecResult } from './console.ts';
 import { getFile, putFile } from './guest-files.ts';
@@ -12,6 +13,7 @@ import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './network.ts';
 import type { OsImage } from './os-image.ts';
+import { computerKeys } from './pairing.ts';
 import { decodePpm, type Picture } from './picture.ts';
 import { endChild, run, runAny, tied } from './process.ts';
 import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
@@ -107,6 +109,17 @@ export class Computer {
     return this.#power!;
   }
 
+  /** The standby image with this computer's keys before it. */
+  async #initrdWithKeys(initrd: string): Promise<string> {
+    const keys = computerKeys(this.spec);
+    if (!keys) return initrd;
+    const archive = this.#file('keys.cpio');
+    const whole = this.#file('initrd');
+    packKeys(keys, archive);
+    await run(['sh', '-c', `cat "$1" "$2" > "$3"`, 'sh', archive, initrd, whole]);
+    return whole;
+  }
+
   /** Switches the power on. Its disk keeps what it held; the first boot starts from a fresh OS image. */
   async boot(role: Role = this.spec.role): Promise<void> {
     if (this.on) throw new LabError(`computer ${this.name} is on already`, `yado lab kill ${this.name}`);
@@ -129,7 +142,7 @@ export class Computer {
       this.spec,
       {
         kernel: boot.kernel,
-        initrd: boot.initrd,
+        initrd: role === 'standby' ? await this.#initrdWithKeys(boot.initrd) : boot.initrd,
         disk: this.spec.disk && this.diskFile,
         serialLog: this.serialLogFile,
         consoleSocket: this.#file('tty'),

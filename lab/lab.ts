@@ -11,6 +11,7 @@ import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
 import { configToml } from './os-recipe.ts';
+import { osKeyFiles } from './pairing.ts';
 import { labId, stateDir } from './paths.ts';
 import { type Scenario, scenarioNamed } from './scenarios.ts';
 import { ThirdMachine } from './third-machine.ts';
@@ -105,11 +106,13 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const home = scenario.computers.find(spec => spec.role === 'os');
   if (!home) throw new LabError('the scenario has no computer that boots the OS');
   const address = (spec: { address: string }): string => spec.address.split('/')[0]!;
-  const others = scenario.computers
-    .filter(spec => spec !== home)
-    .map(spec => ({ name: spec.name, address: address(spec) }));
-  const config = configToml({ name: home.name, address: address(home), prefixLength: 24 }, others);
-  const os = await osImage({ deb, include: options.include ?? [], config, say });
+  const others = scenario.computers.filter(spec => spec !== home);
+  const config = configToml(
+    { name: home.name, address: address(home), prefixLength: 24 },
+    others.map(spec => ({ name: spec.name, address: address(spec) })),
+  );
+  const files = osKeyFiles(home, others);
+  const os = await osImage({ deb, include: options.include ?? [], config, files, say });
 
   const dir = stateDir(id);
   if (!options.keepFiles) rmSync(dir, { recursive: true, force: true });

@@ -34,6 +34,8 @@ export interface OsImageRequest {
   readonly include?: readonly string[];
   /** Text of /etc/yadokari/config.toml. */
   readonly config: string;
+  /** Further files of the OS. */
+  readonly files?: readonly OsFile[];
   /** Told of each slow step. */
   readonly say?: (text: string) => void;
 }
@@ -71,7 +73,8 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
   const root = deb === undefined ? '/dev/vda' : '/dev/mapper/yado-root';
   const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
   const files = osFiles(root, loop);
-  if (deb !== undefined) files.push({ path: '/etc/yadokari/config.toml', text: request.config });
+  if (deb !== undefined)
+    files.push({ path: '/etc/yadokari/config.toml', text: request.config }, ...(request.files ?? []));
   const workload = await buildWorkload();
   const key = contentKey(
     recipeVersion,

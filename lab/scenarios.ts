@@ -59,6 +59,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but B has a printer too, and a graphics card that no driver takes',
     computers: [a, { ...b, printer: 'parallel', vga: 'vmware' }],
   },
+  pair: {
+    about: 'as paper, but A and B have not been paired',
+    computers: [a, { ...b, paired: false }],
+  },
   alone: { about: 'computer A only', computers: [a] },
 };
 

@@ -15,8 +15,10 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
 import { Moves } from './moves.ts';
-import { Os } from './os.ts';
+import { defaultOsId, Os } from './os.ts';
 import { OsDevices } from './os-devices.ts';
+import { OsKeyring } from './os-keyring.ts';
+import { osPairing } from './os-pairing.ts';
 import { machineAddressIsThere, OsPorts } from './os-ports.ts';
 import { readSavedState, saveState } from './saved-state.ts';
 import { version } from './version.ts';
@@ -31,11 +33,12 @@ export class Active {
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
-    const os = new Os(config, saved);
+    const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
     this.#os = os;
     this.#devices = new OsDevices(
       {
         osId: os.osId,
+        keys: os.keys,
         here: () => os.here(),
         epoch: () => os.epoch(),
         computer: name => os.computer(name),
@@ -47,21 +50,27 @@ export class Active {
       config,
     );
     this.#alive = new AliveCalls(
-      () => ({ osId: os.osId, epoch: os.epoch(), here: os.here() }),
+      () => ({ osId: os.osId, epoch: os.epoch(), here: os.here(), keys: os.keys }),
       saved?.unaware ?? [],
       () => this.#save(),
     );
-    const control = new ControlServer(() => os.here().name, {
-      status: () => ({ name: os.here().name, role: 'active' }),
-      describe: async () => ({ capabilities: await os.capabilities(null) }),
-    });
+    const control = new ControlServer(
+      () => os.here().name,
+      {
+        status: () => ({ name: os.here().name, role: 'active' }),
+        describe: async () => ({ capabilities: await os.capabilities(null) }),
+      },
+      () => os.keys.computer.server,
+    );
     const desk = new ClaimDesk();
+    const pairing = osPairing(os);
     this.#ports = new OsPorts(machineAddressIsThere, [
       {
         listen: address => control.listen(address, controlPort),
         close: () => control.close(),
       },
       { listen: address => desk.open(address, claimPort), close: () => desk.close() },
+      { listen: async () => {}, close: () => pairing.close() }, // a person opens it: yado accept
     ]);
     const moves = new Moves({
       os,
@@ -91,6 +100,9 @@ export class Active {
       standby: request => this.#standby(request),
       lend: request => moves.whileStill(() => this.#devices.lending.lend(request)),
       return: request => moves.whileStill(() => this.#devices.lending.return(request)),
+      ...pairing.handlers,
+      pair: request => moves.whileStill(() => pairing.handlers.pair(request)),
+      accept: () => moves.whileStill(() => pairing.handlers.accept()),
       firstEvent: () => {
         const data = moves.progress;
         return data && { event: 'progress', data };
@@ -118,7 +130,7 @@ export class Active {
     const there = this.#os.computer(computer ?? here.name);
     if (there.name === here.name) throw yadoError('notGhost', { computer: there.name, role: 'active' });
     // The kernel checks the standby image before it takes it.
-    await ask(peerOf(here, there), 'standby', {}, { timeoutMs: 25_000 });
+    await ask(peerOf({ here, keys: this.#os.keys }, there), 'standby', {}, { timeoutMs: 25_000 });
     return {};
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { controlPort } from '#wire/control.ts';
 import { AliveCalls, pauseAfter } from './alive.ts';
 import { ControlServer } from './control-server.ts';
@@ -9,7 +10,7 @@ import { ControlServer } from './control-server.ts';
 const here = { name: 'c', address: '127.0.0.1' };
 const a = { name: 'a', address: '127.0.0.34' };
 const b = { name: 'b', address: '127.0.0.35' };
-const os = () => ({ osId: 'crab', epoch: 9, here });
+const os = () => ({ osId: 'crab', epoch: 9, here, keys: fakeOs });
 
 test('a computer that is away at first, and busy then, hears it in the end', async () => {
   const heard = Promise.withResolvers<void>();
@@ -17,13 +18,17 @@ test('a computer that is away at first, and busy then, hears it in the end', asy
   calls.tell();
   let busy = 2;
   const asked: unknown[] = [];
-  const ghost = new ControlServer(() => 'a', {
-    alive: request => {
-      asked.push(request);
-      if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
-      return {};
+  const ghost = new ControlServer(
+    () => 'a',
+    {
+      alive: request => {
+        asked.push(request);
+        if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
+        return {};
+      },
     },
-  });
+    fakeComputer,
+  );
   await ghost.listen(a.address, controlPort);
   await heard.promise;
   assert.deepEqual(calls.unaware, []);
@@ -34,7 +39,7 @@ test('a computer that is away at first, and busy then, hears it in the end', asy
 
 test('one that is no ghost any more is left alone', async () => {
   mock.method(console, 'log', () => {});
-  const standby = new ControlServer(() => 'b', {});
+  const standby = new ControlServer(() => 'b', {}, fakeComputer);
   await standby.listen(b.address, controlPort);
   const heard = Promise.withResolvers<void>();
   const calls = new AliveCalls(os, [b], heard.resolve);

@@ -4,13 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asYadoError, YadoError } from '#core/errors.ts';
 import type { Computer } from '#devices/device.ts';
 import { ask } from '#managers/control-client.ts';
-import { controlPort } from '#wire/control.ts';
+import type { OsKeys } from '#managers/identity.ts';
+import { peerOf } from '#managers/location-manager.ts';
 import { log } from './log.ts';
 
 export interface LivingOs {
   readonly osId: string;
   readonly epoch: number;
   readonly here: Computer;
+  readonly keys: OsKeys;
 }
 
 /** A computer that is away is asked ever more rarely. */
@@ -51,8 +53,8 @@ export class AliveCalls {
   }
 
   async #tell(left: Computer, signal: AbortSignal): Promise<void> {
-    const { osId, epoch, here } = this.#os();
-    const peer = { name: left.name, ip: left.address, port: controlPort, localIp: here.address };
+    const { osId, epoch, here, keys } = this.#os();
+    const peer = peerOf({ here, keys }, left);
     const alive = { osId, epoch, computer: here.name, address: here.address };
     for (const began = performance.now(); ; ) {
       try {

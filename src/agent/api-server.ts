@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as v from 'valibot';
 import {
   apiPaths,
+  type ConfirmRequest,
+  ConfirmRequestSchema,
   type DoctorRequest,
   DoctorRequestSchema,
   defaultSocketPath,
@@ -11,10 +13,14 @@ import {
   LendRequestSchema,
   type MigrateRequest,
   MigrateRequestSchema,
+  type PairRequest,
+  PairRequestSchema,
   type ReturnRequest,
   ReturnRequestSchema,
   type StandbyRequest,
   StandbyRequestSchema,
+  type UnpairRequest,
+  UnpairRequestSchema,
 } from '#core/api.ts';
 import { asYadoError, type families, type YadoError, yadoError } from '#core/errors.ts';
 
@@ -33,6 +39,11 @@ export interface ApiHandlers {
   standby?: (request: StandbyRequest) => Answer;
   lend?: (request: LendRequest) => Answer;
   return?: (request: ReturnRequest) => Answer;
+  pairs?: () => Answer;
+  pair?: (request: PairRequest) => Answer;
+  accept?: () => Answer;
+  confirm?: (request: ConfirmRequest) => Answer;
+  unpair?: (request: UnpairRequest) => Answer;
   /** The event a new listener begins with. */
   firstEvent?: () => { event: string; data: unknown } | undefined;
 }
@@ -54,6 +65,9 @@ const bodies = {
   standby: StandbyRequestSchema,
   lend: LendRequestSchema,
   return: ReturnRequestSchema,
+  pair: PairRequestSchema,
+  confirm: ConfirmRequestSchema,
+  unpair: UnpairRequestSchema,
 } as const;
 
 export class ApiServer {

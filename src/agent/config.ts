@@ -5,11 +5,8 @@ import { parse } from 'smol-toml';
 import * as v from 'valibot';
 import { deviceClassNames } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
+import { NameSchema as Name } from '#core/pins.ts';
 
-const Name = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/i, 'a name has letters, digits and dashes'),
-);
 const Ipv4 = v.pipe(v.string(), v.ipv4('an IPv4 address'));
 const Ipv4WithPrefix = v.pipe(
   v.string(),

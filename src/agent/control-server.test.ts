@@ -3,12 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectPlainly, createServer, type Socket } from 'node:net';
 import { after, before, mock, test } from 'node:test';
+import { type ConnectionOptions, connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { ask } from '#managers/control-client.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
+import { identityOf, newSecret } from '#managers/identity.ts';
+import { secureOptions } from '#managers/secure-socket.ts';
 import {
   controlRequests,
   decodeAnswer,
@@ -22,15 +26,24 @@ import { ControlServer } from './control-server.ts';
 const host = '127.0.0.1';
 let port = 0;
 let slow = Promise.withResolvers<Record<string, never>>();
-const server = new ControlServer(() => 'beta', {
-  status: () => ({ name: 'beta', role: 'standby' }),
-  device: ({ device }) => {
-    if (device === 'broken') throw new TypeError('cannot read this');
-    if (device !== 'disk0') throw yadoError('unknownDevice', { device, computer: 'beta' });
-    return { ready: true, exportName: 'os-disk0-1', port: 10_809 };
+/** Called for each request that is read. */
+const handled = { asked: (): void => {} };
+const server = new ControlServer(
+  () => 'beta',
+  {
+    status: () => {
+      handled.asked();
+      return { name: 'beta', role: 'standby' };
+    },
+    device: ({ device }) => {
+      if (device === 'broken') throw new TypeError('cannot read this');
+      if (device !== 'disk0') throw yadoError('unknownDevice', { device, computer: 'beta' });
+      return { ready: true, exportName: 'os-disk0-1', port: 10_809 };
+    },
+    cancel: () => slow.promise,
   },
-  cancel: () => slow.promise,
-});
+  fakeComputer,
+);
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, host);
@@ -49,12 +62,18 @@ before(async () => {
 });
 after(() => server.close());
 
-const peer = () => ({ name: 'beta', ip: host, port });
+const peer = () => ({ name: 'beta', ip: host, port, keys: fakeOs });
 const status = () => ask(peer(), 'status', {}, { timeoutMs: 5000 });
 
-/** Opens a connection that does not mind being hung up on. */
-function open(): Socket {
-  const socket = connect({ host, port });
+/** Opens a connection as the paired OS, or as somebody else, that does not mind being hung up on. */
+function open(options: ConnectionOptions = secureOptions(fakeOs.identity)): TLSSocket {
+  const socket = connect({ host, port, rejectUnauthorized: false, ...options });
+  socket.on('error', () => {});
+  return socket;
+}
+
+function openPlainly(): Socket {
+  const socket = connectPlainly({ host, port });
   socket.on('error', () => {});
   return socket;
 }
@@ -64,8 +83,7 @@ const closed = (socket: Socket): Promise<void> =>
   socket.closed ? Promise.resolve() : new Promise(resolve => socket.once('close', () => resolve()));
 
 /** Sends bytes and gives everything that comes back until the server hangs up or, with `answers`, that many came. */
-async function say(bytes: Uint8Array, answers = Number.POSITIVE_INFINITY) {
-  const socket = open();
+async function say(bytes: Uint8Array, answers = Number.POSITIVE_INFINITY, socket: Socket = open()) {
   const reader = new MessageReader();
   const got: ReturnType<typeof decodeAnswer>[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -91,6 +109,92 @@ const framed = (bytes: Uint8Array): Buffer => {
 
 test('a request is answered', async () => {
   assert.deepEqual(await status(), { name: 'beta', role: 'standby' });
+});
+
+test('whoever is not paired is told so, and nothing of what it says is read', async () => {
+  const asked = mock.method(handled, 'asked');
+  const stranger = secureOptions(identityOf(newSecret()));
+  for (const options of [stranger, {}]) {
+    const answers = await say(encodeRequest(1, 'status', {}), undefined, open(options));
+    assert.deepEqual(
+      answers.map(({ id, error }) => [id, error?.code]),
+      [[0, 'strangerRefused']],
+    );
+    await closed(open(options).end(Buffer.alloc(500_000)).resume());
+  }
+  assert.equal(asked.mock.callCount(), 0);
+  await assert.rejects(
+    ask(
+      { ...peer(), keys: { ...fakeOs, identity: identityOf(newSecret()) } },
+      'status',
+      {},
+      { timeoutMs: 5000 },
+    ),
+    { code: 'strangerRefused', message: 'beta does not know the key of this OS.' },
+  );
+});
+
+test('a certificate with the key of somebody else is not enough', async () => {
+  const { cert } = secureOptions(fakeOs.identity);
+  const { key } = secureOptions(identityOf(newSecret()));
+  assert.throws(() => open({ ...secureOptions(fakeOs.identity), cert, key }), /key values mismatch/);
+});
+
+test('older TLS and plain text are hung up on without a word', async () => {
+  const old = open({ ...secureOptions(fakeOs.identity), minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  await closed(old);
+  assert.match(String(old.errored), /protocol version/);
+  const text = openPlainly();
+  const got: Buffer[] = [];
+  text.on('data', (chunk: Buffer) => got.push(chunk));
+  text.write(Buffer.concat([encodeRequest(1, 'status', {}), Buffer.from('GET / HTTP/1.1\r\n\r\n')]));
+  await closed(text);
+  assert.ok(Buffer.concat(got).length <= 7, 'an alert at most');
+  assert.deepEqual(await status(), { name: 'beta', role: 'standby' });
+});
+
+test('nothing is said to a computer with another key, nor to one that is not paired', async () => {
+  const heard: Buffer[] = [];
+  const thief = createTlsServer({ ...secureOptions(identityOf(newSecret())), requestCert: true }, socket => {
+    socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => {});
+  }).listen(0, host);
+  await once(thief, 'listening');
+  const { port: there } = thief.address() as AddressInfo;
+  await assert.rejects(ask({ ...peer(), port: there }, 'status', {}, { timeoutMs: 5000 }), {
+    code: 'wrongKey',
+  });
+  const keys = { ...fakeOs, pinOf: () => undefined };
+  await assert.rejects(ask({ ...peer(), port: there, keys }, 'status', {}, { timeoutMs: 5000 }), {
+    code: 'notPaired',
+    message: 'This OS is not paired with beta.',
+    hint: 'at beta: yado accept; here: yado pair beta',
+  });
+  thief.close();
+  await once(thief, 'close');
+  assert.equal(Buffer.concat(heard).length, 0);
+});
+
+test('what is no agent of this version is named', async () => {
+  const other = createServer(socket => socket.on('error', () => {}).end('220 mail.example ESMTP\r\n'));
+  other.listen(0, host);
+  await once(other, 'listening');
+  const { port: there } = other.address() as AddressInfo;
+  await assert.rejects(ask({ ...peer(), port: there }, 'status', {}, { timeoutMs: 5000 }), {
+    code: 'notSecure',
+    message:
+      /^What answers at 127.0.0.1:\d+, where beta should be, does not speak TLS as Yadokari does: [a-z ]+\.$/,
+  });
+  other.close();
+});
+
+test('an OS asks for itself only', async () => {
+  await assert.rejects(
+    ask(peer(), 'device', { osId: 'lobster', device: 'disk0', epoch: 1 }, { timeoutMs: 5000 }),
+    {
+      code: 'notItsOwner',
+      message: 'beta knows this key as that of the OS crab; what came is for lobster.',
+    },
+  );
 });
 
 test('several requests on one connection are each answered under their id', async () => {
@@ -250,7 +354,7 @@ test('10 000 random messages: it goes on, and every answer is one', async () => 
 });
 
 test('a crowd that says nothing does not keep out those who come after', async () => {
-  const crowd = Array.from({ length: 40 }, open);
+  const crowd = Array.from({ length: 40 }, openPlainly);
   await Promise.all(crowd.slice(0, 20).map(socket => once(socket, 'connect')));
   for (const socket of crowd) socket.destroy();
   await Promise.all(crowd.map(socket => closed(socket)));
@@ -265,7 +369,7 @@ test('a crowd that says nothing does not keep out those who come after', async (
 
 test('closing hangs up on everyone and frees the port', async () => {
   const socket = open();
-  await once(socket, 'connect');
+  await once(socket, 'secureConnect');
   await status();
   await server.close();
   await closed(socket);

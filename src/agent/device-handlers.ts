@@ -13,9 +13,9 @@ export function deviceHandlers(
 ): ControlHandlers {
   const handler =
     <T extends DeviceMessage>(type: T) =>
-    async (request: ControlRequest<T> & DeviceRequest) => {
+    async (request: ControlRequest<T> & DeviceRequest, asker: string) => {
       if (!left?.messages.has(type) || (lent.messages.has(type) && !left.has(request.device)))
-        return lent.answer(type, request);
+        return lent.answer(type, request, asker);
       const answer = await left.answer(type, request);
       heard();
       return answer;

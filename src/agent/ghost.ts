@@ -5,7 +5,9 @@ import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
+import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
@@ -14,6 +16,7 @@ import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
+import { ComputerKeyring } from './computer-keys.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { type GhostState, ghostStateSchema } from './ghost-state.ts';
@@ -32,6 +35,7 @@ export async function runGhost(told: unknown): Promise<void> {
   const state = v.parse(ghostStateSchema(services), told);
   const { computer, osId, epoch, target } = state;
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
+  const keyring = new ComputerKeyring();
   const left = new DevicesLeft(state, computer, services);
   const reader = new FrameReader(4096);
   let granted = false;
@@ -105,7 +109,7 @@ export async function runGhost(told: unknown): Promise<void> {
   let leaving: Promise<void> | undefined;
   /** Once: asked again while it is under way, it is the same. */
   function leave(): Promise<void> {
-    leaving ??= becomeStandby(state, left, () => {
+    leaving ??= becomeStandby(state, left, keyring.keys, () => {
       leaving = undefined;
     }).catch(error => {
       leaving = undefined;
@@ -119,41 +123,47 @@ export async function runGhost(told: unknown): Promise<void> {
     leave().catch((error: Error) => log(error.message));
   }
 
-  const control = new ControlServer(() => computer.name, {
-    status: () => ({ name: computer.name, role: 'ghost' }),
-    ...lent.handlers,
-    ...deviceHandlers(left, lent, heard),
-    describe: () => {
-      throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
+  const control = new ControlServer(
+    () => computer.name,
+    {
+      status: () => ({ name: computer.name, role: 'ghost' }),
+      ...lent.handlers,
+      ...deviceHandlers(left, lent, heard),
+      describe: () => {
+        throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
+      },
+      cancel: (_, asker) => {
+        if (asker !== osId) throw yadoError('nothingToCancel', { computer: computer.name });
+        helper.write(encodeFrame(frameTypes.cancel.number, 0n));
+        return {};
+      },
+      alive: request => {
+        if (request.osId !== osId || request.epoch < epoch)
+          throw yadoError('staleEpoch', {
+            device: osId,
+            computer: computer.name,
+            theirs: request.epoch,
+            ours: epoch,
+          });
+        if (!granted)
+          throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
+        heard();
+        return {};
+      },
+      standby: async (_, asker) => {
+        left.refuseAnother(asker);
+        // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
+        if (!alive)
+          throw yadoError('busy', {
+            computer: computer.name,
+            activity: `it waits until ${osId} is alive at ${target.name}`,
+          });
+        await leave();
+        return {};
+      },
     },
-    cancel: () => {
-      helper.write(encodeFrame(frameTypes.cancel.number, 0n));
-      return {};
-    },
-    alive: request => {
-      if (request.osId !== osId || request.epoch < epoch)
-        throw yadoError('staleEpoch', {
-          device: osId,
-          computer: computer.name,
-          theirs: request.epoch,
-          ours: epoch,
-        });
-      if (!granted)
-        throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
-      heard();
-      return {};
-    },
-    standby: async () => {
-      // Before ALIVE a roll back may still need this kernel: kexec would lose the OS.
-      if (!alive)
-        throw yadoError('busy', {
-          computer: computer.name,
-          activity: `it waits until ${osId} is alive at ${target.name}`,
-        });
-      await leave();
-      return {};
-    },
-  });
+    () => keyring.server,
+  );
   await control.listen(computer.address, controlPort);
   log(`ghost of ${osId} on ${computer.name}`);
 }
@@ -163,7 +173,12 @@ const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
 
 /** Returns when the kernel has taken the standby image, just before the jump; `stayed` is called when that fails. */
-async function becomeStandby(state: GhostState, left: DevicesLeft, stayed: () => void): Promise<void> {
+async function becomeStandby(
+  state: GhostState,
+  left: DevicesLeft,
+  keys: ComputerKeys,
+  stayed: () => void,
+): Promise<void> {
   const { computer } = state;
   using links = new LinkClient();
   const card = links
@@ -188,6 +203,7 @@ async function becomeStandby(state: GhostState, left: DevicesLeft, stayed: () =>
     kexecLoad({
       kernelPath: '/standby/vmlinuz',
       initrdPath: '/standby/initrd.img',
+      initrdHead: keysArchive(keys), // a kernel's command line is for everyone to read
       cmdline: words.join(' '),
     });
   } catch (error) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { ask } from '#managers/control-client.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { type LendableList, loadServices } from '#managers/service-list.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
@@ -43,7 +44,11 @@ async function lender(address: string, quietMs = 60_000) {
   const load = async (name: string): Promise<void> => void loaded.push(name);
   const loaded: string[] = [];
   const lent = new LentDevices('c', quietMs, load, () => {}, classes);
-  const server = new ControlServer(() => 'c', { ...lent.handlers, ...deviceHandlers(undefined, lent) });
+  const server = new ControlServer(
+    () => 'c',
+    { ...lent.handlers, ...deviceHandlers(undefined, lent) },
+    fakeComputer,
+  );
   await server.listen(address, controlPort);
   return { open, loaded, lent, server };
 }
@@ -56,6 +61,7 @@ function world(address: string) {
   const placed: string[] = [];
   const real: LendingWorld = {
     osId: 'crab',
+    keys: fakeOs,
     here: () => ({ name: 'b', address: '127.0.0.1' }),
     epoch: () => 5,
     computer: name => ({ name, address: computers[name as keyof typeof computers] }),
@@ -128,11 +134,15 @@ test('older epochs, other devices and other systems are turned away', async () =
   await assert.rejects(lend({ ...asked, osId: 'lobster' }), { code: 'lentToAnother' });
   await assert.rejects(lend({ ...asked, epoch: 4 }), { code: 'staleEpoch' });
   const draw = { device: 'display0', epoch: 5, rects: [] };
-  assert.throws(() => lent.answer('draw', { ...draw, epoch: 4 }), { code: 'staleEpoch' });
-  assert.throws(() => lent.answer('draw', { ...draw, device: 'display1' }), { code: 'notLentHere' });
-  const peer = { name: 'c', ip: '127.0.0.24', port: controlPort };
+  assert.throws(() => lent.answer('draw', { ...draw, epoch: 4 }, 'crab'), { code: 'staleEpoch' }, 'crab');
+  assert.throws(
+    () => lent.answer('draw', { ...draw, device: 'display1' }, 'crab'),
+    { code: 'notLentHere' },
+    'crab',
+  );
+  const peer = { name: 'c', ip: '127.0.0.24', port: controlPort, keys: fakeOs };
   assert.deepEqual(await ask(peer, 'draw', { ...draw, epoch: 6 }, { timeoutMs: 5000 }), {});
-  await assert.rejects(giveBack({ device: 'display0', epoch: 5 }), { code: 'staleEpoch' });
+  await assert.rejects(giveBack({ device: 'display0', epoch: 5 }, 'crab'), { code: 'staleEpoch' });
   await server.close();
 });
 
@@ -199,16 +209,16 @@ test('a lent device that breaks is told with its name and computer, and is no fa
   const of = { osId: 'crab', epoch: 5 };
   await lent.handlers.lend({ ...of, device: 'display0', class: 'display' });
   await lent.handlers.lend({ ...of, device: 'printer0', class: 'printer' });
-  await assert.rejects(async () => lent.answer('draw', { device: 'display0', epoch: 5, rects: [] }), {
+  await assert.rejects(async () => lent.answer('draw', { device: 'display0', epoch: 5, rects: [] }, 'crab'), {
     code: 'deviceAway',
     message: 'display0 at c does not work: draw on the screen: no such device.',
     hint: /yado return display0$/,
   });
   const nothing = { first: 0, delivered: 0, data: new Uint8Array(0), hold: false };
-  await assert.rejects(async () => lent.answer('print', { ...of, device: 'printer0', ...nothing }), {
+  await assert.rejects(async () => lent.answer('print', { ...of, device: 'printer0', ...nothing }, 'crab'), {
     code: 'deviceAway',
   });
-  await lent.handlers.giveBack({ device: 'display0', epoch: 5 }); // whatever the card says of it
+  await lent.handlers.giveBack({ device: 'display0', epoch: 5 }, 'crab'); // whatever the card says of it
   assert.deepEqual(lent.words, ['a printer to crab']);
 });
 

@@ -105,5 +105,7 @@ export class Lending {
     type: T,
     request: Parameters<typeof ask<T>>[2],
   ) => ReturnType<typeof ask<T>> = (lender, type, request) =>
-    ask(peerOf(this.#world.here(), lender), type, request, { timeoutMs: askMs });
+    ask(peerOf({ here: this.#world.here(), keys: this.#world.keys }, lender), type, request, {
+      timeoutMs: askMs,
+    });
 }

@@ -60,7 +60,7 @@ export class LentDevices {
 
   readonly handlers = {
     lend: request => this.#inTurn(() => this.#lend(request)),
-    giveBack: request => this.#inTurn(() => this.#giveBack(request)),
+    giveBack: (request, asker) => this.#inTurn(() => this.#giveBack(request, asker)),
   } as const satisfies ControlHandlers;
 
   /** Messages that a lent device may answer. */
@@ -69,9 +69,15 @@ export class LentDevices {
   }
 
   /** @throws YadoError `notLentHere`, `staleEpoch`, or what the device's own service throws */
-  answer<T extends DeviceMessage>(type: T, request: ControlRequest<T> & DeviceRequest): DeviceAnswer<T> {
+  answer<T extends DeviceMessage>(
+    type: T,
+    request: ControlRequest<T> & DeviceRequest,
+    asker: string,
+  ): DeviceAnswer<T> {
     const { device, epoch } = request;
-    const lent = [...this.#lent.values()].find(each => each.device === device && each.service[type]);
+    const lent = [...this.#lent.values()].find(
+      each => each.osId === asker && each.device === device && each.service[type],
+    );
     if (!lent) throw yadoError('notLentHere', { device, computer: this.#computer });
     if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
     lent.epoch = epoch;
@@ -114,9 +120,12 @@ export class LentDevices {
     }
   }
 
-  async #giveBack({ device, epoch }: ControlRequest<'giveBack'>): Promise<ControlAnswer<'giveBack'>> {
+  async #giveBack(
+    { device, epoch }: ControlRequest<'giveBack'>,
+    asker: string,
+  ): Promise<ControlAnswer<'giveBack'>> {
     for (const [name, lent] of [...this.#lent]) {
-      if (lent.device !== device) continue;
+      if (lent.device !== device || lent.osId !== asker) continue;
       if (epoch < lent.epoch) throw this.#stale(device, epoch, lent.epoch);
       await this.#end(name, 'given back');
     }

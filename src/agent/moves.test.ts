@@ -10,6 +10,7 @@ import { mock, test } from 'node:test';
 import { controlPort } from '#wire/control.ts';
 import type { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
+import { fakeKeyring } from './fake-keyring.ts';
 import { Moves } from './moves.ts';
 import { Os } from './os.ts';
 import type { OsDevices } from './os-devices.ts';
@@ -35,9 +36,9 @@ const saved: SavedState = {
 };
 
 test('an OS knows the computer it is on first, and an agent begun anew knows what the one before knew', () => {
-  const fresh = new Os(config, undefined);
+  const fresh = new Os(config, undefined, fakeKeyring('b'));
   assert.deepEqual([fresh.here().name, fresh.isAtHome], ['a', true]);
-  const os = new Os(config, saved);
+  const os = new Os(config, saved, fakeKeyring('b'));
   assert.deepEqual([os.computers.map(each => each.name), os.isAtHome], [['b', 'a'], false]);
   assert.equal(os.computer('a').address, '127.0.0.1');
   assert.throws(() => os.computer('z'), { code: 'unknownComputer' });
@@ -48,7 +49,7 @@ test('an OS knows the computer it is on first, and an agent begun anew knows wha
 });
 
 test('a target that is away: it is named, the OS stays, and the move is in the history', async () => {
-  const os = new Os(config, undefined);
+  const os = new Os(config, undefined, fakeKeyring('b'));
   const began = os.epoch();
   const { promise: failed, resolve } = Promise.withResolvers<unknown>();
   const phases: string[] = [];
@@ -98,7 +99,11 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
   const silent = createServer(() => {}).listen(controlPort, '127.0.0.64');
   await once(silent, 'listening');
   const folder = mkdtempSync(join(tmpdir(), 'yado-moves-'));
-  const os = new Os({ ...config, computers: [{ name: 'b', address: '127.0.0.64' }] }, undefined);
+  const os = new Os(
+    { ...config, computers: [{ name: 'b', address: '127.0.0.64' }] },
+    undefined,
+    fakeKeyring('b'),
+  );
   const { promise: failed, resolve } = Promise.withResolvers<unknown>();
   const moves = new Moves({
     os,

@@ -5,6 +5,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
@@ -49,6 +50,8 @@ export class Moves {
   readonly #alive: AliveCalls;
   readonly #ports: OsPorts;
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
+  /** Of the computer the OS is about to go to. */
+  #keysThere: ComputerKeys | undefined;
   #move:
     | { readonly request: MoveRequest; readonly shown: MoveProgress; readonly abort: AbortController }
     | undefined;
@@ -127,6 +130,7 @@ export class Moves {
       id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
       osId: this.#os.osId,
       epoch: this.#os.epoch() + 1,
+      keys: this.#os.keys,
       here: this.#os.here(),
       startedHere: this.#os.isAtHome,
       target,
@@ -204,6 +208,9 @@ export class Moves {
     let frozen = false;
     try {
       report = await runJob(request, move, {
+        keys: keys => {
+          this.#keysThere = keys;
+        },
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
         freezing: async () => {
           this.#alive.stop();
@@ -215,6 +222,7 @@ export class Moves {
       });
       return { move, report };
     } finally {
+      if (report?.outcome !== 'arrived') this.#keysThere = undefined;
       if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
     }
   }
@@ -250,6 +258,9 @@ export class Moves {
     this.#show(shown => shown.arrived(report.wireBytes));
     const { here: source, target, epoch } = request;
     this.#os.arrived(target, epoch, found.rsdp);
+    const keys = this.#keysThere;
+    this.#keysThere = undefined;
+    if (keys) await this.#goOn(() => this.#os.keys.moved(keys));
     const tellLenders = this.#devices.arrived(prepared.ways);
     this.#alive.moved(source, target);
     await this.#goOn(() => this.#world.save()); // an agent that dies from here on is started anew on this computer

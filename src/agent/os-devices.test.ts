@@ -13,6 +13,7 @@ import type { Spool } from '#devices/printer/spool.ts';
 import { readyStatus } from '#devices/printer/translate.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { DeviceList } from '#managers/device-list.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
 import { OsDevices } from './os-devices.ts';
@@ -87,6 +88,7 @@ function osWith(devices: readonly Device[], look: DeviceList['lookAgain'] = it =
   const os = new OsDevices(
     {
       osId: 'crab',
+      keys: fakeOs,
       here: () => ({ name: state.here, address: '127.0.0.1' }),
       epoch: () => state.epoch,
       computer: name => ({ name, address: name === 'c' ? lender : '127.0.0.1' }),
@@ -197,12 +199,16 @@ test('a lender of a printer that lends it no more: the OS prints on the one of b
   const { printer, write, spool } = fakePrinter(t, port);
   const { os, state } = osWith([printer]);
   await os.restore();
-  const server = new ControlServer(() => 'c', {
-    lend: () => ({ typeName: 'printer at lp0' }),
-    print: ({ device }) => {
-      throw yadoError('notLentHere', { computer: 'c', device });
+  const server = new ControlServer(
+    () => 'c',
+    {
+      lend: () => ({ typeName: 'printer at lp0' }),
+      print: ({ device }) => {
+        throw yadoError('notLentHere', { computer: 'c', device });
+      },
     },
-  });
+    fakeComputer,
+  );
   await server.listen(lender, controlPort);
   const said = mock.method(console, 'log', () => {});
   await os.lending.lend({ device: 'printer0', to: 'c' });
@@ -227,7 +233,7 @@ test('a computer with the printer that vanishes: the bytes wait, and the OS can 
   const { printer, write, spool } = fakePrinter(t, new StuckPort());
   const { os } = osWith([printer]);
   await os.restore();
-  const server = new ControlServer(() => 'c', { lend: () => ({ typeName: 'printer at lp0' }) });
+  const server = new ControlServer(() => 'c', { lend: () => ({ typeName: 'printer at lp0' }) }, fakeComputer);
   await server.listen(lender, controlPort);
   await os.lending.lend({ device: 'printer0', to: 'c' });
   await server.close();

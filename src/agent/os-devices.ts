@@ -58,6 +58,7 @@ export class OsDevices {
     this.lending = new Lending(
       {
         osId: place.osId,
+        keys: place.keys,
         here: () => place.here(),
         epoch: () => place.epoch(),
         computer: name => place.computer(name),

@@ -11,10 +11,15 @@ import { readRsdp } from '#linux/acpi.ts';
 import type { OsPlace } from '#managers/location-manager.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
+import type { OsKeyring } from './os-keyring.ts';
 import type { SavedState } from './saved-state.ts';
+
+/** Of an OS whose settings give it no id. */
+export const defaultOsId = 'os';
 
 export class Os implements OsPlace {
   readonly osId: string;
+  readonly keys: OsKeyring;
   readonly #config: Config;
   #here: Computer;
   #epoch: number;
@@ -22,9 +27,10 @@ export class Os implements OsPlace {
   #rsdp: number | undefined;
   #history: History;
 
-  constructor(config: Config, saved: SavedState | undefined) {
+  constructor(config: Config, saved: SavedState | undefined, keys: OsKeyring) {
     this.#config = config;
-    this.osId = config.os?.id ?? 'os';
+    this.keys = keys;
+    this.osId = config.os?.id ?? defaultOsId;
     this.#here = saved?.here ?? this.#first;
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
     this.#epoch = saved?.epoch ?? Math.floor(Date.now() / 1000 - uptime());
@@ -55,8 +61,12 @@ export class Os implements OsPlace {
 
   /** All it knows, the one it is on first. */
   get computers(): readonly Computer[] {
-    const others = [this.#first, ...this.#config.computers].filter(each => each.name !== this.#here.name);
-    return [this.#here, ...others];
+    // An address that was given for the pairing counts before that of the configuration.
+    const paired = this.keys.paired.computers.flatMap(({ name, address }) =>
+      address === undefined ? [] : [{ name, address }],
+    );
+    const all = [this.#here, this.#first, ...paired, ...this.#config.computers];
+    return all.filter(({ name }, index) => all.findIndex(each => each.name === name) === index);
   }
 
   /** @throws YadoError `unknownComputer` */

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
 import { alpha, beta, nic, plainOs } from '#core/fixture-computers.ts';
 import type { Device } from '#devices/device.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { StatusManager } from '#managers/status-manager.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
@@ -29,19 +30,23 @@ async function ghost(address: string, busyTimes: number) {
   const said: string[] = [];
   let busy = busyTimes;
   let role: 'ghost' | 'standby' = 'ghost';
-  const server = new ControlServer(() => 'a', {
-    status: () => ({ name: 'a', role }),
-    standby: () => {
-      said.push('standby');
-      if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
-      setTimeout(async () => {
-        await server.close();
-        role = 'standby';
-        await server.listen(address, controlPort);
-      }, 20); // the answer goes out first
-      return {};
+  const server = new ControlServer(
+    () => 'a',
+    {
+      status: () => ({ name: 'a', role }),
+      standby: () => {
+        said.push('standby');
+        if (busy-- > 0) throw yadoError('busy', { computer: 'a', activity: 'it waits' });
+        setTimeout(async () => {
+          await server.close();
+          role = 'standby';
+          await server.listen(address, controlPort);
+        }, 20); // the answer goes out first
+        return {};
+      },
     },
-  });
+    fakeComputer,
+  );
   await server.listen(address, controlPort);
   return { said, server };
 }
@@ -50,6 +55,7 @@ const moveTo = (address: string): MoveRequest => ({
   id: '1',
   osId: 'crab',
   epoch: 3,
+  keys: fakeOs,
   here: { name: 'b', address: '127.0.0.1' },
   startedHere: false,
   target: { name: 'a', address },
@@ -86,10 +92,11 @@ const network = (pciAddress: string): Device => ({
 
 test('a move is compared with what the target says of itself; what is in the way is named, with the ways', async () => {
   const address = '127.60.0.2';
-  const server = new ControlServer(() => 'beta', { describe: () => ({ capabilities: beta }) });
+  const server = new ControlServer(() => 'beta', { describe: () => ({ capabilities: beta }) }, fakeComputer);
   await server.listen(address, controlPort);
   try {
     const request = {
+      keys: fakeOs,
       here: { name: 'alpha', address: '127.0.0.1' },
       target: { name: 'beta', address },
       acceptRisks: [],

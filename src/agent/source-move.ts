@@ -6,15 +6,18 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
+import type { ComputerKeys } from '#core/pins.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { connectTcp } from '#linux/tcp.ts';
-import { ask, type Peer } from '#managers/control-client.ts';
+import { ask } from '#managers/control-client.ts';
+import type { OsKeys } from '#managers/identity.ts';
+import { peerOf as peerAt } from '#managers/location-manager.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
-import { claimPort, controlPort } from '#wire/control.ts';
+import { claimPort } from '#wire/control.ts';
 import { maxParkPages } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
@@ -30,6 +33,7 @@ export interface MoveRequest {
   readonly id: string;
   readonly osId: string;
   readonly epoch: number;
+  readonly keys: OsKeys;
   readonly here: Computer;
   /** Whether the kernel was started on `here`, not brought there. */
   readonly startedHere: boolean;
@@ -48,12 +52,7 @@ export interface CheckedMove {
   readonly load: readonly string[];
 }
 
-const peerOf = ({ here, target }: MoveRequest): Peer => ({
-  name: target.name,
-  ip: target.address,
-  port: controlPort,
-  localIp: here.address,
-});
+const peerOf = (request: MoveRequest) => peerAt(request, request.target);
 
 /**
  * A target that the OS has left before is still a ghost: it is told to become a standby, and waited for. True when it
@@ -132,6 +131,8 @@ const grownBytes = 64 * 2 ** 20;
 
 /** Who is told how the job goes on. */
 export interface JobListeners {
+  /** The keys of the target, for when the OS is there. */
+  readonly keys: (keys: ComputerKeys) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
@@ -141,7 +142,7 @@ export interface JobListeners {
 export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
-  { preCopy, freezing }: JobListeners,
+  { keys: told, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
@@ -152,7 +153,7 @@ export async function runJob(
   const cachedBytes = readMeminfo().cached;
   const token = randomBytes(32);
   const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
-  const { port, parkBytes } = await ask(
+  const { port, parkBytes, keys } = await ask(
     peerOf(request),
     'prepare',
     {
@@ -166,6 +167,7 @@ export async function runJob(
     },
     { timeoutMs: 15_000, signal },
   );
+  told(keys);
   const behind = [...move.prepared.behind];
   const kernelWords = kexecWords(move.source.rsdp, request.startedHere);
   const ghost: GhostState = { computer: here, osId, epoch, target, behind, kernelWords };

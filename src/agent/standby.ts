@@ -19,6 +19,7 @@ import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { ComputerKeyring } from './computer-keys.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
@@ -30,6 +31,7 @@ import { LentDevices } from './lent-devices.ts';
 import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
+import { pairingHandlers } from './pairing-handlers.ts';
 import { show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
 import { TakingIn } from './taking-in.ts';
@@ -41,12 +43,15 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const ip = address.split('/')[0] ?? '';
   using links = new LinkClient();
   const card = links.link(cardName);
+  const keyring = new ComputerKeyring();
   const services = await loadServices();
   const behind = readLeftBehind(services);
   const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }, services) : undefined;
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
+  /** Of the OS that is being taken in. */
+  let takingIn = '';
 
   const capabilities = async () =>
     gatherCapabilities(
@@ -66,8 +71,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
-      'on the computer that has the OS, type:',
-      `    yado migrate ${name}`,
+      ...(keyring.keys.owners.length > 0
+        ? ['on the computer that has the OS, type:', `    yado migrate ${name}`]
+        : ['no OS may use this computer yet; to pair it, type here:', '    yado accept']),
       '',
       remark,
     ]);
@@ -131,6 +137,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       },
     });
     helper = running;
+    takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
       report => {
@@ -148,7 +155,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
-    return { port: bulkPort, parkBytes };
+    return { port: bulkPort, parkBytes, keys: keyring.keys };
   }
 
   const notTakenIn = (sentence: string): YadoError =>
@@ -160,14 +167,21 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     return {};
   }
 
-  const control = new ControlServer(() => name, {
-    status: () => ({ name, role: 'standby' }),
-    describe: async () => ({ capabilities: await capabilities() }),
-    prepare,
-    cancel,
-    ...lent.handlers,
-    ...deviceHandlers(left, lent),
-  });
+  const control = new ControlServer(
+    () => name,
+    {
+      status: () => ({ name, role: 'standby' }),
+      describe: async () => ({ capabilities: await capabilities() }),
+      prepare,
+      cancel: (_, asker) => {
+        if (asker !== takingIn) throw yadoError('nothingToCancel', { computer: name });
+        return cancel();
+      },
+      ...lent.handlers,
+      ...deviceHandlers(left, lent),
+    },
+    () => keyring.server,
+  );
   await control.listen(ip, controlPort);
   const api = new ApiServer({
     status: () => ({
@@ -178,6 +192,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       version,
     }),
     cancel,
+    ...pairingHandlers(name, ip, keyring, lines => {
+      if (!helper) lines ? show(name, lines) : idle();
+    }),
     computers: () => [{ name, address: ip }],
     doctor: async request => {
       if (request.with !== undefined)

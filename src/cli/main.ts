@@ -12,6 +12,7 @@ import { HistorySchema } from '#core/history.ts';
 import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { dryRun, migrate, wait } from './migrate.ts';
+import { compare, confirm, defaultKeysFolder, listPairs, type PairContext, unpair } from './pair.ts';
 import {
   renderComputers,
   renderDevices,
@@ -37,7 +38,8 @@ export async function runCli(
 ): Promise<number> {
   const client = newApiClient(environment.YADO_SOCKET || defaultSocketPath);
   let exitCode = 0;
-  const program = newProgram(client, terminal, code => {
+  const folder = environment.YADO_KEYS || defaultKeysFolder;
+  const program = newProgram(client, terminal, folder, code => {
     exitCode = code;
   });
   try {
@@ -53,7 +55,12 @@ export async function runCli(
   }
 }
 
-function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: number) => void): Command {
+function newProgram(
+  client: ApiClient,
+  terminal: Terminal,
+  keysFolder: string,
+  setExitCode: (code: number) => void,
+): Command {
   const program = new Command('yado')
     .description('Moves a running Linux from one computer to another.')
     .version(readVersion(), '-V, --version')
@@ -149,7 +156,35 @@ function newProgram(client: ApiClient, terminal: Terminal, setExitCode: (code: n
       );
     },
   );
+  addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;
+}
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+function addPairing(
+  verb: (usage: string, description: string) => Command,
+  context: (json: boolean | undefined) => PairContext,
+): void {
+  verb('pair <computer>', 'pair this OS with a computer that waits for it (there: yado accept)')
+    .option('--address <ip>', 'machine address of a computer that the configuration does not name')
+    .action((computer: string, { json, address }: JsonOption & { address?: string }) =>
+      compare(context(json), 'pair', { computer, ...(address !== undefined && { address }) }),
+    );
+  verb('accept', 'at a computer: wait two minutes for an OS that wants to be paired with it').action(
+    ({ json }: JsonOption) => compare(context(json), 'accept', {}),
+  );
+  verb('confirm <code>', 'say that the other side shows this code; where nobody can be asked').action(
+    (code: string, { json }: JsonOption) => confirm(context(json), code),
+  );
+  verb('pairs', 'who is paired with whom, and the public keys').action(({ json }: JsonOption) =>
+    listPairs(context(json)),
+  );
+  verb('unpair <name>', 'forget the key of a computer, or of another OS that may use this one').action(
+    (name: string, { json }: JsonOption) => unpair(context(json), name),
+  );
 }
 
 interface MigrateOptions {

@@ -6,6 +6,7 @@ import { RoleSchema } from './capabilities.ts';
 import { severities } from './checks/check.ts';
 import { DeviceWaySchema } from './device-status-table.ts';
 import { ErrorBodySchema, HistoryEntrySchema } from './history.ts';
+import { KeySchema, NameSchema, PairedComputerSchema, PinSchema } from './pins.ts';
 import { ProgressSchema } from './progress.ts';
 
 export const defaultSocketPath = '/run/yado/api.sock';
@@ -27,6 +28,11 @@ export const apiPaths = {
   standby: 'POST /v1/standby',
   lend: 'POST /v1/lend',
   return: 'POST /v1/return',
+  pairs: 'GET /v1/pairs',
+  pair: 'POST /v1/pair',
+  accept: 'POST /v1/accept',
+  confirm: 'POST /v1/confirm',
+  unpair: 'POST /v1/unpair',
 } as const;
 
 export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
@@ -110,6 +116,40 @@ export const LentSchema = v.object({
   typeName: v.optional(v.string()),
 });
 export type Lent = Readonly<v.InferOutput<typeof LentSchema>>;
+
+/** `pair` asks a computer to be paired with this OS; `accept` waits at a computer for an OS that does. */
+export const PairRequestSchema = v.strictObject({
+  computer: NameSchema,
+  /** Of a computer that the configuration does not name. */
+  address: v.optional(v.pipe(v.string(), v.ipv4('an IPv4 address'))),
+});
+export type PairRequest = Readonly<v.InferOutput<typeof PairRequestSchema>>;
+/** The answer to both: what is to be compared with what the other side shows. */
+export const CodeSchema = v.object({ name: NameSchema, code: v.pipe(v.string(), v.regex(/^\d{6}$/)) });
+export type Code = Readonly<v.InferOutput<typeof CodeSchema>>;
+/** Answered when the other side has confirmed too. */
+export const ConfirmRequestSchema = v.strictObject({
+  /** As the other side shows it. */
+  code: v.pipe(v.string(), v.maxLength(16)),
+  agrees: v.boolean(),
+});
+export type ConfirmRequest = Readonly<v.InferOutput<typeof ConfirmRequestSchema>>;
+export const PairedNameSchema = v.object({ name: NameSchema });
+export const UnpairRequestSchema = v.strictObject({ name: NameSchema });
+export type UnpairRequest = Readonly<v.InferOutput<typeof UnpairRequestSchema>>;
+/** Public keys only. `os` is not there where no OS is; its `computers` and `owners` are what it keeps on its disk. */
+export const PairsSchema = v.object({
+  computer: v.object({ name: NameSchema, key: KeySchema, owners: v.array(PinSchema) }),
+  os: v.optional(
+    v.object({
+      id: v.string(),
+      key: KeySchema,
+      computers: v.array(PairedComputerSchema),
+      owners: v.array(PinSchema),
+    }),
+  ),
+});
+export type Pairs = Readonly<v.InferOutput<typeof PairsSchema>>;
 
 export const EmptySchema = v.object({});
 export const ErrorAnswerSchema = v.object({ error: ErrorBodySchema });

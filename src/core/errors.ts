@@ -35,6 +35,11 @@ export const errorTable = {
     what: 'No computer named {computer} is known here.',
     hint: 'yado computers',
   },
+  unknownPair: {
+    family: 'usage',
+    what: 'Nothing named {name} is paired here.',
+    hint: 'yado pairs',
+  },
   unknownDevice: {
     family: 'usage',
     what: 'There is no device {device} on {computer}.',
@@ -92,9 +97,74 @@ export const errorTable = {
     hint: 'check that {computer} is switched on and its cable is in, then: yado computers',
   },
   notPaired: {
-    family: 'unreachable',
-    what: '{computer} did not prove the key it was paired with.',
-    hint: 'pair {computer} again',
+    family: 'refused',
+    what: 'This OS is not paired with {computer}.',
+    hint: 'at {computer}: yado accept; here: yado pair {computer}',
+  },
+  notAccepting: {
+    family: 'refused',
+    what: '{computer} does not wait to be paired at {address}.',
+    hint: 'at {computer}: yado accept; then here: yado pair {computer}',
+  },
+  nothingToConfirm: {
+    family: 'usage',
+    what: 'No pairing waits for a code here.',
+    hint: 'yado pair <computer>, or on the computer itself: yado accept',
+  },
+  otherCode: {
+    family: 'refused',
+    what: 'The code here is not {code}: somebody may be in between, so {name} was not paired.',
+    hint: 'look at the network between the two, then pair them again',
+  },
+  pairingExpired: {
+    family: 'refused',
+    what: 'Nobody confirmed the pairing within {seconds} s; nothing was paired.',
+    hint: 'at the computer: yado accept; then at the OS: yado pair <computer>',
+  },
+  pairingDeclined: {
+    family: 'refused',
+    what: 'The pairing with {name} was declined {where}; nothing was paired.',
+    hint: 'if the codes differed, somebody is in between: look at the network, then pair again',
+  },
+  pairingForged: {
+    family: 'refused',
+    what: '{name} changed its key while it was being paired: somebody is in between; nothing was paired.',
+    hint: 'look at the network between the two, then pair them again',
+  },
+  pairingBroken: {
+    family: 'refused',
+    what: 'The pairing with {name} broke off: {reason}; nothing was paired.',
+    hint: 'at the computer: yado accept; then at the OS: yado pair <computer>',
+  },
+  otherComputer: {
+    family: 'refused',
+    what: 'What answers at {address} calls itself {name}, not {computer}.',
+    hint: 'yado pair {name} --address {address}, if that is the computer you mean',
+  },
+  tooManyAttempts: {
+    family: 'refused',
+    what: '{attempts} attempts to pair with this computer have failed: it has stopped waiting.',
+    hint: 'find out who tries; then: yado accept',
+  },
+  strangerRefused: {
+    family: 'refused',
+    what: '{computer} does not know the key of this OS.',
+    hint: 'pair them: at {computer}: yado accept; here: yado pair {computer}',
+  },
+  notItsOwner: {
+    family: 'refused',
+    what: '{computer} knows this key as that of the OS {os}; what came is for {claimed}.',
+    hint: 'after an OS was renamed it is paired anew: at {computer}: yado accept; here: yado pair {computer}',
+  },
+  wrongKey: {
+    family: 'refused',
+    what: 'What answers at {address} has not the key that {computer} was paired with: another computer, or {computer} with new keys.',
+    hint: 'look which computer has that address; if {computer} has new keys, at {computer}: yado accept; here: yado pair {computer}',
+  },
+  notSecure: {
+    family: 'refused',
+    what: 'What answers at {address}, where {computer} should be, does not speak TLS as Yadokari does: {reason}.',
+    hint: 'install the same version of Yadokari on both computers',
   },
   diskUnreachable: {
     family: 'unreachable',

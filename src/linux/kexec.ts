@@ -1,5 +1,6 @@
 // Starting another kernel without firmware (kexec). Loading is early and harmless; the jump does not come back:
 // it syncs nothing and unmounts nothing.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { C } from '#linux/abi.ts';
 import { kexecFileLoad, open, reboot } from '#linux/ffi.ts';
 import { OwnedFd } from '#linux/owned-fd.ts';
@@ -9,6 +10,8 @@ import { REAL_ROOT, readNumber, readText } from '#linux/sysfs.ts';
 export interface KexecImage {
   readonly kernelPath: string;
   readonly initrdPath?: string;
+  /** An archive that the kernel unpacks before that one. */
+  readonly initrdHead?: Uint8Array;
   readonly cmdline: string;
 }
 
@@ -19,8 +22,21 @@ export function kexecLoad(image: KexecImage): void {
     kexecFileLoad(kernel.fd, -1, image.cmdline, C.KEXEC_FILE_NO_INITRAMFS);
     return;
   }
-  using initrd = new OwnedFd(open(image.initrdPath, C.O_RDONLY));
+  using initrd = openInitrd(image.initrdPath, image.initrdHead);
   kexecFileLoad(kernel.fd, initrd.fd, image.cmdline, 0);
+}
+
+/** With a head it is put together in memory, in a file that has lost its name. */
+function openInitrd(path: string, head?: Uint8Array): OwnedFd {
+  if (!head) return new OwnedFd(open(path, C.O_RDONLY));
+  const whole = '/run/yado/kexec-initrd';
+  rmSync(whole, { force: true });
+  writeFileSync(whole, Buffer.concat([head, readFileSync(path)]), { mode: 0o600, flag: 'wx' });
+  try {
+    return new OwnedFd(open(whole, C.O_RDONLY));
+  } finally {
+    rmSync(whole);
+  }
 }
 
 export function kexecUnload(): void {

@@ -1,6 +1,7 @@
-// Requests to the agent of another computer over one connection, made when it is first needed and anew after it broke.
-// Answers come in the order of the questions. Errors name that computer.
-import { connect, type Socket } from 'node:net';
+// Requests to the agent of another computer over one protected connection, made when it is first needed and anew after it
+// broke. Nothing is said before that computer has proved the key it was paired with. Answers come in the order of the
+// questions. Errors name that computer.
+import type { TLSSocket } from 'node:tls';
 import { isErrorCode, YadoError, yadoError } from '#core/errors.ts';
 import {
   type ControlAnswer,
@@ -13,6 +14,8 @@ import {
   protocolVersion,
 } from '#wire/control.ts';
 import { WireError } from '#wire/wire-error.ts';
+import type { OsKeys } from './identity.ts';
+import { peerKey, secureOptions } from './secure-socket.ts';
 
 export interface Peer {
   readonly name: string;
@@ -20,6 +23,8 @@ export interface Peer {
   readonly port: number;
   /** Source address: the machine address, since the OS's own addresses move. */
   readonly localIp?: string;
+  /** Who asks, and whom it expects there. */
+  readonly keys: OsKeys;
 }
 
 export interface AskOptions {
@@ -29,13 +34,16 @@ export interface AskOptions {
 
 interface Question {
   readonly id: number;
+  readonly bytes: Buffer;
   readonly answered: (message: Buffer) => void;
   readonly failed: (error: unknown) => void;
 }
 
 export class ControlSession implements Disposable {
   readonly peer: Peer;
-  #socket: Socket | undefined;
+  #socket: TLSSocket | undefined;
+  /** Whether the peer has proved its key: until then nothing is written. */
+  #isProved = false;
   #questions: Question[] = [];
   #lastId = 0;
 
@@ -46,7 +54,8 @@ export class ControlSession implements Disposable {
   /**
    * A question that ends by its time or its signal ends the connection with it, and all other questions on it: their
    * answers could no longer be told apart from late ones of a peer that hangs.
-   * @throws YadoError `unreachable`, `versionMismatch`, `badFrame`, or what the other agent answered
+   * @throws YadoError `unreachable`, `notPaired`, `wrongKey`, `notSecure`, `versionMismatch`, `badFrame`, or what the
+   *   other agent answered
    */
   ask<T extends ControlType>(
     type: T,
@@ -55,9 +64,13 @@ export class ControlSession implements Disposable {
   ): Promise<ControlAnswer<T>> {
     const { promise, resolve, reject } = Promise.withResolvers<ControlAnswer<T>>();
     if (signal?.aborted) return Promise.reject(signal.reason);
+    const { name, keys } = this.peer;
+    if (keys.pinOf(name) === undefined) return Promise.reject(yadoError('notPaired', { computer: name }));
     const id = ++this.#lastId;
+    const bytes = encodeRequest(id, type, request);
     this.#questions.push({
       id,
+      bytes,
       answered: message => {
         try {
           resolve(readAnswer(this.peer, type, message));
@@ -70,7 +83,8 @@ export class ControlSession implements Disposable {
     const timer = setTimeout(() => this.#break(this.#unreachable()), timeoutMs);
     const abort = (): void => this.#break(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    this.#connected().write(encodeRequest(id, type, request));
+    const socket = this.#connected();
+    if (this.#isProved) socket.write(bytes);
     return promise.finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
@@ -81,23 +95,37 @@ export class ControlSession implements Disposable {
     this.#break(this.#unreachable());
   }
 
-  #connected(): Socket {
+  #connected(): TLSSocket {
     if (this.#socket) return this.#socket;
-    const { ip, port, localIp } = this.peer;
-    const socket = connect({ host: ip, port, ...(localIp !== undefined && { localAddress: localIp }) });
+    const { ip, port, localIp, keys } = this.peer;
+    // Loaded only now: not every ghost asks another computer.
+    const socket = process.getBuiltinModule('node:tls').connect({
+      host: ip,
+      port,
+      ...(localIp !== undefined && { localAddress: localIp }),
+      ...secureOptions(keys.identity),
+    });
     socket.setNoDelay(true);
     const reader = new MessageReader();
     const broken = (error: unknown): void => {
       if (this.#socket === socket) this.#break(error);
     };
-    socket.on('error', error => broken(this.#unreachable(error)));
+    socket.on('error', error => broken(this.#failed(error)));
     socket.on('close', () => broken(this.#unreachable()));
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const message of reader.push(chunk)) this.#answered(message);
-      } catch (error) {
-        broken(notUnderstood(this.peer, error));
+    socket.on('secureConnect', () => {
+      if (peerKey(socket) !== keys.pinOf(this.peer.name)) {
+        broken(yadoError('wrongKey', { computer: this.peer.name, address: `${ip}:${port}` }));
+        return;
       }
+      this.#isProved = true;
+      for (const question of this.#questions) socket.write(question.bytes);
+      socket.on('data', (chunk: Buffer) => {
+        try {
+          for (const message of reader.push(chunk)) this.#answered(message);
+        } catch (error) {
+          broken(notUnderstood(this.peer, error));
+        }
+      });
     });
     this.#socket = socket;
     return socket;
@@ -116,8 +144,22 @@ export class ControlSession implements Disposable {
     const socket = this.#socket;
     this.#questions = [];
     this.#socket = undefined;
+    this.#isProved = false;
     socket?.destroy();
     for (const question of waiting) question.failed(error);
+  }
+
+  /** An end of the connection, or a handshake that an agent of this version would not have spoiled. */
+  #failed(error: NodeJS.ErrnoException): YadoError {
+    const { name, ip, port } = this.peer;
+    const isTls =
+      error.code === 'EPROTO' || error.code?.startsWith('ERR_SSL_') || error.code?.startsWith('ERR_TLS_');
+    if (!isTls) return this.#unreachable(error);
+    return yadoError(
+      'notSecure',
+      { computer: name, address: `${ip}:${port}`, reason: reasonOf(error) },
+      error,
+    );
   }
 
   #unreachable(cause?: unknown): YadoError {
@@ -125,6 +167,9 @@ export class ControlSession implements Disposable {
     return yadoError('unreachable', { computer: name, address: `${ip}:${port}` }, cause);
   }
 }
+
+/** OpenSSL's own words, where it has some. */
+const reasonOf = (error: Error & { reason?: string }): string => error.reason ?? error.message;
 
 function notUnderstood(peer: Peer, error: unknown): unknown {
   return error instanceof WireError

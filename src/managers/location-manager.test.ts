@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Drivers } from '#devices/device.ts';
+import { fakeOs } from './fake-keys.ts';
 import { LocationManager, type OsPlace } from './location-manager.ts';
 
 const addresses: Readonly<Record<string, string>> = { a: '10.77.0.1', b: '10.77.0.2', c: '10.77.0.3' };
@@ -12,6 +13,7 @@ function os() {
   const computer = (name: string) => ({ name, address: addresses[name] ?? '' });
   const place: OsPlace = {
     osId: 'crab',
+    keys: fakeOs,
     here: () => computer(now.computer),
     epoch: () => now.epoch,
     computer,

@@ -8,10 +8,12 @@ import { asYadoError, YadoError } from '#core/errors.ts';
 import type { Computer, Route } from '#devices/device.ts';
 import { type ControlAnswer, type ControlRequest, type ControlType, controlPort } from '#wire/control.ts';
 import { ask, type Peer } from './control-client.ts';
+import type { OsKeys } from './identity.ts';
 
 /** The OS, and the computers it knows. */
 export interface OsPlace {
   readonly osId: string;
+  readonly keys: OsKeys;
   /** The computer it is on now. */
   here(): Computer;
   epoch(): number;
@@ -55,7 +57,12 @@ export class LocationManager {
     const here = this.#os.here();
     const at = this.at(device);
     if (at.name === here.name) return drivers => drivers.here();
-    const there = { peer: peerOf(here, at), osId: this.#os.osId, device, epoch: this.#os.epoch() };
+    const there = {
+      peer: peerOf({ here, keys: this.#os.keys }, at),
+      osId: this.#os.osId,
+      device,
+      epoch: this.#os.epoch(),
+    };
     return drivers => drivers.there(there);
   }
 
@@ -76,12 +83,16 @@ export class LocationManager {
   }
 }
 
-/** The agent of another computer, as it is asked from here. */
-export const peerOf = (here: Computer, there: Computer): Required<Peer> => ({
+/** The agent of another computer, as an OS that is here asks it. */
+export const peerOf = (
+  { here, keys }: { readonly here: Computer; readonly keys: OsKeys },
+  there: Computer,
+): Required<Peer> => ({
   name: there.name,
   ip: there.address,
   port: controlPort,
   localIp: here.address,
+  keys,
 });
 
 /**

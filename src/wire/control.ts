@@ -4,6 +4,7 @@ import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { lendableClasses } from '#core/device-class.ts';
+import { ComputerKeysSchema } from '#core/pins.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
@@ -62,8 +63,11 @@ export const controlRequests = {
       source: Text,
       sourceAddress: Text,
     }),
-    /** `parkBytes`: how much of the OS's memory the target holds before the image comes. */
-    answer: v.strictObject({ port: Count, parkBytes: Count }),
+    /**
+     * `parkBytes`: how much of the OS's memory the target holds before the image comes. `keys`: the target's own, for the
+     * OS answers with them once it is there, and leaves them to its ghost.
+     */
+    answer: v.strictObject({ port: Count, parkBytes: Count, keys: ComputerKeysSchema }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
   /** The OS runs at the asker now: what was kept for a way back may go. */
@@ -180,7 +184,7 @@ export function decodeRequest(bytes: Uint8Array): {
   type: string;
   body: unknown;
 } {
-  const { version, id, type, body } = parse(RequestEnvelope, bytes);
+  const { version, id, type, body } = parseCbor(RequestEnvelope, bytes);
   return { version, id, type, body };
 }
 
@@ -196,7 +200,7 @@ export function decodeAnswer(bytes: Uint8Array): {
   body?: unknown;
   error?: AnswerError | undefined;
 } {
-  return parse(AnswerEnvelope, bytes);
+  return parseCbor(AnswerEnvelope, bytes);
 }
 
 export function checkAnswer<T extends ControlType>(type: T, body: unknown): ControlAnswer<T> {
@@ -208,8 +212,14 @@ export function checkAnswer<T extends ControlType>(type: T, body: unknown): Cont
 /** Cuts a stream into messages. */
 export class MessageReader {
   readonly #pieces = new Pieces();
+  readonly #maxBytes: number;
   /** How many bytes there must be for more than what was seen. */
   #wanted = 4;
+
+  /** @param maxBytes of one message */
+  constructor(maxBytes = maxControlBytes) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** @throws WireError when a message is longer than allowed; what has come is forgotten then */
   push(chunk: Uint8Array): Buffer[] {
@@ -221,7 +231,7 @@ export class MessageReader {
     while (pending.length >= 4) {
       const length = pending.readUInt32LE(0);
       // Whoever goes on sending must not go on filling memory: nothing is put back.
-      if (length > maxControlBytes) throw new WireError('frameTooLarge', `${length} bytes`);
+      if (length > this.#maxBytes) throw new WireError('frameTooLarge', `${length} bytes`);
       if (pending.length < 4 + length) {
         this.#wanted = 4 + length;
         break;
@@ -234,7 +244,8 @@ export class MessageReader {
   }
 }
 
-function withLength(bytes: Uint8Array): Buffer {
+/** With the u32 length that `MessageReader` goes by. */
+export function withLength(bytes: Uint8Array): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(bytes.length);
   return Buffer.concat([head, bytes]);
@@ -248,7 +259,11 @@ function reasonOf(issues: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): st
   return v.summarize(issues).slice(0, maxReasonLength);
 }
 
-function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array): v.InferOutput<Schema> {
+/** @throws WireError when the bytes are not one whole value of that shape */
+export function parseCbor<Schema extends v.GenericSchema>(
+  schema: Schema,
+  bytes: Uint8Array,
+): v.InferOutput<Schema> {
   let value: unknown;
   try {
     value = decode(bytes, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true });

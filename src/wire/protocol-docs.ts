@@ -29,6 +29,8 @@ import {
   wireVersion,
 } from '#wire/frames.ts';
 
+import { maxPairingBytes, pairingMessages, pairingPort } from '#wire/pairing.ts';
+
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const code = (text: string): string => `\`${text}\``;
 const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
@@ -46,13 +48,18 @@ function ports(): string {
   return table(
     ['port', 'what', 'who listens'],
     [
-      [`TCP ${controlPort}`, 'control messages', 'every agent, on its machine address only'],
+      [`TCP ${controlPort}`, 'control messages, in TLS 1.3', 'every agent, on its machine address only'],
       [
         `UDP ${claimPort}`,
         'claims',
         'the helper of A while it moves the OS; otherwise the agent that has the OS',
       ],
       [`TCP ${bulkPort}`, 'the image', 'the helper of B, from `prepare` until the one connection has begun'],
+      [
+        `TCP ${pairingPort}`,
+        'pairing',
+        'an agent that was told `yado accept`, for two minutes and three attempts at most',
+      ],
       [`TCP ${nbdPort}`, 'NBD, disks left behind', 'the ghost, once the OS is granted'],
     ],
   );
@@ -80,6 +87,13 @@ const claimSizes: Readonly<Record<keyof typeof claim.offsets, string>> = {
   referencedPages: 'u64, pages of the image that B had already, in the answer',
 };
 
+const pairingFrom: Readonly<Record<keyof typeof pairingMessages, string>> = {
+  commit: 'OS',
+  offer: 'computer',
+  reveal: 'OS',
+  verdict: 'both',
+};
+
 /** The whole page as text; `scripts/generate.ts` writes it and checks that it is not stale. */
 export function protocolMarkdown(): string {
   return `# The protocol
@@ -89,14 +103,20 @@ Generated from \`src/wire\` by \`npm run generate\`; do not edit.
 Everything is little-endian unless it says otherwise. 0 is never a valid number. Lengths are checked before anything is
 kept. Whatever does not fit is refused as a whole; there are no optional parts and no guesses.
 
-**Not yet protected:** messages and the image go over the network in the clear, and agents do not prove who they are.
-Use Yadokari only on a network you trust (see decision 0002).
+**Protected:** control messages. **Not yet protected:** the image, NBD and claims, which secrets told in control messages
+only mark as belonging together (see decision 0002 and the [threat model](threat-model.md)).
 
 ## Ports
 
 ${ports()}
 
 ## Control messages (version ${protocolVersion})
+
+TLS 1.3 and nothing older, X25519, both sides with an Ed25519 key in a self-signed certificate in which nothing but the
+key counts. The one who asks is an OS and compares the key with the one it has pinned to the computer's name; before that it
+sends nothing. The one who answers is a computer and looks for the key among those of the OSes that may use it; whoever has
+none of them gets \`strangerRefused\` and is hung up on, and nothing of what it said is read. A request that names an OS must
+name the one whose key it is.
 
 A u32 length (at most ${maxControlBytes}), then one CBOR map: a request is \`{version, id, type, body}\`, its answer
 \`{version, id, body}\` or \`{version, id, error: {code, message, hint}}\` (codes: [errors](errors.md)). Unknown fields,
@@ -111,6 +131,26 @@ ${table(
     fieldsOf(answer),
   ]),
 )}
+
+## Pairing
+
+Plain TCP on a port that is closed but for two minutes after \`yado accept\`. A u32 length (at most ${maxPairingBytes}), then one CBOR map;
+keys, nonces and the commitment are base64url of 32 bytes.
+
+${table(
+  ['type', 'from', 'fields'],
+  Object.entries(pairingMessages).map(([type, schema]) => [
+    code(type),
+    pairingFrom[type as keyof typeof pairingMessages],
+    fieldsOf(schema),
+  ]),
+)}
+
+Commitment: SHA-256 of the JSON list of "yadokari pairing 1, commitment", the OS's name, key and nonce. Code: the first 48 bits,
+big-endian, of SHA-256 of the JSON list of "yadokari pairing 1, code" and name, key and nonce of the OS, then of the computer,
+modulo 1 000 000. The OS is bound before it knows the computer's nonce and the computer tells its nonce before it knows the
+OS's, so that one in the middle cannot try until the codes agree. Both sides pin the other's key when both persons have
+said yes.
 
 ## Frames (version ${wireVersion})
 

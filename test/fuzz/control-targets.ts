@@ -2,7 +2,8 @@
 // Whatever comes, the other one gets a refusal that can be read, or the connection ends; the next question is answered.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
+import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { zstdCompressSync } from 'node:zlib';
 import { encode } from 'cborg';
 import fc from 'fast-check';
@@ -12,6 +13,8 @@ import type { DisplayDriver } from '#devices/display/driver.ts';
 import { DisplayService } from '#devices/display/service.ts';
 import { ask } from '#managers/control-client.ts';
 import { ControlSession } from '#managers/control-session.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
+import { secureOptions } from '#managers/secure-socket.ts';
 import {
   type ControlRequest,
   type ControlType,
@@ -159,14 +162,18 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
     { name: 'beta', address: host },
     services,
   );
-  const server = new ControlServer(() => 'beta', {
-    ...deviceHandlers(left, lent),
-    status: () => ({ name: 'beta', role: 'standby' }),
-    prepare: () => ({ port: 7402, parkBytes: 0 }),
-    cancel: () => ({}),
-    alive: () => ({}),
-    standby: () => ({}),
-  });
+  const server = new ControlServer(
+    () => 'beta',
+    {
+      ...deviceHandlers(left, lent),
+      status: () => ({ name: 'beta', role: 'standby' }),
+      prepare: () => ({ port: 7402, parkBytes: 0, keys: { secret: 'A'.repeat(43), owners: [] } }),
+      cancel: () => ({}),
+      alive: () => ({}),
+      standby: () => ({}),
+    },
+    fakeComputer,
+  );
   for (;;) {
     const probe = createServer().listen(0, host);
     await once(probe, 'listening');
@@ -181,7 +188,7 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
 
 /** Says it all, hangs up, and looks at what came back. */
 async function say(port: number, bytes: Buffer): Promise<void> {
-  const socket = connect({ host, port, allowHalfOpen: true });
+  const socket = connect({ host, port, ...secureOptions(fakeOs.identity) });
   const reader = new MessageReader();
   const answers: Buffer[] = [];
   let broken: unknown;
@@ -215,7 +222,12 @@ async function serverSession(): Promise<Session> {
   return {
     attempt: async inputs => {
       await Promise.all(inputs.map(input => say(port, input)));
-      const status = await ask({ name: 'beta', ip: host, port }, 'status', {}, { timeoutMs: 10_000 });
+      const status = await ask(
+        { name: 'beta', ip: host, port, keys: fakeOs },
+        'status',
+        {},
+        { timeoutMs: 10_000 },
+      );
       assert.equal(status.name, 'beta');
     },
     [Symbol.asyncDispose]: () => server.close(),
@@ -244,8 +256,8 @@ function makeAnswers(random: Random): Buffer {
 /** A peer that says what the input is, whatever it is asked, and hangs up. */
 async function clientSession(): Promise<Session> {
   let saying = Buffer.alloc(0);
-  const peers = new Set<Socket>();
-  const server = createServer(socket => {
+  const peers = new Set<TLSSocket>();
+  const server = createTlsServer(secureOptions(fakeComputer().identity), socket => {
     peers.add(socket);
     socket.on('error', () => {}).on('close', () => peers.delete(socket));
     socket.once('data', () => socket.end(saying));
@@ -256,7 +268,7 @@ async function clientSession(): Promise<Session> {
     attempt: async inputs => {
       for (const input of inputs) {
         saying = Buffer.from(input);
-        using session = new ControlSession({ name: 'b', ip: host, port });
+        using session = new ControlSession({ name: 'b', ip: host, port, keys: fakeOs });
         const options = { timeoutMs: 10_000 };
         const asked = [session.ask('status', {}, options), session.ask('device', os, options)];
         for (const result of await Promise.allSettled(asked))

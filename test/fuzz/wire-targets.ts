@@ -1,5 +1,8 @@
 // Bytes that come from another computer or from the helper: frames, reports, claims.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { awaitPairing, callForPairing, type PairingStep, pairingStep } from '#core/pairing.ts';
+import { MessageReader } from '#wire/control.ts';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
 import {
   claim,
@@ -12,12 +15,34 @@ import {
   wireVersion,
 } from '#wire/frames.ts';
 import { decodeInputEvents, encodeInputEvents } from '#wire/input-events.ts';
+import { decodePairing, encodePairing, maxPairingBytes } from '#wire/pairing.ts';
 import { decodePreCopy } from '#wire/pre-copy.ts';
 import { decodeReport } from '#wire/report.ts';
 import { grantOf, refuse } from '../../src/agent/claim-desk.ts';
 import { mutate } from './mutate.ts';
 import { Random } from './random.ts';
 import { decoder, type Target } from './target.ts';
+
+const hash = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+const half = (name: string, letter: string) => ({ name, key: letter.repeat(43), nonce: letter.repeat(43) });
+const called = callForPairing(half('crab', 'A'), 'b', hash);
+const offered = pairingStep(awaitPairing(half('b', 'B')).state, { message: called.send[0]! }, hash);
+const revealed = pairingStep(called.state, { message: offered.send[0]! }, hash);
+const verdict = { type: 'verdict', agrees: true } as const;
+const pairings = [
+  [...called.send, ...revealed.send, verdict],
+  [...offered.send, verdict],
+].map(each => each.map(encodePairing));
+
+/** To an OS and to a computer; nobody there has said yes to a code. */
+function pairWith(input: Buffer): void {
+  for (const first of [called, awaitPairing(half('b', 'B'))]) {
+    let step: PairingStep = first;
+    for (const bytes of new MessageReader(maxPairingBytes).push(input))
+      step = pairingStep(step.state, { message: decodePairing(bytes) }, hash);
+    assert.notEqual(step.state.at, 'paired');
+  }
+}
 
 const token = Buffer.alloc(32, 0x5a);
 const bulk = [
@@ -128,5 +153,6 @@ export const wireTargets: readonly Target[] = [
     random => mutate(random, claims),
     answerClaim,
   ),
+  decoder('pairing', 'what comes to the pairing port', random => mutate(random, pairings), pairWith),
   decoder('input-events', 'keys from a lender', random => mutate(random, events), decodeInputEvents),
 ];

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { yadoError } from '#core/errors.ts';
+import { fakeOs } from '#managers/fake-keys.ts';
 import type { Arrival, Drivers } from '../device.ts';
 import { Display, type Screen } from './display.ts';
 import type { DisplayDriver } from './driver.ts';
@@ -74,7 +75,7 @@ function world(at: Arrival['at'], open?: () => DisplayDriver, patienceMs = 30) {
     here: b,
     at,
     route: <Driver>(drivers: Drivers<Driver>) => {
-      const peer = { name: at.name, ip: at.address, port: deafPort, localIp: b.address };
+      const peer = { name: at.name, ip: at.address, port: deafPort, localIp: b.address, keys: fakeOs };
       if (!open) return drivers.there({ peer, osId: 'crab', device: 'display0', epoch: 7 });
       return screen as Screen as Driver;
     },

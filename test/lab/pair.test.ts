@@ -1,0 +1,123 @@
+// Two computers that have never met: nothing can be done with B before it was paired, by commands on both sides and a code
+// that both show. Then the OS moves there and home again.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import type { Pairs } from '#core/api.ts';
+import type { Computer } from '#lab/computer.ts';
+import { type Lab, startLab } from '#lab/lab.ts';
+import { product } from '#lab/product.ts';
+import { waitFor } from '#lab/time.ts';
+import {
+  agentSays,
+  bootIdOf,
+  evidenceFolder,
+  json,
+  noKernelComplaint,
+  standbyReady,
+  storiesOf,
+} from './stories.ts';
+
+let lab: Lab;
+let a: Computer;
+let b: Computer;
+let bootId = '';
+
+const story = storiesOf(
+  () => lab,
+  evidenceFolder('pair'),
+  async () => (await bootIdOf(a)) === bootId,
+);
+
+/** Starts a pairing on both sides and gives the codes they show. */
+async function codes(): Promise<{ atA: string; atB: string }> {
+  const there = '/run/yado/code.json';
+  await b.shell(`rm -f ${there}; (yado accept --json > ${there} 2>&1 &)`);
+  let atA = '';
+  await waitFor(
+    'B to wait for an OS',
+    async () => {
+      const { code, output } = await a.exec('yado pair b --json', { timeoutMs: 60_000 });
+      if (code === 0) atA = (JSON.parse(output) as { code: string }).code;
+      else assert.match(output, /notAccepting/);
+      return code === 0 ? true : undefined;
+    },
+    { timeoutMs: 90_000 },
+  );
+  const atB = await waitFor(
+    'the code at B',
+    async () => /"code":"(\d{6})"/.exec((await b.exec(`cat ${there}`)).output)?.[1],
+    { timeoutMs: 60_000 },
+  );
+  return { atA, atB };
+}
+
+/** Both at once, for each waits for the other. */
+async function confirmBoth(atA: string, atB: string): Promise<string[]> {
+  const [here, there] = await Promise.all([
+    a.exec(`yado confirm ${atA}`, { timeoutMs: 120_000 }),
+    b.exec(`yado confirm ${atB}`, { timeoutMs: 120_000 }),
+  ]);
+  return [here, there].map(each => `${each.code} ${each.output}`);
+}
+
+before(async () => {
+  lab = await startLab({ ...product(), scenario: 'pair', say: text => console.log(`# ${text}`) });
+  a = lab.computer('a');
+  b = lab.computer('b');
+  await agentSays(a, /active/, 300_000);
+  await standbyReady(b);
+  bootId = await bootIdOf(a);
+});
+
+after(async () => {
+  await lab?.down();
+});
+
+story('an OS that is not paired can do nothing with B, and is told what to type', async () => {
+  const tried = await a.exec('yado migrate b --dry-run', { timeoutMs: 60_000 });
+  assert.equal(tried.code, 4, tried.output);
+  assert.match(tried.output, /This OS is not paired with b\./);
+  const closed = await a.exec('yado pair b', { timeoutMs: 60_000 });
+  assert.match(closed.output, /b does not wait to be paired at 10\.77\.0\.2:7403/);
+});
+
+story('a wrong code pairs nothing', async () => {
+  const { atA, atB } = await codes();
+  const wrong = atA === '123456' ? '654321' : '123456';
+  const [here = '', there = ''] = await confirmBoth(wrong, atB);
+  assert.match(here, /^4 [\s\S]*The code here is not/);
+  assert.match(there, /^4 [\s\S]*declined at the other side/);
+  assert.deepEqual((await json<Pairs>(b, 'yado pairs --json')).computer.owners, []);
+});
+
+story('both show the same code; confirmed on both sides, they are paired', async () => {
+  const { atA, atB } = await codes();
+  assert.equal(atA, atB);
+  const [here = '', there = ''] = await confirmBoth(atA, atB);
+  assert.match(here, /^0 [\s\S]*Paired with b\./);
+  assert.match(there, /^0 [\s\S]*Paired with crab\.[\s\S]*forgets it/);
+  const atHome = await json<Pairs>(a, 'yado pairs --json');
+  const away = await json<Pairs>(b, 'yado pairs --json');
+  assert.equal(atHome.os?.computers.find(each => each.name === 'b')?.key, away.computer.key);
+  assert.equal(away.computer.owners[0]?.key, atHome.os?.key);
+  assert.match(await a.shell('cat /var/lib/yadokari/paired.json'), new RegExp(away.computer.key));
+});
+
+story('now it moves to B, and home again', async () => {
+  const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
+  assert.equal(moved.code, 0, moved.output);
+  assert.equal(await bootIdOf(b), bootId);
+  const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
+  assert.equal(home.code, 0, home.output);
+  assert.equal(await bootIdOf(a), bootId);
+});
+
+story('B forgets the OS: it is refused by name, and goes on where it is', async () => {
+  await standbyReady(b);
+  await b.shell('yado unpair crab', { timeoutMs: 60_000 });
+  const tried = await a.exec('yado migrate b', { timeoutMs: 120_000 });
+  assert.equal(tried.code, 4, tried.output);
+  assert.match(tried.output, /b does not know the key of this OS/);
+  assert.equal(await bootIdOf(a), bootId);
+  noKernelComplaint([a, b]);
+});
