@@ -36,7 +36,7 @@ export interface RunningHelper {
 
 /** `streamFd` is the connection to the target, or the target's listening socket; the caller closes its own copy. */
 export function startHelper(
-  role: 'source' | 'target' | 'back',
+  role: 'source' | 'target' | 'back' | 'adopt',
   job: Uint8Array,
   streamFd: number,
   listeners: HelperListeners = {},

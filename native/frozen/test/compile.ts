@@ -43,7 +43,7 @@ function compile(out: string, files: readonly string[], more: readonly string[] 
 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
-  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c', 'tag.c'];
+  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c', 'tag.c', 'fault.c'];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
 
@@ -53,10 +53,12 @@ const helper = [
   'plan.c',
   'claim.c',
   'clock.c',
+  'fault.c',
   'source.c',
   'precopy.c',
   'tag.c',
   'copy.c',
+  'guard.c',
   'target.c',
   'park.c',
 ];
@@ -88,7 +90,7 @@ export function compileFuzz(folder: string): string {
     ],
     ...['bind', 'setsockopt', 'shutdown', 'fork', '_exit'],
   ];
-  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper];
+  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper.filter(file => file !== 'guard.c')]; // no process is started
   return checked(
     compile(
       join(folder, 'fuzz'),
