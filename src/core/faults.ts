@@ -32,6 +32,8 @@ export interface FaultResult {
   readonly end: FaultEnd;
   /** Of the error a person reads at A; none when the move succeeds, or when A's own agent is not there to tell. */
   readonly code?: ErrorCode;
+  /** The N with which it comes to that. */
+  readonly n?: number;
 }
 
 /** How far a move has come at a step: what a cable or a power switch can still do there. */
@@ -47,9 +49,10 @@ export interface FaultPoint {
   readonly kinds: Readonly<Partial<Record<FaultKind, FaultResult>>>;
 }
 
-const stays = (code?: ErrorCode): FaultResult => ({ end: 'stays', ...(code && { code }) });
-const returns = (code: ErrorCode): FaultResult => ({ end: 'returns', code });
+const stays = (code: ErrorCode, n?: number): FaultResult => ({ end: 'stays', code, ...(n && { n }) });
+const returns = (code: ErrorCode, n?: number): FaultResult => ({ end: 'returns', code, ...(n && { n }) });
 const moves: FaultResult = { end: 'moves' };
+const movesAfter = (n: number): FaultResult => ({ end: 'moves', n });
 
 function point(
   phase: Phase,
@@ -62,33 +65,137 @@ function point(
 
 // biome-ignore-start format: one row a line, to be read as a table
 const rows = {
-  'source.begin': point('prepare', 'running', 'shows B its token', { lost: stays('linkLost'), delay: moves, crash: stays('internal') }),
-  'source.preCopy': point('pre-copy', 'running', 'copies memory ahead', { error: moves, delay: moves, crash: stays('internal') }),
-  'source.freeze': point('freeze', 'running', 'stops user space', { error: returns('freezeFailed'), delay: moves, crash: stays('internal') }),
-  'source.leave': point('freeze', 'frozen', 'puts devices aside', { error: returns('deviceLeaveFailed'), delay: moves, crash: returns('internal') }),
-  'source.image': point('freeze', 'frozen', 'makes the image', { error: returns('imageFailed'), delay: moves, crash: returns('internal') }),
-  'source.serve': point('freeze', 'frozen', 'takes its devices back as raw ones', { error: returns('deviceLeaveFailed'), delay: moves, crash: returns('internal') }),
-  'source.ghost': point('freeze', 'frozen', 'starts the ghost', { error: returns('ghostFailed'), delay: moves, crash: returns('internal') }),
-  'source.pages': point('send', 'frozen', 'reads the image, some of which is sent', { error: returns('imageFailed'), delay: moves, crash: returns('internal') }),
-  'source.end': point('send', 'frozen', 'says that the image is whole', { lost: returns('phaseTimeout'), repeat: returns('badFrame'), delay: moves, crash: returns('internal') }),
-  'source.go': point('handover', 'frozen', 'says GO', { lost: returns('linkLost'), repeat: moves, delay: moves, crash: returns('internal') }),
-  'source.claim': point('claim', 'handedOver', 'hears a claim', { lost: moves, delay: moves, crash: returns('internal') }),
-  'source.grant': point('claim', 'granted', 'answers GRANT', { lost: moves, repeat: moves, delay: moves, crash: moves }),
-  'source.abort': point('return', 'returning', 'says that it takes the OS back', { lost: returns('imageFailed'), delay: returns('imageFailed') }),
-  'source.back': point('return', 'returning', 'brings its devices back', { error: returns('imageFailed'), delay: returns('imageFailed'), crash: returns('internal') }),
-  'source.thaw': point('return', 'returning', 'lets user space go on', { delay: returns('imageFailed'), crash: returns('internal') }),
+  'source.begin': point('prepare', 'running', 'shows B its token', {
+    lost: returns('linkLost'),
+    delay: moves,
+    crash: stays('internal'),
+  }),
+  'source.preCopy': point('pre-copy', 'running', 'copies memory ahead', {
+    error: moves,
+    delay: moves,
+    crash: stays('internal'),
+  }),
+  'source.freeze': point('freeze', 'running', 'stops user space', {
+    error: returns('freezeFailed'),
+    delay: moves,
+    crash: stays('internal'),
+  }),
+  'source.leave': point('freeze', 'frozen', 'puts devices aside', {
+    error: returns('deviceLeaveFailed'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.image': point('freeze', 'frozen', 'makes the image', {
+    error: returns('imageFailed', 12),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.serve': point('freeze', 'frozen', 'takes its devices back as raw ones', {
+    error: returns('deviceLeaveFailed'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.ghost': point('freeze', 'frozen', 'starts the ghost', {
+    error: returns('ghostFailed'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.pages': point('send', 'frozen', 'reads the image, some of which is sent', {
+    error: returns('imageFailed'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.end': point('send', 'frozen', 'says that the image is whole', {
+    lost: returns('linkLost'),
+    repeat: returns('badFrame'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.go': point('handover', 'frozen', 'says GO', {
+    lost: returns('linkLost'),
+    repeat: moves,
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.claim': point('claim', 'granted', 'hears a claim that it will grant', {
+    lost: movesAfter(3),
+    delay: moves,
+    crash: returns('internal'),
+  }),
+  'source.grant': point('claim', 'granted', 'answers GRANT', {
+    lost: movesAfter(3),
+    repeat: moves,
+    delay: moves,
+    crash: moves,
+  }),
+  'source.abort': point('return', 'returning', 'says that it takes the OS back', {
+    lost: returns('imageFailed'),
+    delay: returns('imageFailed'),
+  }),
+  'source.back': point('return', 'returning', 'brings its devices back', {
+    error: returns('imageFailed'),
+    delay: returns('imageFailed'),
+    crash: returns('internal'),
+  }),
+  'source.thaw': point('return', 'returning', 'lets user space go on', {
+    delay: returns('imageFailed'),
+    crash: returns('internal'),
+  }),
 
-  'target.open': point('prepare', 'running', 'opens /dev/snapshot', { error: stays('targetRefused'), delay: moves, crash: stays('targetRefused') }),
-  'target.room': point('prepare', 'running', 'takes room for what is copied ahead', { error: stays('targetRefused') }),
-  'target.frames': point('send', 'frozen', 'compares page frames with its RAM', { error: returns('frameOutsideRam') }),
-  'target.write': point('send', 'frozen', 'gives the kernel a page, some of which it has', { error: returns('targetRefused'), delay: moves, crash: returns('linkLost'), reset: returns('linkLost'), panic: returns('linkLost') }),
-  'target.freeze': point('send', 'frozen', 'stops its own programs', { error: returns('freezeFailed'), delay: moves, crash: returns('linkLost') }),
-  'target.ready': point('handover', 'frozen', 'says READY', { lost: returns('linkLost'), repeat: moves, delay: moves, crash: returns('linkLost') }),
-  'target.restore': point('handover', 'handedOver', 'restores', { error: returns('restoreFailed'), delay: moves, crash: returns('claimTimeout'), reset: returns('claimTimeout'), panic: returns('claimTimeout') }),
+  'target.open': point('prepare', 'running', 'opens /dev/snapshot', {
+    error: stays('targetRefused'),
+    delay: moves,
+    crash: stays('targetRefused'),
+  }),
+  'target.room': point('prepare', 'running', 'takes room for what is copied ahead', {
+    error: stays('targetRefused', 12),
+  }),
+  'target.frames': point('send', 'frozen', 'compares page frames with its RAM', {
+    error: returns('frameOutsideRam'),
+  }),
+  'target.write': point('send', 'frozen', 'gives the kernel a page, some of which it has', {
+    error: returns('targetRefused', 12),
+    delay: moves,
+    crash: returns('linkLost'),
+    reset: returns('linkLost'),
+    panic: returns('linkLost'),
+  }),
+  'target.freeze': point('send', 'frozen', 'stops its own programs', {
+    error: returns('freezeFailed'),
+    delay: moves,
+    crash: returns('linkLost'),
+  }),
+  'target.ready': point('handover', 'frozen', 'says READY', {
+    lost: returns('linkLost'),
+    repeat: moves,
+    delay: moves,
+    crash: returns('linkLost'),
+  }),
+  'target.restore': point('handover', 'handedOver', 'restores', {
+    error: returns('restoreFailed'),
+    delay: moves,
+    crash: returns('claimTimeout'),
+    reset: returns('claimTimeout'),
+    panic: returns('claimTimeout'),
+  }),
 
-  'copy.arrive': point('arrive', 'handedOver', 'opens its way to A', { error: returns('claimTimeout'), delay: moves, crash: returns('claimTimeout'), reset: returns('claimTimeout'), panic: returns('claimTimeout') }),
-  'copy.claim': point('claim', 'handedOver', 'asks for the OS', { lost: moves, repeat: moves, crash: returns('claimTimeout') }),
-  'copy.adopt': point('arrive', 'granted', 'takes over the network', { error: moves, delay: moves, crash: moves }),
+  'copy.arrive': point('arrive', 'handedOver', 'opens its way to A', {
+    error: returns('claimTimeout'),
+    delay: moves,
+    crash: returns('claimTimeout'),
+    reset: returns('claimTimeout'),
+    panic: returns('claimTimeout'),
+  }),
+  'copy.claim': point('claim', 'handedOver', 'asks for the OS', {
+    lost: movesAfter(3),
+    repeat: moves,
+    crash: returns('claimTimeout'),
+  }),
+  'copy.adopt': point('arrive', 'granted', 'takes over the network', {
+    error: moves,
+    delay: moves,
+    crash: moves,
+  }),
   'copy.thaw': point('arrive', 'granted', 'lets user space go on', { delay: moves, crash: moves }),
 
   'ghost.start': point('freeze', 'frozen', 'starts', { crash: returns('ghostFailed'), delay: moves }),
