@@ -26,13 +26,13 @@ export class FaultPoints {
     this.#armed = parseFaults(armed.join(','));
   }
 
-  /** At a step: dies, is late, or fails, each once; `lost` as often as it says. @throws Error when the step is to fail */
+  /** At a step: dies, is late, or fails, each once. `lost`: never answers. @throws Error when the step is to fail */
   async at(point: FaultName): Promise<void> {
     if (this.#take(point, 'crash') !== undefined) process.kill(process.pid, 'SIGKILL');
     const late = this.#take(point, 'delay');
     if (late !== undefined) await sleep(late);
-    for (const kind of ['error', 'lost'] as const)
-      if (this.#take(point, kind) !== undefined) throw new Error(`fault ${point}:${kind}`);
+    if (this.#take(point, 'error') !== undefined) throw new Error(`fault ${point}:error`);
+    if (this.#take(point, 'lost') !== undefined) await new Promise<never>(() => {});
   }
 
   #take(point: FaultName, kind: 'crash' | 'delay' | 'error' | 'lost'): number | undefined {

@@ -16,6 +16,7 @@ import { frameTypes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
+import { armedFaults, FaultPoints } from './faults.ts';
 import { type GhostState, ghostStateSchema } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
@@ -31,8 +32,10 @@ export async function runGhost(told: unknown): Promise<void> {
   const services = await loadServices();
   const state = v.parse(ghostStateSchema(services), told);
   const { computer, osId, epoch, target } = state;
+  const faults = new FaultPoints(armedFaults());
+  await faults.at('ghost.start');
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
-  const left = new DevicesLeft(state, computer, services);
+  const left = new DevicesLeft(state, computer, services, point => faults.at(point));
   const reader = new FrameReader(4096);
   let granted = false;
   let token = new Uint8Array(0);
@@ -130,7 +133,8 @@ export async function runGhost(told: unknown): Promise<void> {
       helper.write(encodeFrame(frameTypes.cancel.number, 0n));
       return {};
     },
-    alive: request => {
+    alive: async request => {
+      await faults.at('ghost.alive');
       if (request.osId !== osId || request.epoch < epoch)
         throw yadoError('staleEpoch', {
           device: osId,

@@ -200,7 +200,7 @@ const rows = {
 
   'ghost.start': point('freeze', 'frozen', 'starts', { crash: returns('ghostFailed'), delay: moves }),
   'ghost.disk': point('after', 'granted', 'serves the disk that was left', { error: moves, delay: moves }),
-  'ghost.alive': point('after', 'granted', 'hears that the OS is alive', { lost: moves, crash: moves }),
+  'ghost.alive': point('after', 'granted', 'hears that the OS is alive', { lost: movesAfter(3) }),
 } as const satisfies Record<string, Omit<FaultPoint, 'side'>>;
 // biome-ignore-end format: the table ends here
 
