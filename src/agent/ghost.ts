@@ -4,11 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
-import { yadoError } from '#core/errors.ts';
+import { asYadoError, yadoError } from '#core/errors.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { freeImage } from '#linux/power.ts';
 import { loadServices } from '#managers/service-list.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
@@ -24,6 +25,8 @@ import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 import { lentQuietMs } from './timeouts.ts';
 
+/** Where the helper leaves the snapshot device open for us: see start_ghost() in native/frozen/source.c. */
+const snapshotFd = 4;
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
 
@@ -96,11 +99,21 @@ export async function runGhost(told: unknown): Promise<void> {
     ]);
   }
 
+  /** Of this kernel's image nobody will need anything any more; its threads may go on. */
+  function release(): void {
+    if (!helper.destroyed) return void helper.write(encodeFrame(frameTypes.release.number, 0n));
+    try {
+      freeImage(snapshotFd); // the helper has died
+    } catch (error) {
+      log(asYadoError(error, computer.name).message);
+    }
+  }
+
   /** Whoever is answered in the epoch of the OS or a later one is the OS: it is alive. */
   function heard(): void {
     if (granted && !alive) {
       alive = true;
-      helper.write(encodeFrame(frameTypes.release.number, 0n));
+      release();
       if (state.behind.length === 0) setTimeout(rest, idleMs);
     }
   }

@@ -14,6 +14,7 @@ import { waitFor } from '#lab/time.ts';
 import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
 import {
   agentSays,
+  armed,
   bootIdOf,
   deviceRow,
   evidenceFolder,
@@ -45,9 +46,6 @@ const story = storiesOf(
 /** `yado migrate b` on A; gives its exit code and words. */
 const migrate = (): Promise<{ code: number; output: string }> =>
   a.exec('yado migrate b', { timeoutMs: 240_000 });
-
-const armed = (computer: Computer, faults: string): Promise<string> =>
-  computer.shell(`echo '${faults}' > /run/yado/faults`);
 
 /** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
 async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
