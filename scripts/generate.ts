@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { doctorMarkdown } from '#core/doctor-docs.ts';
 import { errorsMarkdown } from '#core/errors-docs.ts';
+import { faultsMarkdown } from '#core/faults-docs.ts';
 import { migrationMarkdown } from '#core/migration-docs.ts';
 import { helperHeader } from '#wire/helper-header.ts';
 import { protocolMarkdown } from '#wire/protocol-docs.ts';
@@ -18,6 +19,7 @@ const generated: readonly Generated[] = [
   { path: 'docs/migration.md', render: migrationMarkdown },
   { path: 'docs/doctor.md', render: doctorMarkdown },
   { path: 'docs/errors.md', render: errorsMarkdown },
+  { path: 'docs/faults.md', render: faultsMarkdown },
   { path: 'docs/protocol.md', render: protocolMarkdown },
   { path: 'native/frozen/wire.h', render: helperHeader },
 ];

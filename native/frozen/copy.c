@@ -33,7 +33,7 @@ static void ask(const struct job *job) {
   struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(job->claim_port), .sin_addr.s_addr = job->claim_address };
   asked_at[++sequence % 256] = now_us();
   claim_make(question, job, sequence);
-  claim_send(claims, question, &to);
+  for (int times = fault_times(job, FAULT_COPY_CLAIM); times > 0; times--) claim_send(claims, question, &to);
 }
 
 static void note_time(uint64_t answered) {
@@ -59,7 +59,7 @@ static void reseed(void) {
   close(fd);
 }
 
-_Noreturn static void reset(void) {
+static void reset(void) {
   int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
   if (fd >= 0 && write(fd, "b", 1) == 1) poll(NULL, 0, 1000);
   reboot(RB_AUTOBOOT);
@@ -90,6 +90,7 @@ static int next_event(const struct job *job) {
 }
 
 static void resume(const struct job *job, int agent, int snapshot, uint64_t arrived_at, uint64_t claimed_at) {
+  guard_close();                           // from here on a thaw is right
   uint64_t t = now_us(), own_arrive = claimed_at - arrived_at, own_claim = t - claimed_at;
   for (unsigned i = 0; i < STEPS; i++) {
     uint32_t us;
@@ -108,9 +109,11 @@ static void resume(const struct job *job, int agent, int snapshot, uint64_t arri
   set_clock();
   reseed();
   ioctl(snapshot, SNAPSHOT_FREE, 0);
+  if (fault_at(job, FAULT_COPY_ADOPT) < 0) because(REASON_ADOPT, errno, 0, NULL);
   plan_run_all(job->adopt, REASON_ADOPT); // a failure is reported; the OS is ours either way
   report.times_us[STEP_ADOPT] = now_us() - t;
   t = now_us();
+  fault_at(job, FAULT_COPY_THAW);
   ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
   report.times_us[STEP_THAW] = now_us() - t;
   close(snapshot);
@@ -123,9 +126,8 @@ _Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
   int state = COPY_ARRIVING;
   // What was copied ahead is known here too; all else A tells with its grant.
   report = (struct report){ .operation = -1, .pre_copy_bytes = report.pre_copy_bytes, .rounds = report.rounds };
-  if (fault(job, "copy-silent") > 0) for (;;) poll(NULL, 0, 1000);
-  if (fault(job, "copy-delay") > 0) poll(NULL, 0, (int)fault(job, "copy-delay"));
-  int event = plan_run(job->arrive, REASON_ARRIVE) == 0 && open_claim(job) == 0 ? COPY_ON_OK : COPY_ON_FAILED;
+  guard_open(snapshot, reset);             // should we die, the kernel would thaw what nobody has granted
+  int event = fault_at(job, FAULT_COPY_ARRIVE) == 0 && plan_run(job->arrive, REASON_ARRIVE) == 0 && open_claim(job) == 0 ? COPY_ON_OK : COPY_ON_FAILED;
   claimed_at = now_us();
   for (;;) {
     const struct transition *row = &copy_table[state][event];

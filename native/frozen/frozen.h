@@ -66,8 +66,18 @@ int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t
 /// Remembers why the job ends as it does; the first reason wins.
 void because(uint32_t reason, int error, int operation, const char *text);
 void send_report(int agent, uint32_t outcome);
-/// Value of a fault point armed in the job ("name" or "name=N"), -1 when it is not armed.
-long fault(const struct job *job, const char *name);
+
+// fault.c
+/// Carries out what is armed at this step of the fault table; -1 with errno when the step is to fail.
+int fault_at(const struct job *job, int point);
+/// The same for a message: how many times it is to be sent, or heard; 0: it is lost.
+int fault_times(const struct job *job, int point);
+
+// guard.c
+/// From here on our death alone does not thaw the OS: a child holds `snapshot` as well, and calls `bereft` when we die.
+void guard_open(int snapshot, void (*bereft)(void));
+/// Ends the child: whoever is exempt from freezing must be gone before the thaw.
+void guard_close(void);
 
 // job.c
 bool parse_job(const uint8_t *data, uint32_t length, struct job *job);

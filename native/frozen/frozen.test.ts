@@ -66,7 +66,7 @@ const common = {
 };
 const sourceJob: SourceJob = {
   ...common,
-  faults: ['copy-silent', 'drop-claims=3'],
+  faults: ['copy.arrive:reset', 'source.claim:lost=3'],
   claimAddress: '10.77.0.1',
   claimPort: 7401,
   copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
@@ -112,8 +112,8 @@ test('the helper takes the jobs that TypeScript makes', () => {
       ['J', target],
     ]),
     [
-      [1, 3], // the armed fault point and its value
-      [1, -1],
+      [1, 2], // so many fault points are armed
+      [1, 0],
     ],
   );
 });

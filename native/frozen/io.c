@@ -1,4 +1,4 @@
-// Bytes in and out with a limit on standing still, the report, and fault points. No policy.
+// Bytes in and out with a limit on standing still, the report. No policy.
 #include "frozen.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -129,19 +129,4 @@ void because(uint32_t reason, int error, int operation, const char *text) {
 
 void send_report(int agent, uint32_t outcome) {
   send_frame(agent, FRAME_RESULT, outcome, &report, sizeof report, 5000);
-}
-
-long fault(const struct job *job, const char *name) {
-  size_t n = strlen(name);
-  const char *at = (const char *)job->faults.at, *end = at + job->faults.length;
-  while (at < end) {
-    const char *stop = memchr(at, ',', (size_t)(end - at));
-    if (!stop) stop = end;
-    if ((size_t)(stop - at) >= n && !memcmp(at, name, n)) {
-      if (at + n == stop) return 1;
-      if (at[n] == '=') return strtol(at + n + 1, NULL, 10); // the job buffer ends with a NUL
-    }
-    at = stop + 1;
-  }
-  return -1;
 }

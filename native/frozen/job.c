@@ -22,6 +22,15 @@ static bool memory_valid(struct bytes f) {
   return f.length % sizeof range == 0;
 }
 
+static bool faults_valid(struct bytes f) {
+  uint16_t pair[2];
+  for (uint32_t at = 0; f.length % 8 == 0 && at < f.length; at += 8) {
+    memcpy(pair, f.at + at, sizeof pair);
+    if (!pair[0] || pair[0] >= FAULT_POINTS || !pair[1] || pair[1] >= FAULT_KINDS) return false;
+  }
+  return f.length % 8 == 0;
+}
+
 static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
   uint32_t wide, times[4];
   switch (tag) {
@@ -34,7 +43,7 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
       memcpy(job->copy_interface, f.at, f.length);
       return true;
     case FIELD_GHOST_ARGV: job->ghost_argv = f; return f.length > 0 && f.at[f.length - 1] == 0;
-    case FIELD_FAULTS: job->faults = f; return true;
+    case FIELD_FAULTS: job->faults = f; return faults_valid(f);
     case FIELD_TIMEOUTS_MS:
       if (!take(f, times, 16)) return false;
       job->stall_ms = times[0]; job->ready_ms = times[1]; job->claim_ms = times[2]; job->repeat_ms = times[3];

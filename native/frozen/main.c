@@ -1,5 +1,6 @@
-// frozen source|target|back AGENT_FD STREAM_FD — one job, one migration; `back` does only what brings the devices of a
-// source back, after a helper that died on the way. Started by the agent, never by hand.
+// frozen source|target|back|adopt AGENT_FD STREAM_FD — one job, one migration. After a helper that died on the way `back`
+// does only what brings the devices of a source back, `adopt` what the OS needs at the target. Started by the agent, never
+// by hand.
 #include "frozen.h"
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ int main(int argc, char **argv) {
   struct frame frame;
   if (argc != 4) { fprintf(stderr, "frozen is started by yadod; see `yado migrate`\n"); return 2; }
   int agent = atoi(argv[2]), stream = atoi(argv[3]), size = 8 << 20;
-  bool back = !strcmp(argv[1], "back"), source = back || !strcmp(argv[1], "source");
+  bool back = !strcmp(argv[1], "back"), adopt = !strcmp(argv[1], "adopt"), source = back || adopt || !strcmp(argv[1], "source");
   if (recv_all(agent, head, sizeof head, 10000) < 0 || !get_frame(head, &frame, MAX_JOB_BYTES) ||
       frame.type != (source ? FRAME_JOB_SOURCE : FRAME_JOB_TARGET) || recv_all(agent, buffer, frame.length, 10000) < 0 ||
       !parse_job(buffer, frame.length, &job)) {
@@ -26,9 +27,10 @@ int main(int argc, char **argv) {
     return 1;
   }
   plan_open();
-  if (back) {
-    plan_run_all(job.back, REASON_SERVE);
-    send_report(agent, OUTCOME_RETURNED);
+  if (back || adopt) {
+    if (back) plan_run_all(job.back, REASON_SERVE);
+    else plan_run_all(job.adopt, REASON_ADOPT);
+    send_report(agent, back ? OUTCOME_RETURNED : OUTCOME_ARRIVED);
     return 0;
   }
   setsockopt(stream, SOL_SOCKET, source ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, &size, sizeof size);

@@ -43,7 +43,7 @@ test('a move: the OS runs at B, and only there', needsRoot, async () => {
 });
 
 test('claims and grants that are lost three times change nothing', needsRoot, async () => {
-  await using world = await move({ aFaults: ['drop-claims=3', 'drop-grants=3'] });
+  await using world = await move({ aFaults: ['source.claim:lost=3', 'source.grant:lost=3'] });
   assert.equal((await world.a.report).outcome, 'arrived');
   await waitForLog(world.folder, 'copy unfreeze');
   assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
@@ -53,7 +53,7 @@ const returns: [what: string, changes: Changes, reason: string, frozenB: boolean
   ['B has no RAM where the OS has pages', { ramEnd: 0x180 }, 'frameOutsideRam', false],
   ["B's memory runs out", { bSettings: { failWrite: 300 } }, 'noMemory', false],
   ["B's kernel refuses the image", { bSettings: { restoreFails: true } }, 'restore', true],
-  ['the copy never claims', { aFaults: ['copy-silent'], claimMs: 400 }, 'claimTimeout', true],
+  ['the copy never claims', { aFaults: ['copy.claim:lost=1000000'], claimMs: 400 }, 'claimTimeout', true],
   ['a device cannot leave', { failing: 'leave' }, 'leave', false],
   ['a device cannot come back to be served', { failing: 'serve' }, 'serve', false],
 ];
@@ -79,7 +79,7 @@ test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
     [(b: FakeHelper) => b.kill(), ['linkLost']],
   ] as const) {
     // Wherever A and B stand just then.
-    await using world = await move({ aFaults: ['copy-silent'], claimMs: 300 });
+    await using world = await move({ aFaults: ['copy.claim:lost=1000000'], claimMs: 300 });
     act(world.b);
     const report = await world.a.report;
     assert.equal(report.outcome, 'returned');
@@ -90,7 +90,7 @@ test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
 
 test('a copy that claims after A took the OS back is refused and resets', needsRoot, async () => {
   mock.method(console, 'log', () => {});
-  await using world = await move({ aFaults: ['copy-delay=900'], claimMs: 300 });
+  await using world = await move({ aFaults: ['copy.arrive:delay=900'], claimMs: 300 });
   const report = await world.a.report;
   assert.deepEqual([report.outcome, report.reason], ['returned', 'claimTimeout']);
   await world.a.ended;
@@ -113,7 +113,7 @@ test(
 );
 
 test('a device does not come back: the others do', needsRoot, async () => {
-  await using world = await move({ failing: 'back', aFaults: ['copy-silent'], claimMs: 300 });
+  await using world = await move({ failing: 'back', aFaults: ['copy.claim:lost=1000000'], claimMs: 300 });
   assert.equal((await world.a.report).outcome, 'returned');
   assert.ok(world.ran().includes('back'));
   assert.deepEqual(runsAt(logOf(world.folder)), ['A']);
@@ -148,7 +148,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 test('a copy that nobody answers asks on and does not run', needsRoot, async () => {
-  await using world = await move({ aFaults: ['copy-delay=300'], claimMs: 5000 });
+  await using world = await move({ aFaults: ['copy.arrive:delay=300'], claimMs: 5000 });
   await waitForLog(world.folder, 'copy wakes');
   world.a.kill(); // A is dead before it could grant
   await sleep(1500);

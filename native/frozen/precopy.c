@@ -183,6 +183,7 @@ static int send_round(void) {
   uint64_t before = 0;                     // frames of the ranges before this one
   int said, event;
   frames_done = round_pages = 0;
+  if (fault_at(job, FAULT_SOURCE_PRE_COPY) < 0) error_number = errno;
   find_own();
   for (unsigned r = 0; r < range_count() && !error_number; r++) {
     struct range range = range_at(r);

@@ -23,7 +23,6 @@ static const struct job *job;
 static int agent, stream, claims = -1, snapshot = -1, ghost = -1;
 static pid_t ghost_pid;
 static bool frozen, granted, told_ghost;
-static long drop_claims, drop_grants;
 static uint64_t go_at;
 static struct sockaddr_in claimant;
 static uint8_t claim_datagram[CLAIM_BYTES];
@@ -42,13 +41,20 @@ static char *argv_of(struct bytes text, char **argv, int most) {
   return argv[0];
 }
 
+/// True when a fault point wants the step to fail; `reason` is then the one of the report.
+static bool fails(int point, uint32_t reason) {
+  if (fault_at(job, point) == 0) return false;
+  because(reason, errno, 0, NULL);
+  return true;
+}
+
 /// The ghost is started after the image is made: it is not part of the OS that moves.
 static bool start_ghost(void) {
   static char *argv[64];
   static char helper_fd[] = "YADO_HELPER_FD=3";
   int pair[2];
   if (!job->ghost_argv.length || !argv_of(job->ghost_argv, argv, 64)) return true;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) { because(REASON_GHOST, errno, -1, NULL); return false; }
+  if (fault_at(job, FAULT_SOURCE_GHOST) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) { because(REASON_GHOST, errno, -1, NULL); return false; }
   ghost_pid = fork();
   if (ghost_pid == 0) {
     static char *environment[64];
@@ -77,7 +83,8 @@ static void end_ghost(void) {
     kill(-ghost_pid, SIGKILL);
     kill(ghost_pid, SIGKILL); // one that has not come as far as setsid() has no group yet
   }
-  for (int i = 0; i < 2000 && waitpid(-1, NULL, WNOHANG) >= 0; i++) poll(NULL, 0, 2);
+  pid_t whom = granted ? -ghost_pid : -1;            // behind the grant nobody thaws, and the guard stays
+  for (int i = 0; i < 2000 && whom && waitpid(whom, NULL, WNOHANG) >= 0; i++) poll(NULL, 0, 2);
   ghost_pid = 0;
   if (ghost >= 0) close(ghost);
   ghost = -1;
@@ -102,7 +109,9 @@ static int make_image(void) {
   int in_suspend = -1;
   uint64_t size = 0;
   clock_before_image();
-  int result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend), error = errno;
+  int result = fault_at(job, FAULT_SOURCE_IMAGE), error;
+  if (result == 0) result = ioctl(snapshot, SNAPSHOT_CREATE_IMAGE, &in_suspend);
+  error = errno;
   // From here on there are two of us. Only the page that B's helper has overwritten tells which one this is.
   if (*(volatile uint32_t *)&mailbox.on_target) {
     int on = 1; // this end of the stream is A's: in repair mode it is closed without a word
@@ -169,15 +178,14 @@ static int listen_for(bool with_stream, int wait_ms) {
   was_stale = false;
   if (!target_first && p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
     if ((was_stale = !claim_is_of(job, claim_datagram))) return SOURCE_ON_STALE_CLAIM;
-    if (drop_claims > 0) { drop_claims--; return WAIT; }
-    return SOURCE_ON_CLAIM;
+    return fault_times(job, FAULT_SOURCE_CLAIM) > 0 ? SOURCE_ON_CLAIM : WAIT;
   }
   return p[0].revents ? target_says() : WAIT;
 }
 
 static void answer(uint16_t kind) {
-  if (kind == CLAIM_KIND_GRANT && drop_grants-- > 0) return;
-  claim_answer(claims, claim_datagram, kind, report.times_us, &claimant);
+  int times = kind == CLAIM_KIND_GRANT ? fault_times(job, FAULT_SOURCE_GRANT) : 1;
+  for (; times > 0; times--) claim_answer(claims, claim_datagram, kind, report.times_us, &claimant);
 }
 
 int source_hears(void) { return listen_for(true, 0); }
@@ -195,6 +203,7 @@ static int send_image(void) {
     static uint32_t slots[PAGES_PER_FRAME];
     uint8_t prologue[PAGES_PROLOGUE_BYTES] = { 0 }, *carries = prologue + 8, *refers = carries + PAGES_PER_FRAME / 8;
     uint32_t count = 0, carried = 0, referred = 0;
+    if (index && fails(FAULT_SOURCE_PAGES, REASON_IMAGE)) return SOURCE_ON_FAILED;
     for (; count < PAGES_PER_FRAME; count++) {
       uint8_t *page = out_pages + (size_t)carried * PAGE;
       ssize_t n = read(snapshot, page, PAGE);
@@ -227,12 +236,14 @@ static int send_image(void) {
     }
   }
   if (index != report.pages) { because(REASON_IMAGE, EIO, -1, "the image ended early"); return SOURCE_ON_FAILED; }
-  if (send_frame(stream, FRAME_END, index, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_LINK_LOST; }
+  for (int times = fault_times(job, FAULT_SOURCE_END); times > 0; times--)
+    if (send_frame(stream, FRAME_END, index, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_LINK_LOST; }
   return SOURCE_ON_OK;
 }
 
 static int send_go(void) {
-  if (send_frame(stream, FRAME_GO, job->epoch, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_FAILED; }
+  for (int times = fault_times(job, FAULT_SOURCE_GO); times > 0; times--)
+    if (send_frame(stream, FRAME_GO, job->epoch, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_FAILED; }
   go_at = now_us();
   return WAIT;
 }
@@ -240,6 +251,7 @@ static int send_go(void) {
 static int grant(void) {
   if (!report.times_us[STEP_RESTORE]) report.times_us[STEP_RESTORE] = now_us() - go_at;
   granted = true;
+  guard_open(snapshot, NULL);
   tell_ghost();
   if (told_ghost || ghost < 0) answer(CLAIM_KIND_GRANT); // else the copy asks again
   return WAIT;
@@ -256,14 +268,16 @@ static int roll_back(void) {
   because(REASON_PROTOCOL, EBADMSG, -1, "the target was ahead of the source"); // READY or a claim, when no failure was named
   if (go_at) timed(STEP_RESTORE, go_at);            // so long A waited for a claim
   if (stream >= 0) {
-    send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
+    if (fault_times(job, FAULT_SOURCE_ABORT) > 0) send_frame(stream, FRAME_ABORT, 0, NULL, 0, 100);
     shutdown(stream, SHUT_RDWR);
   }
   end_ghost();
   if (frozen) {
     ioctl(snapshot, SNAPSHOT_FREE, 0); // kernel threads first: the devices may need them to come back
+    fails(FAULT_SOURCE_BACK, REASON_ARRIVE);
     plan_run_all(job->back, REASON_ARRIVE);
     refuse_waiting();
+    fault_at(job, FAULT_SOURCE_THAW);
     ioctl(snapshot, SNAPSHOT_UNFREEZE, 0);
     timed(STEP_RETURN, began);
   }
@@ -279,7 +293,7 @@ static int freeze(void) {
   if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, NULL); return SOURCE_ON_FAILED; }
   clock_begin();
   uint64_t began = now_us();
-  frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
+  frozen = fault_at(job, FAULT_SOURCE_FREEZE) == 0 && ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
   if (!frozen) because(REASON_FREEZE, errno, -1, NULL);
   timed(STEP_FREEZE, began);
   return frozen ? SOURCE_ON_OK : SOURCE_ON_FAILED;
@@ -291,7 +305,7 @@ static int perform(unsigned effects) {
   if (effects & SOURCE_DO_REFUSE) answer(CLAIM_KIND_REFUSE);
   if (effects & SOURCE_DO_FREEZE) event = freeze();
   if (effects & SOURCE_DO_LEAVE) {
-    event = plan_run(job->leave, REASON_LEAVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
+    event = fails(FAULT_SOURCE_LEAVE, REASON_LEAVE) || plan_run(job->leave, REASON_LEAVE) < 0 ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     timed(STEP_LEAVE, began);
   }
   if (effects & SOURCE_DO_MAKE_IMAGE) {
@@ -299,7 +313,7 @@ static int perform(unsigned effects) {
     timed(STEP_IMAGE, began);
   }
   if (effects & SOURCE_DO_SERVE) {
-    event = plan_run(job->serve, REASON_SERVE) < 0 || !start_ghost() ? SOURCE_ON_FAILED : SOURCE_ON_OK;
+    event = fails(FAULT_SOURCE_SERVE, REASON_SERVE) || plan_run(job->serve, REASON_SERVE) < 0 || !start_ghost() ? SOURCE_ON_FAILED : SOURCE_ON_OK;
     timed(STEP_SERVE, began);
   }
   if (effects & SOURCE_DO_SEND_IMAGE) {
@@ -335,11 +349,9 @@ const uint8_t *mailbox_entropy(void) { return mailbox.entropy; }
 int run_source(const struct job *the_job, int agent_fd, int stream_fd) {
   int state = SOURCE_PRE_COPYING, event;
   job = the_job; agent = agent_fd; stream = stream_fd;
-  drop_claims = fault(job, "drop-claims");
-  drop_grants = fault(job, "drop-grants");
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   // First of all: B hangs up on whoever connects and stays silent.
-  if (send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
+  if (fault_times(job, FAULT_SOURCE_BEGIN) > 0 && send_frame(stream, FRAME_BEGIN, job->epoch, job->token, TOKEN_BYTES, job->stall_ms) < 0) {
     because(REASON_LINK_LOST, errno, -1, NULL);
     return OUTCOME_RETURNED;
   }

@@ -58,7 +58,7 @@ static int take_frames(const uint8_t *page) {
       return bad(REASON_BAD_IMAGE, EINVAL, "the list of page frames is longer than announced");
     }
     if (pfn <= previous_pfn && frames_listed) return bad(REASON_BAD_IMAGE, EINVAL, "page frames are not ascending");
-    if (!in_ram(pfn)) {
+    if (!in_ram(pfn) || fault_at(job, FAULT_TARGET_FRAMES) < 0) {
       char text[120];
       snprintf(text, sizeof text, "page frame 0x%llx is not RAM here", (unsigned long long)pfn);
       return bad(REASON_FRAME_OUTSIDE_RAM, EFAULT, text);
@@ -79,7 +79,8 @@ static int take_page(uint8_t *page) {
   else if (index_in_stream >= pages) return bad(REASON_BAD_IMAGE, EFBIG, "more pages than announced");
   else if (index_in_stream < meta_end) { if (take_frames(page)) return TARGET_ON_BAD; }
   else if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
-  ssize_t n = write(snapshot, page, PAGE);
+  bool fails = index_in_stream > meta_end && fault_at(job, FAULT_TARGET_WRITE) < 0;
+  ssize_t n = fails ? -1 : write(snapshot, page, PAGE);
   if (n != PAGE) return bad(errno == ENOMEM ? REASON_NO_MEMORY : REASON_BAD_IMAGE, n < 0 ? errno : EIO, n < 0 ? strerror(errno) : "short write");
   index_in_stream++;
   return 0;
@@ -213,12 +214,8 @@ static int receive(void) {
 }
 
 static int restore(void) {
-  if (fault(job, "die-in-restore") > 0) {
-    int fd = open("/proc/sysrq-trigger", O_WRONLY);
-    if (fd >= 0 && write(fd, "b", 1) == 1) poll(NULL, 0, 2000);
-  }
   plan_run(job->make_room, REASON_RESTORE);
-  if (fault(job, "restore-fails") <= 0) ioctl(snapshot, SNAPSHOT_ATOMIC_RESTORE, 0); // does not return when it succeeds
+  if (fault_at(job, FAULT_TARGET_RESTORE) == 0) ioctl(snapshot, SNAPSHOT_ATOMIC_RESTORE, 0); // does not return when it succeeds
   because(REASON_RESTORE, errno, -1, strerror(errno));
   return TARGET_ON_FAILED;
 }
@@ -242,9 +239,9 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
   int state = TARGET_PREPARED;
   job = the_job; agent = agent_fd;
   mailbox_signature(job->token, signature);
-  snapshot = open("/dev/snapshot", O_WRONLY | O_CLOEXEC);
+  snapshot = fault_at(job, FAULT_TARGET_OPEN) < 0 ? -1 : open("/dev/snapshot", O_WRONLY | O_CLOEXEC);
   if (snapshot < 0) { because(REASON_OPEN_SNAPSHOT, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
-  if (!park_open(job->park_pages)) { because(REASON_NO_MEMORY, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
+  if (fault_at(job, FAULT_TARGET_ROOM) < 0 || !park_open(job->park_pages)) { because(REASON_NO_MEMORY, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
   send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[3]){ 0, 0, 0 }, 24, 1000); // "open": the agent may answer A now
   int event = wait_begin(listener);
   for (;;) {
@@ -255,12 +252,13 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
     event = WAIT;
     if (state == TARGET_RECEIVING) event = receive();
     if (row->effects & TARGET_DO_FREEZE) {
-      frozen = ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
+      frozen = fault_at(job, FAULT_TARGET_FREEZE) == 0 && ioctl(snapshot, SNAPSHOT_FREEZE, 0) == 0;
       if (!frozen) because(REASON_FREEZE, errno, -1, "the target could not freeze itself");
       event = frozen ? TARGET_ON_OK : TARGET_ON_FAILED;
     }
     if (row->effects & TARGET_DO_SEND_READY) {
-      send_frame(stream, FRAME_READY, report.times_us[STEP_WRITE], NULL, 0, job->stall_ms);
+      for (int times = fault_times(job, FAULT_TARGET_READY); times > 0; times--)
+        send_frame(stream, FRAME_READY, report.times_us[STEP_WRITE], NULL, 0, job->stall_ms);
       event = source_says(false);
     }
     if (row->effects & TARGET_DO_RESTORE) event = restore();

@@ -1,18 +1,11 @@
-// Armed fault points, for tests: names from the environment or a file in memory, read when a move begins.
+// Armed fault points, for tests: points of src/core/faults.ts from the environment or a file in memory, read when a move
+// begins and when a ghost starts.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ArmedFault, type FaultName, faultArmed, parseFault, parseFaults } from '#core/faults.ts';
+import { log } from './log.ts';
 
-/** Every fault point there is; an unknown name is refused so that a test cannot arm nothing. */
-export const faultPoints = {
-  'drop-claims': 'A does not hear the first N claims',
-  'drop-grants': 'the first N grants are lost',
-  'copy-silent': 'the copy on B never claims',
-  'copy-delay': 'the copy on B claims N ms late',
-  'die-in-restore': 'B resets instead of restoring',
-  'restore-fails': "B's kernel refuses the image",
-  'ram-hole': 'B believes that half of its RAM is missing',
-} as const;
-
-/** `name` or `name=N` each. @throws Error on a name that is not in the table */
+/** As they are written, for the job of a helper. @throws RangeError for one that is not in the table */
 export function armedFaults(path = '/run/yado/faults'): string[] {
   let text = process.env.YADO_FAULTS ?? '';
   try {
@@ -21,8 +14,34 @@ export function armedFaults(path = '/run/yado/faults'): string[] {
     // No such file is the normal case.
   }
   const faults = text.split(',').filter(Boolean);
-  for (const fault of faults) {
-    if (!Object.hasOwn(faultPoints, fault.split('=')[0] ?? '')) throw new Error(`no fault point ${fault}`);
-  }
+  faults.forEach(parseFault);
   return faults;
+}
+
+/** The points of a program that runs in TypeScript. */
+export class FaultPoints {
+  readonly #armed: ArmedFault[];
+
+  constructor(armed: readonly string[]) {
+    this.#armed = parseFaults(armed.join(','));
+  }
+
+  /** At a step: dies, is late, or fails, each once. `lost`: never answers. @throws Error when the step is to fail */
+  async at(point: FaultName): Promise<void> {
+    if (this.#take(point, 'crash') !== undefined) process.kill(process.pid, 'SIGKILL');
+    const late = this.#take(point, 'delay');
+    if (late !== undefined) await sleep(late);
+    if (this.#take(point, 'error') !== undefined) throw new Error(`fault ${point}:error`);
+    if (this.#take(point, 'lost') !== undefined) await new Promise<never>(() => {});
+  }
+
+  #take(point: FaultName, kind: 'crash' | 'delay' | 'error' | 'lost'): number | undefined {
+    const n = faultArmed(this.#armed, point, kind);
+    if (n === undefined) return undefined;
+    log(`fault ${point}:${kind}`);
+    const index = this.#armed.findIndex(each => each.point === point && each.kind === kind);
+    if (kind === 'lost' && n > 1) this.#armed[index] = { point, kind, n: n - 1 };
+    else this.#armed.splice(index, 1);
+    return n;
+  }
 }

@@ -4,13 +4,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
-import { yadoError } from '#core/errors.ts';
+import { asYadoError, yadoError } from '#core/errors.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { freeImage } from '#linux/power.ts';
 import { loadServices } from '#managers/service-list.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
@@ -19,6 +20,7 @@ import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ComputerKeyring } from './computer-keys.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
+import { armedFaults, FaultPoints } from './faults.ts';
 import { type GhostState, ghostStateSchema } from './ghost-state.ts';
 import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
@@ -26,6 +28,8 @@ import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 import { lentQuietMs } from './timeouts.ts';
 
+/** Where the helper leaves the snapshot device open for us: see start_ghost() in native/frozen/source.c. */
+const snapshotFd = 4;
 /** A ghost that serves nothing stays this long after it has heard that the OS is alive. */
 const idleMs = 2000;
 
@@ -34,9 +38,11 @@ export async function runGhost(told: unknown): Promise<void> {
   const services = await loadServices();
   const state = v.parse(ghostStateSchema(services), told);
   const { computer, osId, epoch, target } = state;
+  const faults = new FaultPoints(armedFaults());
+  await faults.at('ghost.start');
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
   const keyring = new ComputerKeyring();
-  const left = new DevicesLeft(state, computer, services);
+  const left = new DevicesLeft(state, computer, services, point => faults.at(point));
   const reader = new FrameReader(4096);
   let granted = false;
   let token = new Uint8Array(0);
@@ -97,11 +103,21 @@ export async function runGhost(told: unknown): Promise<void> {
     ]);
   }
 
+  /** Of this kernel's image nobody will need anything any more; its threads may go on. */
+  function release(): void {
+    if (!helper.destroyed) return void helper.write(encodeFrame(frameTypes.release.number, 0n));
+    try {
+      freeImage(snapshotFd); // the helper has died
+    } catch (error) {
+      log(asYadoError(error, computer.name).message);
+    }
+  }
+
   /** Whoever is answered in the epoch of the OS or a later one is the OS: it is alive. */
   function heard(): void {
     if (granted && !alive) {
       alive = true;
-      helper.write(encodeFrame(frameTypes.release.number, 0n));
+      release();
       if (state.behind.length === 0) setTimeout(rest, idleMs);
     }
   }
@@ -137,7 +153,8 @@ export async function runGhost(told: unknown): Promise<void> {
         helper.write(encodeFrame(frameTypes.cancel.number, 0n));
         return {};
       },
-      alive: request => {
+      alive: async request => {
+        await faults.at('ghost.alive');
         if (request.osId !== osId || request.epoch < epoch)
           throw yadoError('staleEpoch', {
             device: osId,

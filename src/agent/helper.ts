@@ -36,12 +36,13 @@ export interface RunningHelper {
 
 /** `streamFd` is the connection to the target, or the target's listening socket; the caller closes its own copy. */
 export function startHelper(
-  role: 'source' | 'target' | 'back',
+  role: 'source' | 'target' | 'back' | 'adopt',
   job: Uint8Array,
   streamFd: number,
   listeners: HelperListeners = {},
+  path = helperPath,
 ): RunningHelper {
-  const child = spawn(helperPath, [role, '3', '4'], {
+  const child = spawn(path, [role, '3', '4'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
   });
   const channel = child.stdio[3] as Duplex;
@@ -67,7 +68,8 @@ export function startHelper(
   });
   channel.on('error', reject);
   child.on('error', reject);
-  child.on('exit', (code, signal) =>
+  // Not at its exit: the report may still lie in the channel.
+  child.on('close', (code, signal) =>
     reject(new Error(`the frozen helper ended without a report (${signal ?? code})`)),
   );
   channel.write(job);

@@ -37,7 +37,13 @@ export class DevicesLeft {
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
-  constructor(left: LeftBehind, computer: Computer, services: ServiceList) {
+  /** @param fault for tests, see src/agent/faults.ts */
+  constructor(
+    left: LeftBehind,
+    computer: Computer,
+    services: ServiceList,
+    fault: LeftWorld['fault'] = async () => {},
+  ) {
     this.#left = left;
     this.#computer = computer;
     this.#epoch = left.epoch;
@@ -48,6 +54,7 @@ export class DevicesLeft {
       epoch: () => this.#epoch,
       record: () => JSON.stringify(this.state),
       say: log,
+      fault,
     };
     this.#services = new Map(left.behind.map(each => [each.device, serviceOf(each, world, services)]));
   }

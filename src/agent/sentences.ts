@@ -73,7 +73,8 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
       computer: source,
       reason: errnoText(report),
     }),
-  ghost: (report, { source }) => yadoError('internal', { computer: source, reason: errnoText(report) }),
+  ghost: (report, { source, target }) =>
+    yadoError('ghostFailed', { computer: source, reason: errnoText(report), target }),
   adopt: (report, { target, labels }) =>
     yadoError('deviceArriveFailed', {
       step: labels[report.operation] ?? 'bring the network up',

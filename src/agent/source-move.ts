@@ -9,6 +9,7 @@ import { YadoError, yadoError } from '#core/errors.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
+import { hasAddress } from '#devices/network/network.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
@@ -210,9 +211,14 @@ export async function runJob(
     if (frozen) helper.freeze();
     return await helper.report;
   } catch (error) {
-    // The helper died, and the kernel thawed the OS by itself: its card and its addresses are still put aside.
-    if (frozen) await startHelper('back', job, stream.fd).report;
-    throw error;
+    if (!frozen) throw error;
+    // The helper died, and the kernel thawed the OS by itself: here, or there when it had been granted already. Its card
+    // and its addresses are still put aside.
+    const isThere = hasAddress(target.address);
+    const report = await startHelper(isThere ? 'adopt' : 'back', job, stream.fd).report;
+    if (!isThere) throw error;
+    log(`the frozen helper died behind the grant: ${error instanceof Error ? error.message : String(error)}`);
+    return report;
   } finally {
     signal.removeEventListener('abort', cancel);
   }

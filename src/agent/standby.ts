@@ -111,16 +111,14 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     }
     setFreezeTimeout(3000);
     const parkBytes = parkBytesOf(mine.memory.freeBytes, imageBytes);
-    const faults = armedFaults();
-    const ranges = mine.memory.ramRanges;
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const job = encodeTargetJob({
       epoch,
       token,
       timeouts: targetTimeouts(),
-      faults,
-      ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
+      faults: armedFaults(),
+      ramRanges: mine.memory.ramRanges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
       parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),

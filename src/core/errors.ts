@@ -304,6 +304,11 @@ export const errorTable = {
     what: '{computer} could not {step}: {reason}; the OS goes on at {computer}.',
     hint: 'yado devices',
   },
+  ghostFailed: {
+    family: 'failed',
+    what: 'What keeps the devices of {computer} for the OS could not run there: {reason}; the OS goes on at {computer}.',
+    hint: 'yado migrate {target}',
+  },
   deviceArriveFailed: {
     family: 'failed',
     what: '{computer} could not {step}: {reason}.',

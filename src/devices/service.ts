@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import type { DeviceClass, LendableClass, RemoteClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
+import type { FaultName } from '#core/faults.ts';
 import type { ControlAnswer, ControlRequest, ControlType } from '#wire/control.ts';
 import type { Computer, ServeState } from './device.ts';
 
@@ -67,6 +68,8 @@ export interface LeftWorld {
   /** All that is left here, as JSON: what someone who finds the device later must know. */
   record(): string;
   say(text: string): void;
+  /** A fault point, for tests. @throws Error when its step is to fail */
+  fault(point: FaultName): Promise<void>;
 }
 
 /** A device that was left behind. It answers as soon as the OS asks, also before it is served. */

@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SnapshotCause } from '#core/capabilities.ts';
+import { C } from '#linux/abi.ts';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
+import { ioctl } from '#linux/ffi.ts';
 import { listNames, openError, REAL_ROOT, readNumber, readText, writeText } from '#linux/sysfs.ts';
 
 /** Why /dev/snapshot may not be used. */
@@ -93,6 +95,14 @@ export function setAsyncDevices(parallel: boolean, root = REAL_ROOT): void {
 /** Drops clean page cache and reclaimable slab. Takes seconds on large memories. */
 export function dropCaches(root = REAL_ROOT): void {
   writeText('3', root, 'proc/sys/vm/drop_caches');
+}
+
+/**
+ * Lets go of the image that the open snapshot device `fd` holds: kernel threads go on, user space stays frozen.
+ * @throws SystemError
+ */
+export function freeImage(fd: number): void {
+  ioctl(fd, C.SNAPSHOT_FREE, 0, 'free the image');
 }
 
 /** The name of the device that last refused to freeze; undefined when none did. */

@@ -79,7 +79,7 @@ export const jobFields = {
   copyAddress: 5, // B's machine address, IPv4, network order
   ghostArgv: 6, // NUL separated
   timeoutsMs: 7, // u32 × 4: stall, ready, claim, claim repeat
-  faults: 8, // text
+  faults: 8, // u16 point, u16 kind, u32 N each, src/core/faults.ts
   planLeave: 10,
   planServe: 11,
   planReturn: 12,

@@ -1,6 +1,7 @@
 // Renders native/frozen/wire.h: every number the helper shares with TypeScript, and the rows of the migration
 // table that the helper runs. The C side has no second definition of any of them.
 
+import { faultKinds, faultNames, faultNumber } from '#core/faults.ts';
 import type { Row } from '#core/migration-table.ts';
 import { copyRows, sourceRows, sourceRunner, targetRows, targetRunner } from '#core/migration-table.ts';
 import {
@@ -26,7 +27,11 @@ import {
   wireVersion,
 } from '#wire/frames.ts';
 
-const upper = (name: string): string => name.replace(/([A-Z])/g, '_$1').toUpperCase();
+const upper = (name: string): string =>
+  name
+    .replace(/([A-Z])/g, '_$1')
+    .replace('.', '_')
+    .toUpperCase();
 const define = (name: string, value: number): string =>
   `#define ${name} ${value > 0xffff ? `0x${value.toString(16)}` : value}`;
 const defines = (prefix: string, entries: readonly (readonly [string, number])[]): string[] =>
@@ -76,8 +81,9 @@ export function helperHeader(): string {
   const helperOf = (runner: Record<string, string>): string[] =>
     Object.keys(runner).filter(state => runner[state] === 'helper');
   return [
-    '// Generated from src/wire/frames.ts and src/core/migration-table.ts by `npm run generate`. Do not edit.',
+    '// Generated from src/wire/frames.ts, src/core/migration-table.ts and src/core/faults.ts by `npm run generate`. Do not edit.',
     '#pragma once',
+    '#include <stddef.h>',
     '#include <stdint.h>',
     '',
     define('FRAME_MAGIC', frameMagic),
@@ -98,6 +104,14 @@ export function helperHeader(): string {
     ...defines('FIELD', Object.entries(jobFields)),
     ...defines('OUTCOME', Object.entries(outcomes)),
     ...defines('REASON', Object.entries(reasons)),
+    `enum { ${faultNames.map(name => `FAULT_${upper(name)} = ${faultNumber(name)}`).join(', ')}, FAULT_POINTS };`,
+    `enum { ${Object.entries(faultKinds)
+      .map(([kind, { number }]) => `KIND_${upper(kind)} = ${number}`)
+      .join(', ')}, FAULT_KINDS };`,
+    `static const char *const fault_names[] __attribute__((unused)) = { NULL, ${faultNames.map(name => `"${name}"`).join(', ')} };`,
+    `static const char *const kind_names[] __attribute__((unused)) = { NULL, ${Object.keys(faultKinds)
+      .map(kind => `"${kind}"`)
+      .join(', ')} };`,
     `enum { ${timedSteps.map(step => `STEP_${upper(step)}`).join(', ')}, STEPS };`,
     define('CLAIM_MAGIC', claim.magic),
     define('CLAIM_BYTES', claim.bytes),

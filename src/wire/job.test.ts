@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { faultKinds, faultNumber } from '#core/faults.ts';
 import { FrameReader } from '#wire/frame.ts';
 import { frameTypes, jobFields, maxJobBytes } from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob, type TargetJob } from '#wire/job.ts';
@@ -11,7 +12,7 @@ const common = {
   epoch: 0x1122334455,
   token: new Uint8Array(32).fill(7),
   timeouts: { stallMs: 1, readyMs: 2, claimMs: 3, repeatMs: 4 },
-  faults: ['drop-claims=3', 'copy-silent'],
+  faults: ['source.claim:lost=3', 'copy.arrive:reset'],
 };
 const target: TargetJob = {
   ...common,
@@ -62,7 +63,10 @@ test('the job of a target', () => {
   assert.equal(fields.get(jobFields.e820Checksum), 'efbeadde');
   assert.equal(fields.get(jobFields.physicalPages), '0000000002000000');
   assert.equal(fields.get(jobFields.parkPages), '09000000');
-  assert.equal(fields.get(jobFields.faults), Buffer.from('drop-claims=3,copy-silent').toString('hex'));
+  const { number } = faultKinds.lost;
+  const first = Buffer.from([faultNumber('source.claim'), 0, number, 0, 3, 0, 0, 0]);
+  const second = Buffer.from([faultNumber('copy.arrive'), 0, faultKinds.reset.number, 0, 0, 0, 0, 0]);
+  assert.equal(fields.get(jobFields.faults), Buffer.concat([first, second]).toString('hex'));
 });
 
 test('the job of a source', () => {
@@ -82,6 +86,7 @@ test('the job of a source', () => {
 });
 
 test('what no job can hold is refused where it is made', () => {
+  assert.throws(() => encodeTargetJob({ ...target, faults: ['target.restore:lost'] }), /no fault point/);
   assert.throws(() => encodeTargetJob({ ...target, token: new Uint8Array(31) }), /32 bytes/);
   assert.throws(() => encodeSourceJob({ ...source, claimAddress: '10.77.0' }), /IPv4/);
   assert.throws(() => encodeSourceJob({ ...source, copyAddress: '10.77.0.256' }), /IPv4/);

@@ -1,5 +1,6 @@
 // A job for the frozen helper as tagged fields. Pure.
 
+import { faultKinds, faultNumber, parseFault } from '#core/faults.ts';
 import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
 import { encodePlan, type Plan } from '#wire/plan.ts';
@@ -16,7 +17,7 @@ interface CommonJob {
   readonly epoch: number;
   readonly token: Uint8Array;
   readonly timeouts: HelperTimeouts;
-  /** Armed fault points, `name` or `name=N`, for tests. */
+  /** Armed fault points (src/core/faults.ts), for tests. */
   readonly faults: readonly string[];
 }
 
@@ -98,7 +99,7 @@ function common(job: CommonJob): Buffer[] {
     field(jobFields.epoch, u64(job.epoch)),
     field(jobFields.token, job.token),
     field(jobFields.timeoutsMs, Buffer.concat([stallMs, readyMs, claimMs, repeatMs].map(u32))),
-    field(jobFields.faults, Buffer.from(job.faults.join(','))),
+    field(jobFields.faults, Buffer.concat(job.faults.map(encodeFault))),
   ];
 }
 
@@ -124,6 +125,16 @@ function u32(value: number): Buffer {
 function u64(value: number | bigint): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+/** u16 point, u16 kind, u32 N; 0 is none. */
+function encodeFault(text: string): Buffer {
+  const { point, kind, n = 0 } = parseFault(text);
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt16LE(faultNumber(point), 0);
+  bytes.writeUInt16LE(faultKinds[kind].number, 2);
+  bytes.writeUInt32LE(n, 4);
   return bytes;
 }
 

@@ -14,6 +14,7 @@ import { waitFor } from '#lab/time.ts';
 import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
 import {
   agentSays,
+  armed,
   bootIdOf,
   deviceRow,
   evidenceFolder,
@@ -45,9 +46,6 @@ const story = storiesOf(
 /** `yado migrate b` on A; gives its exit code and words. */
 const migrate = (): Promise<{ code: number; output: string }> =>
   a.exec('yado migrate b', { timeoutMs: 240_000 });
-
-const armed = (computer: Computer, faults: string): Promise<string> =>
-  computer.shell(`echo '${faults}' > /run/yado/faults`);
 
 /** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
 async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
@@ -142,7 +140,7 @@ story('garbage on every port stops nobody', async () => {
 });
 
 story('B refuses a page frame outside its RAM: the OS goes on at A', async () => {
-  await armed(b, 'ram-hole');
+  await armed(b, 'target.frames:error');
   const both = await a.exec(
     'yado migrate b >/run/second 2>&1 & yado migrate b; c=$?; wait; cat /run/second; exit $c',
     {
@@ -243,14 +241,14 @@ story('B is switched off while the image is on its way: the OS goes on at A', as
 });
 
 story('the copy on B never claims: A takes the OS back by its time-out', async () => {
-  await armed(a, 'copy-silent');
+  await armed(a, 'copy.claim:lost=1000000');
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
   await startAgain();
 });
 
 story('a late copy on B claims after the roll back: it is refused and B becomes a standby', async () => {
   const marks = [a.serialMark(), b.serialMark()] as const;
-  await armed(a, 'copy-delay=60000');
+  await armed(a, 'copy.arrive:delay=60000');
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
   await a.waitForSerial(/refused a late claim from 10\.77\.0\.2/, { timeoutMs: 120_000, since: marks[0] });
   await b.waitForSerial(/standby b at/, { timeoutMs: 240_000, since: marks[1] });
@@ -260,7 +258,7 @@ story('a late copy on B claims after the roll back: it is refused and B becomes 
 });
 
 story('B dies in the restore: A takes the OS back by its time-out', async () => {
-  await armed(b, 'die-in-restore');
+  await armed(b, 'target.restore:reset');
   await goesOnAtA(await migrate(), /b did not claim the OS within/);
   await standbyReady(b);
 });
@@ -291,7 +289,7 @@ story('programs print at A', async () => {
 
 story('the OS moves to B while claims and grants are lost three times', async () => {
   probe = await lab.third.probe(os.address, tickerPort);
-  await armed(a, 'drop-claims=3,drop-grants=3');
+  await armed(a, 'source.claim:lost=3,source.grant:lost=3');
   await keepsTime(async () => {
     const moved = await migrate();
     assert.equal(moved.code, 0, moved.output);

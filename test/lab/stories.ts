@@ -71,6 +71,10 @@ export async function standbyReady(computer: Computer): Promise<void> {
   await agentSays(computer);
 }
 
+/** Fault points (docs/faults.md) of the next move, on the computer whose steps they are. */
+export const armed = (computer: Computer, faults: string): Promise<string> =>
+  computer.shell(`echo '${faults}' > /run/yado/faults`);
+
 export async function deviceRow(computer: Computer, device: string): Promise<DeviceStatusRow> {
   const rows = await json<DeviceStatusRow[]>(computer, 'yado devices --json');
   const row = rows.find(each => each.device === device);

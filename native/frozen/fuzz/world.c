@@ -300,6 +300,8 @@ int __wrap_setsockopt(int fd, int l, int n, const void *v, socklen_t s) { (void)
 int __wrap_shutdown(int fd, int how) { (void)fd; (void)how; return 0; }
 int __wrap_mlockall(int flags) { (void)flags; return 0; }
 int __wrap_reboot(int how) { (void)how; world_over("it resets its computer"); }
+void guard_open(int snapshot, void (*bereft)(void)) { (void)snapshot; (void)bereft; } // in place of guard.c
+void guard_close(void) {}
 int __wrap_fork(void) { broken("it forks"); }
 void __wrap__exit(int code) { (void)code; world_over("it ends"); }
 int __wrap_clock_settime(clockid_t clock, const struct timespec *t) { (void)clock; (void)t; return 0; }

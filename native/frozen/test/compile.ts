@@ -19,6 +19,8 @@ const wrapped = [
   'clock_settime',
   'mlockall',
   'reboot',
+  'sendto',
+  'pause',
 ];
 
 /** For the environment of a compiled program: the first finding ends it, exit code 86. */
@@ -43,7 +45,7 @@ function compile(out: string, files: readonly string[], more: readonly string[] 
 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
-  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c', 'tag.c'];
+  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c', 'tag.c', 'fault.c'];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
 
@@ -53,10 +55,12 @@ const helper = [
   'plan.c',
   'claim.c',
   'clock.c',
+  'fault.c',
   'source.c',
   'precopy.c',
   'tag.c',
   'copy.c',
+  'guard.c',
   'target.c',
   'park.c',
 ];
@@ -72,7 +76,7 @@ export function compileFakeFrozen(folder: string): string {
 /** The helper in a world of memory, fed with bad input (see native/frozen/fuzz). @returns its path @throws as above */
 export function compileFuzz(folder: string): string {
   const calls = [
-    ...wrapped.filter(name => name !== 'mailbox_signature'),
+    ...wrapped.filter(name => !['mailbox_signature', 'pause'].includes(name)),
     ...[
       'recv',
       'recvfrom',
@@ -88,7 +92,7 @@ export function compileFuzz(folder: string): string {
     ],
     ...['bind', 'setsockopt', 'shutdown', 'fork', '_exit'],
   ];
-  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper];
+  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper.filter(file => file !== 'guard.c')]; // no process is started
   return checked(
     compile(
       join(folder, 'fuzz'),

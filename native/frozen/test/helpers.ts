@@ -43,10 +43,14 @@ export interface FakeSettings {
   readonly decide?: (round: PreCopyRound) => 'again' | 'freeze' | 'cancel' | 'nothing';
 }
 
-export function startFake(name: 'A' | 'B', settings: FakeSettings): FakeHelper {
+export function startFake(
+  name: 'A' | 'B',
+  settings: FakeSettings,
+  role: 'source' | 'target' | 'back' | 'adopt' = name === 'A' ? 'source' : 'target',
+): FakeHelper {
   const { program, folder, job, streamFd, mailboxAt, restoreFails, failWrite } = settings;
   const decide = settings.decide ?? (() => 'freeze');
-  const child = spawn(program, [name === 'A' ? 'source' : 'target', '3', '4'], {
+  const child = spawn(program, [role, '3', '4'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
     env: {
       ...process.env,

@@ -1,14 +1,16 @@
 // Two fake kernels with the helper as A and as B on them, over loopback, for tests of whole moves.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectTcp } from '#linux/tcp.ts';
 import { pageBytes } from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import { writeFileStep } from '#wire/plan.ts';
 import { listenTcp } from '../../../src/agent/listen.ts';
+import { Cable } from './cable.ts';
 import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeHelper, type FakeSettings, startFake, writeImage } from './helpers.ts';
+import { holdersOf, killQuietly } from './holders.ts';
 import { imagePages, patternPage } from './image.ts';
 import { freePort, freeUdpPort } from './ports.ts';
 
@@ -30,6 +32,10 @@ export interface World extends AsyncDisposable {
   readonly a: FakeHelper;
   readonly b: FakeHelper;
   readonly claimPort: number;
+  /** Between A and B. */
+  readonly cable: Cable;
+  /** What else is done with A's job, once its helper has died. */
+  readonly after: (what: 'back' | 'adopt') => FakeHelper;
   /** Names of the plans that have been run. */
   readonly ran: () => string[];
   readonly ghost: () => number | undefined;
@@ -37,7 +43,10 @@ export interface World extends AsyncDisposable {
 
 export interface Changes {
   readonly aFaults?: readonly string[];
+  readonly bFaults?: readonly string[];
   readonly claimMs?: number;
+  readonly stallMs?: number;
+  readonly readyMs?: number;
   /** How long B waits for A to begin, or between what is copied ahead and the image. */
   readonly targetReadyMs?: number;
   readonly aSettings?: Partial<FakeSettings>;
@@ -68,8 +77,8 @@ export async function move(changes: Changes = {}): Promise<World> {
   ];
   const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
   const timeouts = {
-    stallMs: 2000,
-    readyMs: 3000,
+    stallMs: changes.stallMs ?? 2000,
+    readyMs: changes.readyMs ?? 3000,
     claimMs: changes.claimMs ?? 5000,
     repeatMs: 20,
   };
@@ -83,7 +92,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     job: encodeTargetJob({
       ...common,
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
-      faults: [],
+      faults: changes.bFaults ?? [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
       e820Checksum: 1,
       physicalPages: 2,
@@ -93,8 +102,13 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...changes.bSettings,
   });
   listener[Symbol.dispose]();
-  await b.told;
-  const stream = await connectTcp({ ip, port }, 2000);
+  await Promise.race([b.told, b.ended]);
+  const cable = await Cable.plug(
+    port,
+    () => writeFileSync(join(folder, 'cut'), ''),
+    () => rmSync(join(folder, 'cut')),
+  );
+  const stream = await connectTcp({ ip, port: cable.port }, 10_000);
   const job: SourceJob = {
     ...common,
     timeouts,
@@ -120,6 +134,7 @@ export async function move(changes: Changes = {}): Promise<World> {
   };
   const settings = { program, folder, streamFd: stream.fd, job: encodeSourceJob(job), mailboxAt };
   const a = startFake('A', { ...settings, ...changes.aSettings });
+  const after = (what: 'back' | 'adopt') => startFake('A', { ...settings, streamFd: 0 }, what);
   stream[Symbol.dispose]();
   /** The process, or with -1 the group of it, that a file names and that still lives. */
   const alive = (file: string, sign: 1 | -1): number | undefined => {
@@ -139,11 +154,16 @@ export async function move(changes: Changes = {}): Promise<World> {
     a,
     b,
     claimPort,
+    cable,
+    after,
     ran,
     ghost,
     async [Symbol.asyncDispose]() {
       await a[Symbol.asyncDispose]();
       await b[Symbol.asyncDispose]();
+      cable.unplug();
+      for (const pid of [...holdersOf(folder, 'image'), ...holdersOf(folder, 'held-by-copy')])
+        killQuietly(pid);
       for (const left of [ghost(), alive(join(folder, 'copy-pid'), 1)])
         if (left !== undefined) process.kill(left, 'SIGKILL');
     },

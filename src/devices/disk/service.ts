@@ -88,6 +88,7 @@ class LeftDisk implements LeftService {
   async #start(): Promise<void> {
     const { device, place } = this.state;
     const { computer, say } = this.#world;
+    await this.#world.fault('ghost.disk');
     const epoch = this.#world.epoch();
     const exportName = this.#exportName;
     const mark = {

@@ -56,6 +56,12 @@ export function ensureMachineAddress(address: string): void {
   client.addAddress(machineAddressOn(bridge.index, address));
 }
 
+/** Whether any card of the computer the OS is on has this address. */
+export function hasAddress(ip: string): boolean {
+  using client = new LinkClient();
+  return client.addresses().some(each => each.ip === ip);
+}
+
 /** The addresses of the OS, for `yado status`. */
 export function osAddresses(machineAddress: string): string[] {
   return readNetwork(machineAddress)?.addresses.map(each => `${each.ip}/${each.prefixLength}`) ?? [];

@@ -1,0 +1,190 @@
+// One move in which something goes wrong, on two fake kernels, from the first byte to where it comes to rest: who runs the
+// OS then, and what a person reads. Plays what is around the helpers as the agents do: the claim desk of whoever has the
+// OS, the ghost that keeps a grant, and the helper after one that has died.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
+import { type FaultKind, type FaultName, faultNames, faultPoints } from '#core/faults.ts';
+import type { HelperReport } from '#wire/report.ts';
+import { ClaimDesk, grantOf } from '../../../src/agent/claim-desk.ts';
+import { reasonSentence, targetSentence } from '../../../src/agent/sentences.ts';
+import { logOf } from './helpers.ts';
+import { holdersOf, killQuietly } from './holders.ts';
+import { live, withMemory } from './memory.ts';
+import { type Changes, ip, move, needsRoot, type World } from './world.ts';
+
+const story = { source: 'a', target: 'b', labels: ['put a device aside'], claimSeconds: 1, readySeconds: 2 };
+const token = new Uint8Array(32).fill(0x77);
+/** As ghost.ts: when the helper has died, only a grant keeps it. What it is told ends up in `heard`. */
+const ghost = 'echo $$ > ghost-pid; cat <&3 > heard; grep -q wwwwwwww heard && exec sleep 20; exit 1';
+/** Much shorter than on any computer, in the same order. */
+export const times = { stallMs: 2000, readyMs: 6000, claimMs: 4500, targetReadyMs: 8000 };
+export const lateMs = 250;
+/** Most of the time these moves wait. */
+export const together = { concurrency: 6, ...needsRoot };
+export const pointsOfHelpers: readonly FaultName[] = faultNames.filter(
+  name => faultPoints[name].side !== 'ghost',
+);
+
+/** Armed in the job of the helper whose step it is; on the way back only a move that fails comes by. */
+export function armed(name: FaultName, kind: FaultKind, n?: number): Changes {
+  const { side, stage } = faultPoints[name];
+  const fault = `${name}:${kind}${n === undefined ? '' : `=${n}`}`;
+  const faults = stage === 'returning' ? [fault, 'source.pages:error'] : [fault];
+  return side === 'target' ? { bFaults: faults } : { aFaults: faults };
+}
+
+const restMs = 20_000;
+
+export interface FaultyMove extends AsyncDisposable {
+  readonly world: World;
+  /** Waits until a helper has said that this fault point strikes. */
+  struck(point: string): Promise<void>;
+  /** What A's agent reads: undefined when the move succeeds, or when A has no power. */
+  readonly told: Promise<YadoError | undefined>;
+  /** Computers that run the OS just now. */
+  owners(): ('A' | 'B')[];
+  /** Nothing of an OS is left at B: it can take one in. */
+  isStandby(): boolean;
+  /** Waits until it is so. @throws Error when two computers run the OS at any time, or it does not come to that */
+  rest(what: string, holds: () => boolean): Promise<void>;
+  powerOff(computer: 'A' | 'B'): void;
+  /** A starts its OS from the disk. */
+  powerOn(): Promise<void>;
+}
+
+export async function faultyMove(changes: Changes): Promise<FaultyMove> {
+  const world = await move(withMemory(live, { ghost, ...times, ...changes }));
+  const { folder, a, b, claimPort } = world;
+  const off = new Set<'A' | 'B'>();
+  const desks: ClaimDesk[] = [];
+  let copyWasOff = false;
+  let isStartedAnew = false;
+  let isOver = false;
+  let aEnded = false;
+  let bEnded = false;
+  let report: HelperReport | undefined;
+  void a.report.then(said => {
+    report = said;
+  });
+  void a.ended.then(() => {
+    aEnded = true;
+  });
+  void b.ended.then(() => {
+    bEnded = true;
+  });
+
+  const has = (line: string): boolean => logOf(folder).includes(line);
+  const granted = (): boolean =>
+    existsSync(join(folder, 'heard')) && readFileSync(join(folder, 'heard')).includes(token);
+  const runsAtA = (): boolean => {
+    if (off.has('A')) return isStartedAnew;
+    if (!has('A freeze') || has('A unfreeze')) return true;
+    return holdersOf(folder, 'image').length === 0; // the kernel has thawed it
+  };
+  const runsAtB = (): boolean => {
+    if (copyWasOff || has('copy reset') || !has('copy wakes')) return false;
+    return has('copy unfreeze') || holdersOf(folder, 'held-by-copy').length === 0;
+  };
+  const owners = (): ('A' | 'B')[] => [
+    ...(runsAtA() ? ['A' as const] : []),
+    ...(runsAtB() ? ['B' as const] : []),
+  ];
+
+  async function openDesk(desk: ClaimDesk): Promise<void> {
+    await desk.open(ip, claimPort);
+    desks.push(desk);
+  }
+
+  /** The agent at B sees its helper die; here A's, which shares the channel, may live on. */
+  async function copyDies(): Promise<void> {
+    while (!isOver && !(runsAtB() && !has('copy unfreeze') && report === undefined)) await sleep(50);
+  }
+
+  /** As `runJob` of the agent: what the helper says, or what is done after one that says nothing. */
+  async function listen(): Promise<YadoError | undefined> {
+    // Its report may still be on the way when its end is told.
+    const ended = a.ended.then(code => (code === 0 ? a.report.then(() => {}) : undefined));
+    await Promise.race([a.report, ended, copyDies()]);
+    if (off.has('A') || isOver) return undefined;
+    if (report?.outcome === 'arrived') return undefined;
+    if (report) {
+      await a.ended;
+      await openDesk(new ClaimDesk());
+      return reasonSentence(report, story);
+    }
+    await rest('a grant, or one OS', () => granted() || owners().length === 1);
+    if (granted()) {
+      if (aEnded) await openDesk(new ClaimDesk(grantOf(token, 42, () => BigInt(Date.now()) * 1_000_000n)));
+      await rest('the copy to run', runsAtB);
+      if (!has('copy unfreeze')) await world.after('adopt').report;
+      return undefined;
+    }
+    if (has('A freeze')) await world.after('back').report;
+    await openDesk(new ClaimDesk());
+    return asYadoError(new Error('the frozen helper ended without a report (SIGKILL)'), 'a');
+  }
+
+  async function rest(what: string, holds: () => boolean): Promise<void> {
+    for (const end = performance.now() + restMs; ; await sleep(30)) {
+      const now = owners();
+      if (now.length > 1) throw new Error(`two computers run the OS: ${logOf(folder).join(', ')}`);
+      if (holds()) return;
+      if (performance.now() > end)
+        throw new Error(
+          `it did not come to this: ${what}; ${report ? `${report.outcome} ${report.reason} ${report.text}` : 'no report'}; ${now.join()}; ${logOf(folder).join(', ')}`,
+        );
+    }
+  }
+
+  /** As `prepare` of a standby: whose helper does not get as far as that refuses the OS, and A never begins. */
+  async function tell(): Promise<YadoError | undefined> {
+    if (b.frames.length > 0) return listen();
+    a.kill();
+    const said = await Promise.race([b.report, b.ended.then(() => undefined)]);
+    const reason = said ? targetSentence(said, story) : 'the frozen helper ended without a report (SIGKILL)';
+    return yadoError('targetRefused', { computer: 'b', reason });
+  }
+  const told = tell();
+  told.catch(() => {});
+
+  return {
+    world,
+    told,
+    owners,
+    rest,
+    struck: point =>
+      rest(`${point} strikes`, () => {
+        const log = join(folder, 'kmsg');
+        return existsSync(log) && readFileSync(log, 'utf8').includes(`fault ${point}:`);
+      }),
+    isStandby: () => {
+      if (off.has('B')) return true;
+      if (has('copy wakes')) return has('copy reset');
+      return bEnded && (!has('B restore') || has('B reset'));
+    },
+    powerOff: computer => {
+      off.add(computer);
+      if (computer === 'A') {
+        a.kill();
+        for (const pid of holdersOf(folder, 'image')) killQuietly(pid);
+        return;
+      }
+      b.kill();
+      // The one that would start the computer anew goes first.
+      for (const pid of holdersOf(folder, 'held-by-copy').toReversed()) killQuietly(pid);
+      copyWasOff = true;
+    },
+    powerOn: async () => {
+      isStartedAnew = true;
+      await openDesk(new ClaimDesk());
+    },
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await Promise.all(desks.map(desk => desk.close()));
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
