@@ -116,7 +116,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
       return reasonSentence(report, story);
     }
     await rest('a grant, or one OS', () => granted() || owners().length === 1);
-    if (granted()) {
+    if (granted() || runsAtB()) {
       if (aEnded) await openDesk(new ClaimDesk(grantOf(token, 42, () => BigInt(Date.now()) * 1_000_000n)));
       await rest('the copy to run', runsAtB);
       if (!has('copy unfreeze')) await world.after('adopt').report;
