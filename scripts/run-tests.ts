@@ -1,5 +1,5 @@
 // Runs the tests: `run-tests.ts unit` (no virtual machine) or `run-tests.ts lab` (emulated computers, one at a time).
-// Further arguments pick the files whose path contains one of them. The last line is `N passed, N failed`, alone; the
+// Further arguments pick the files whose path contains one of them; `*.long.test.ts` runs only when picked. The last line is `N passed, N failed`, alone; the
 // exit code is 1 when anything failed. Never installs or builds anything.
 
 import { globSync } from 'node:fs';
@@ -17,7 +17,9 @@ const labTests = 'test/lab/';
 function filesOf(kind: keyof typeof kinds, words: readonly string[]): string[] {
   return globSync('{src,packaging,standby,lab,native,test}/**/*.test.ts', { cwd: root })
     .filter(path => path.startsWith(labTests) === (kind === 'lab'))
-    .filter(path => words.length === 0 || words.some(word => path.includes(word)))
+    .filter(path =>
+      words.length === 0 ? !path.endsWith('.long.test.ts') : words.some(word => path.includes(word)),
+    )
     .toSorted()
     .map(path => join(root, path));
 }
