@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
 import { writeFileStep } from '#wire/plan.ts';
-import { listenTcp } from '../../src/agent/listen.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { logOf, startFake } from './test/helpers.ts';
 import { imagePages, mailboxSignature, pagesFrame, patternPage, streamOf } from './test/image.ts';
 import {

@@ -9,13 +9,15 @@ import type { Phase, Progress } from '#core/progress.ts';
 import type { Computer } from '#devices/device.ts';
 import { ensureMachineAddress, osAddresses, readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
+import { measureCiphers } from '#linux/ktls-probe.ts';
 import { ask } from '#managers/control-client.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { AliveCalls } from './alive.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
-import { agentImageHash, gatherCapabilities } from './capabilities.ts';
-import { ClaimDesk } from './claim-desk.ts';
+import { BegunMoves } from './begun-moves.ts';
+import { agentImageHash, doneOnce, gatherCapabilities } from './capabilities.ts';
+import { ClaimDesk, refusalOf } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { culpritOf } from './culprit.ts';
@@ -38,12 +40,17 @@ import {
 import { sourceTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
+const measuredOnce = () => doneOnce(() => measureCiphers(() => performance.now()));
+
 export class Active {
   readonly #config: Config;
   readonly #api: ApiServer;
   readonly #ports: OsPorts;
   readonly #devices: OsDevices;
   readonly #alive: AliveCalls;
+  readonly #begun = new BegunMoves();
+  /** Of the computer the OS is on now. */
+  #cipherRates = measuredOnce();
   #here: Computer;
   #epoch: number;
   /** Of the computer the OS is on now. */
@@ -87,7 +94,7 @@ export class Active {
       status: () => ({ name: this.#here.name, role: 'active' }),
       describe: async () => ({ capabilities: await this.#capabilities() }),
     });
-    const desk = new ClaimDesk();
+    const desk = new ClaimDesk(refusalOf(epoch => this.#begun.keyOf(epoch)));
     this.#ports = new OsPorts(machineAddressIsThere, [
       {
         listen: address => control.listen(address, controlPort),
@@ -164,7 +171,7 @@ export class Active {
       mac: network.portMac,
       address: `${this.#here.address}/24`,
     };
-    return gatherCapabilities(this.#here.name, 'active', await agentImageHash(), card, this.#rsdp);
+    return gatherCapabilities(this.#here.name, 'active', await agentImageHash(), await this.#cipherRates(), card, this.#rsdp);
   }
 
   #progress(): Progress | undefined {
@@ -282,7 +289,7 @@ export class Active {
     let report: HelperReport | undefined;
     let frozen = false;
     try {
-      report = await runJob(request, move, {
+      report = await runJob(request, move, this.#begun, {
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
         freezing: async () => {
           this.#alive.stop();
@@ -327,6 +334,7 @@ export class Active {
     const { here: source, target, epoch } = request;
     this.#here = target;
     this.#rsdp = found.rsdp ?? undefined;
+    this.#cipherRates = measuredOnce();
     this.#epoch = epoch;
     const tellLenders = this.#devices.arrived(prepared.ways);
     this.#alive.moved(source, target);

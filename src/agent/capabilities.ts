@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { type Capabilities, type ComputerRole, movingAgentImage } from '#core/capabilities.ts';
+import type { CipherRates } from '#core/ciphers.ts';
 import { readCpuinfo, readHardwareCpuCount } from '#linux/cpuinfo.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import {
@@ -27,6 +28,7 @@ export function gatherCapabilities(
   name: string,
   role: ComputerRole,
   imageHash: string,
+  cipherRates: CipherRates,
   card: CardOfComputer | undefined,
   rsdp: number | undefined,
 ): Capabilities {
@@ -63,6 +65,7 @@ export function gatherCapabilities(
       ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
       : null,
     snapshot: { available: reason === undefined, ...(reason !== undefined && { reason }) },
+    cipherRates,
     devices: [...new Set(['input', ...(pci.some(each => each.class >>> 16 === 0x03) ? ['display'] : [])])],
   };
 }

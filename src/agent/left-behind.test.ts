@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
+import type { ControlAnswer } from '#wire/control.ts';
 import { LeftBehindSchema } from './ghost-state.ts';
 import { DevicesLeft } from './left-behind.ts';
 
@@ -13,14 +14,16 @@ const port = { kind: 'usb', name: 'lp9', identity: 'MFG:No;MDL:Such;' };
 const printer = { kind: 'printer', device: 'printer0', place: port, printed: 40 };
 const computer = { name: 'a', address: '10.77.0.1' };
 const leftBy = (...behind: object[]): DevicesLeft =>
-  new DevicesLeft(v.parse(LeftBehindSchema, { osId: 'crab', epoch: 7, behind }), computer);
+  new DevicesLeft(v.parse(LeftBehindSchema, { osId: 'crab', epoch: 7, behind }), computer, 'aes128gcm');
 const left = leftBy(disk);
 const code = (expected: string) => (error: unknown) => error instanceof YadoError && error.code === expected;
 
 const asked = { osId: 'crab', device: 'disk0', epoch: 7 };
 
 test('a device is to be had in the epoch in which it was left, once it is served', () => {
-  assert.deepEqual(left.answer('device', asked), { ready: false, exportName: 'crab-disk0-7', port: 10809 });
+  const { secret, ...where } = left.answer('device', asked) as ControlAnswer<'device'>;
+  assert.equal(secret.length, 32);
+  assert.deepEqual(where, { ready: false, exportName: 'crab-disk0-7', port: 10809, cipher: 'aes128gcm' });
   assert.throws(() => left.answer('device', { ...asked, epoch: 6 }), code('staleEpoch'));
   assert.throws(() => left.answer('device', { ...asked, device: 'disk1' }), code('unknownDevice'));
   assert.throws(() => left.answer('device', { ...asked, osId: 'lobster' }), code('unknownDevice'));

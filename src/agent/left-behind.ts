@@ -1,6 +1,7 @@
 // The devices an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows it.
 // Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
+import type { Cipher } from '#core/ciphers.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { Computer, ServeState } from '#devices/device.ts';
@@ -35,13 +36,15 @@ export class DevicesLeft {
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
-  constructor(left: LeftBehind, computer: Computer) {
+  /** @param cipher what the kernel here encrypts connections to the devices with */
+  constructor(left: LeftBehind, computer: Computer, cipher: Cipher) {
     this.#left = left;
     this.#computer = computer;
     this.#epoch = left.epoch;
     const world: LeftWorld = {
       osId: left.osId,
       computer,
+      cipher,
       epoch: () => this.#epoch,
       record: () => JSON.stringify(this.state),
       say: log,

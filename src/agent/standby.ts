@@ -1,8 +1,12 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
+import { fastestCipher } from '#core/ciphers.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
 import { parkBytesOf } from '#core/precopy.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
+import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { cryptoInfo } from '#linux/ktls.ts';
+import { measureCiphers } from '#linux/ktls-probe.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
@@ -16,7 +20,7 @@ import {
 import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
-import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { agentImageHash, doneOnce, gatherCapabilities } from './capabilities.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
@@ -25,7 +29,7 @@ import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
-import { listenTcp } from './listen.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
 import { show } from './screen.ts';
@@ -40,7 +44,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   using links = new LinkClient();
   const card = links.link(cardName);
   const behind = readLeftBehind();
-  const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }) : undefined;
+  const cipherRates = doneOnce(() => measureCiphers(() => performance.now()));
+  const left = behind?.behind.length
+    ? new DevicesLeft(behind, { name, address: ip }, fastestCipher(await cipherRates()) ?? 'aes128gcm')
+    : undefined;
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
@@ -50,6 +57,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       name,
       'standby',
       await agentImageHash(),
+      await cipherRates(),
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
@@ -84,7 +92,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   async function begin({
     osId,
     epoch,
-    token,
+    secret,
+    cipher,
     imageBytes,
     kept,
     source,
@@ -106,9 +115,11 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const ranges = mine.memory.ramRanges;
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
+    const keys = tlsKeys(secret, 'image', cipher, 'server');
     const job = encodeTargetJob({
       epoch,
-      token,
+      token: moveToken(secret),
+      tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
       timeouts: targetTimeouts(),
       faults,
       ramRanges: faults.includes('ram-hole') ? ranges.slice(0, 1) : ranges,
@@ -127,6 +138,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
       },
     });
+    secret.fill(0);
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(

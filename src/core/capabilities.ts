@@ -2,11 +2,13 @@
 // figures are gathered by src/linux and come, on the other side, from a computer that need not be believed.
 
 import * as v from 'valibot';
+import type { Cipher } from './ciphers.ts';
 
 export const Short = v.pipe(v.string(), v.maxLength(256));
 const Name = v.pipe(Short, v.minLength(1));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
+const Rate = v.pipe(Count, v.minValue(1));
 const Id16 = v.pipe(Count, v.maxValue(0xffff));
 
 export const roles = ['active', 'standby', 'ghost'] as const;
@@ -75,6 +77,11 @@ export const CapabilitiesSchema = v.strictObject({
   ),
   /** Whether /dev/snapshot works, and if not, why. */
   snapshot: v.strictObject({ available: v.boolean(), reason: v.optional(Short) }),
+  /** Bytes a second that the kernel encrypts and deciphers on a TCP connection; ciphers that it does not have are not there. */
+  cipherRates: v.strictObject({
+    aes128gcm: v.exactOptional(Rate),
+    chacha20poly1305: v.exactOptional(Rate),
+  } satisfies Record<Cipher, unknown>),
   /** Ids of the device classes that the agent of this computer can serve. */
   devices: v.pipe(v.array(Short), v.maxLength(64)),
 });

@@ -2,6 +2,7 @@
 // what it found, as a sentence for the user and a hint. Pure.
 
 import { type Capabilities, movingAgentImage } from './capabilities.ts';
+import { fastestCipher } from './ciphers.ts';
 import type { PreflightRequest } from './preflight.ts';
 import { formatBytes } from './quantities.ts';
 import { countFrames, subtractRanges } from './ram-ranges.ts';
@@ -113,6 +114,24 @@ export const preflightChecks: readonly PreflightCheck[] = [
         `${without.name} offers no /dev/snapshot: ${without.snapshot.reason ?? 'reason unknown'}.`,
         `start ${without.name} without Secure Boot lockdown and without "nohibernate"`,
       );
+    },
+  },
+  {
+    id: 'encryption',
+    severity: 'error',
+    title: 'both kernels encrypt connections',
+    compare: (a, b) => {
+      if (fastestCipher(a.cipherRates, b.cipherRates)) return null;
+      const without = [a, b].find(each => !fastestCipher(each.cipherRates));
+      return without
+        ? finding(
+            `The kernel of ${without.name} does not encrypt TCP connections.`,
+            `start ${without.name} with a kernel that has TLS (CONFIG_TLS) and load it: modprobe tls`,
+          )
+        : finding(
+            `The kernels of ${a.name} and ${b.name} have no cipher in common.`,
+            'on both computers: modprobe -a tls gcm chacha20poly1305',
+          );
     },
   },
   {

@@ -2,11 +2,13 @@
 
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tlsKeys } from '#linux/channel-keys.ts';
+import { cryptoInfo, encryptSocket } from '#linux/ktls.ts';
 import { connectTcp } from '#linux/tcp.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { pageBytes } from '#wire/frames.ts';
-import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
+import { type ClaimKey, encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import { writeFileStep } from '#wire/plan.ts';
-import { listenTcp } from '../../../src/agent/listen.ts';
 import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeHelper, type FakeSettings, startFake, writeImage } from './helpers.ts';
 import { imagePages, patternPage } from './image.ts';
@@ -24,6 +26,12 @@ const empty = Buffer.alloc(pageBytes);
 const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(index) : empty));
 export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
+
+/** Whether the kernel of this machine encrypts; where it cannot, moves are tested in the clear. */
+export const hasTls = readFileSync('/proc/sys/net/ipv4/tcp_available_ulp', 'utf8').includes('tls');
+/** Of the moves here. */
+export const claimKey = new Uint8Array(32).fill(0x77);
+export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
 export interface World extends AsyncDisposable {
   readonly folder: string;
@@ -66,7 +74,9 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
     writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
-  const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
+  const common = { epoch: 42, token: new Uint8Array(32).fill(0x70) };
+  const secret = new Uint8Array(32).fill(0x71);
+  const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
     stallMs: 2000,
     readyMs: 3000,
@@ -82,6 +92,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     streamFd: listener.fd,
     job: encodeTargetJob({
       ...common,
+      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : 'plain',
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
       faults: [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
@@ -95,8 +106,11 @@ export async function move(changes: Changes = {}): Promise<World> {
   listener[Symbol.dispose]();
   await b.told;
   const stream = await connectTcp({ ip, port }, 2000);
+  if (hasTls) encryptSocket(stream.fd, tlsKeys(secret, 'image', 'aes128gcm', 'client'));
   const job: SourceJob = {
     ...common,
+    claimKey,
+    pastClaims: [pastClaim],
     timeouts,
     faults: changes.aFaults ?? [],
     claimAddress: ip,
