@@ -177,6 +177,12 @@ static bool encrypt_stream(void) {
   return true;
 }
 
+/// The kernel has them now.
+static void forget_keys(void) {
+  if (job->tls_in.at) explicit_bzero((void *)job->tls_in.at, job->tls_in.length);
+  if (job->tls_out.at) explicit_bzero((void *)job->tls_out.at, job->tls_out.length);
+}
+
 /// Waits for the one connection that shows the token; others are hung up on, also those that take more than BEGIN_MS.
 /// Never blocks on what they send: the agent is heard all the time.
 static int wait_begin(int listener) {
@@ -203,8 +209,7 @@ static int wait_begin(int listener) {
     bool waiting = n > 0 || !came || (n < 0 && (errno == EAGAIN || errno == EINTR));
     if (waiting && begins(bytes, got)) {
       if (got == sizeof bytes) {
-        explicit_bzero((void *)job->tls_in.at, job->tls_in.length);
-        explicit_bzero((void *)job->tls_out.at, job->tls_out.length);
+        forget_keys();
         return TARGET_ON_BEGIN;
       }
       if (now_us() < patience) continue;
