@@ -276,7 +276,9 @@ test('claim datagrams: only whole ones of this version', () => {
 
 test('the MAC is HMAC-SHA256', () => {
   const key = Buffer.alloc(32, 0x0b);
-  const messages = [0, 1, 55, 56, 63, 64, 65, 119, 144, 1000].map(length => Buffer.alloc(length, 'Hi There '));
+  const messages = [0, 1, 55, 56, 63, 64, 65, 119, 144, 1000].map(length =>
+    Buffer.alloc(length, 'Hi There '),
+  );
   const macs = answers(messages.map(bytes => ['H', Buffer.concat([key, bytes])] as const));
   for (const [index, message] of messages.entries())
     assert.deepEqual(macs[index]?.slice(0, 32), [...createHmac('sha256', key).update(message).digest()]);

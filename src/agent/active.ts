@@ -171,7 +171,14 @@ export class Active {
       mac: network.portMac,
       address: `${this.#here.address}/24`,
     };
-    return gatherCapabilities(this.#here.name, 'active', await agentImageHash(), await this.#cipherRates(), card, this.#rsdp);
+    return gatherCapabilities(
+      this.#here.name,
+      'active',
+      await agentImageHash(),
+      await this.#cipherRates(),
+      card,
+      this.#rsdp,
+    );
   }
 
   #progress(): Progress | undefined {

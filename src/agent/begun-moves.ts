@@ -41,7 +41,8 @@ export class BegunMoves {
 
   /** Before the freeze. A disk that cannot be written holds nothing up: it is needed only when this computer dies. */
   async begin(move: ClaimKey): Promise<void> {
-    this.#moves = [...this.#moves, move].slice(-mostMoves);
+    // An epoch in which nothing was frozen is used again: there was no copy.
+    this.#moves = [...this.#moves.filter(each => each.epoch !== move.epoch), move].slice(-mostMoves);
     const text = JSON.stringify(
       this.#moves.map(({ epoch, key }) => ({ epoch, key: Buffer.from(key).toString('hex') })),
     );

@@ -94,7 +94,12 @@ function isClaim(datagram: Buffer): boolean {
 }
 
 /** Of the same epoch and sequence; undefined for what is no claim, or not signed with the key of its move. */
-function answerTo(datagram: Buffer, keyOf: KeyOf, kind: keyof typeof kinds, now?: bigint): Buffer | undefined {
+function answerTo(
+  datagram: Buffer,
+  keyOf: KeyOf,
+  kind: keyof typeof kinds,
+  now?: bigint,
+): Buffer | undefined {
   if (!isClaim(datagram)) return undefined;
   const key = keyOf(datagram.readBigUInt64LE(offsets.epoch));
   if (!key || !isSignedClaim(key, datagram)) return undefined;

@@ -47,7 +47,11 @@ test('a standby to which nothing was left answers what can be lent, a ghost also
   const standby = Object.keys(deviceHandlers(undefined, really));
   for (const message of ['screen', 'draw', 'keys', 'print']) assert.ok(standby.includes(message));
   assert.ok(!standby.includes('device'));
-  const nothing = new DevicesLeft({ osId: 'crab', epoch: 1, behind: [] }, { name: 'c', address: '' }, 'aes128gcm');
+  const nothing = new DevicesLeft(
+    { osId: 'crab', epoch: 1, behind: [] },
+    { name: 'c', address: '' },
+    'aes128gcm',
+  );
   const ghost = Object.keys(deviceHandlers(nothing, really));
   for (const message of [...standby, 'device']) assert.ok(ghost.includes(message));
 });

@@ -10,6 +10,7 @@ import { measureCiphers } from '#linux/ktls-probe.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import {
   bulkPort,
   type ControlAnswer,
@@ -29,7 +30,6 @@ import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
-import { listenTcp } from '#linux/tcp-listener.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
 import { show } from './screen.ts';

@@ -90,10 +90,7 @@ export function encodeSourceJob(job: SourceJob): Buffer {
     ),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.claimKey, job.claimKey),
-    field(
-      jobFields.pastClaims,
-      Buffer.concat(job.pastClaims.flatMap(({ epoch, key }) => [u64(epoch), key])),
-    ),
+    field(jobFields.pastClaims, Buffer.concat(job.pastClaims.flatMap(({ epoch, key }) => [u64(epoch), key]))),
     field(jobFields.planLeave, encodePlan(plans.leave)),
     field(jobFields.planServe, encodePlan(plans.serve)),
     field(jobFields.planReturn, encodePlan(plans.back)),

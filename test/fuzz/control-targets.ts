@@ -154,7 +154,11 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
     list,
   );
   const disk0: DiskLeft = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
-  const left = new DevicesLeft({ osId: 'crab', epoch: 7, behind: [disk0] }, { name: 'beta', address: host }, 'aes128gcm');
+  const left = new DevicesLeft(
+    { osId: 'crab', epoch: 7, behind: [disk0] },
+    { name: 'beta', address: host },
+    'aes128gcm',
+  );
   const server = new ControlServer(() => 'beta', {
     ...deviceHandlers(left, lent),
     status: () => ({ name: 'beta', role: 'standby' }),

@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
 import { encodeFrame } from '#wire/frame.ts';
-import { claim, frameHeaderBytes, frameTypes, macBytes, type ReasonName, reasons, wireVersion } from '#wire/frames.ts';
+import {
+  claim,
+  frameHeaderBytes,
+  frameTypes,
+  macBytes,
+  type ReasonName,
+  reasons,
+  wireVersion,
+} from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob, type TargetJob } from '#wire/job.ts';
 import {
   ioctlStep,
@@ -115,6 +123,13 @@ export function datagram(kind: keyof typeof claim.kinds, sequence: number, epoch
   out.fill(toBeSigned, offsets.mac, offsets.mac + macBytes);
   return out;
 }
+/** Signed with a key that nobody has. */
+export function forged(kind: keyof typeof claim.kinds, sequence: number, epoch = 7): Buffer {
+  const out = datagram(kind, sequence, epoch);
+  out.fill(0x98, claim.offsets.mac, claim.offsets.mac + macBytes);
+  return out;
+}
+
 /** What the kernel says to a netlink message that was right; the world puts in whose answer it is. */
 export const acknowledged = Buffer.alloc(36);
 acknowledged.writeUInt32LE(36, 0);

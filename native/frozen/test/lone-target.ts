@@ -5,10 +5,10 @@ import { mkdtempSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
 import { frameTypes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
 import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
-import { listenTcp } from '#linux/tcp-listener.ts';
 import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeSettings, logOf, startFake } from './helpers.ts';
 import { imagePages, mailboxSignature, patternPage } from './image.ts';
@@ -77,7 +77,7 @@ export async function target(more: Partial<FakeSettings> = {}, changes: Partial<
     };
     return { socket, next };
   };
-  return { folder, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
+  return { folder, port, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
 }
 
 /** One test: these bytes behind BEGIN are refused for this reason, and nothing is frozen or restored. */

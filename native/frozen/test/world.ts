@@ -13,6 +13,7 @@ import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeHelper, type FakeSettings, startFake, writeImage } from './helpers.ts';
 import { imagePages, patternPage } from './image.ts';
 import { freePort, freeUdpPort } from './ports.ts';
+import { hasTls } from './tls.ts';
 
 const root = temporaryFolder();
 const program = compileFakeFrozen(root);
@@ -27,8 +28,6 @@ const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(ind
 export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
 
-/** Whether the kernel of this machine encrypts; where it cannot, moves are tested in the clear. */
-export const hasTls = readFileSync('/proc/sys/net/ipv4/tcp_available_ulp', 'utf8').includes('tls');
 /** Of the moves here. */
 export const claimKey = new Uint8Array(32).fill(0x77);
 export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
@@ -61,7 +60,7 @@ export interface Changes {
   readonly ghost?: string;
 }
 
-/** B waits, A begins. */
+/** B waits, A begins; in the clear only where the kernel of this machine does not encrypt. */
 export async function move(changes: Changes = {}): Promise<World> {
   const folder = mkdtempSync(join(root, 'move-'));
   writeImage(folder, pages);

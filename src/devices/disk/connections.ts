@@ -92,7 +92,9 @@ export class DiskConnections {
       const secret = this.#secret;
       if (!secret) throw new Error('nobody was invited');
       encryptSocket(socket.fd, tlsKeys(secret, 'disk', this.#disk.cipher, 'server'));
-      const hello = await streamOf(socket.fd, helloMs, 'the hello', this.#abort.signal).read(diskHello.length);
+      const hello = await streamOf(socket.fd, helloMs, 'the hello', this.#abort.signal).read(
+        diskHello.length,
+      );
       if (!hello.equals(diskHello) || secret !== this.#secret) throw new Error('it was not the one invited');
       this.#secret = undefined;
       this.#turn = this.#turn.then(() => this.#begin(socket)).catch(error => this.#refuse(socket, error));
