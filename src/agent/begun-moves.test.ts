@@ -9,7 +9,7 @@ import { BegunMoves } from './begun-moves.ts';
 mock.method(console, 'log', () => {});
 const folder = mkdtempSync(join(tmpdir(), 'yado-moves-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const paths = { memory: join(folder, 'moves.json'), disk: join(folder, 'disk/var/moves.json') };
+const paths = { memory: join(folder, 'moves.json'), disk: join(folder, 'on-disk.json') };
 const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
 
 test('the next agent knows them, and so does one behind a restart that has only the disk', async () => {

@@ -1,11 +1,12 @@
 // The moves that were begun with this OS, each with the key that claims are signed with: a copy that was made in one that
 // ended here asks until it is refused, and believes only who has its key. Kept for the next agent in memory, and for the
 // next start of this computer on the disk of the OS: the freeze of a move writes it out.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { ClaimKey } from '#wire/job.ts';
+import { writePrivately } from './computer-keys.ts';
 import { log } from './log.ts';
 
 /** Copies of moves before these are no more: each was on a computer that has taken in the OS again since, or never will. */
@@ -15,7 +16,10 @@ const MovesSchema = v.array(
   v.strictObject({ epoch: v.number(), key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)) }),
 );
 
-/** packaging/files/prepare copies the one on the disk to the one in memory when the computer starts. */
+/** A disk that is on another computer may be away just then. */
+const diskMs = 2000;
+
+/** packaging/files/prepare makes the folder, and copies the one on the disk to the one in memory when the computer starts. */
 export const movesPaths = {
   memory: '/run/yado/moves.json',
   disk: '/proc/1/root/var/lib/yadokari/moves.json',
@@ -47,11 +51,12 @@ export class BegunMoves {
       this.#moves.map(({ epoch, key }) => ({ epoch, key: Buffer.from(key).toString('hex') })),
     );
     const { memory, disk } = this.#paths;
-    writeFileSync(`${memory}.new`, text, { mode: 0o600 });
-    renameSync(`${memory}.new`, memory); // whole or not at all
+    writePrivately(memory, text);
     try {
-      await mkdir(dirname(disk), { recursive: true, mode: 0o700 });
-      await writeFile(disk, text, { mode: 0o600 }); // cut short by a crash it is as good as none
+      const signal = AbortSignal.timeout(diskMs);
+      const written = writeFile(disk, text, { mode: 0o600, signal }); // cut short by a crash it is as good as none
+      const late = once(signal, 'abort').then(() => Promise.reject(signal.reason));
+      await Promise.race([written, late]);
     } catch (error) {
       log(`${disk} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
     }
