@@ -53,7 +53,7 @@ import { leftClass, type LentService, type ServiceOf } from '../service.ts';
 
 const Left = v.strictObject({ kind: v.literal('scanner'), device: v.string() });
 const answers = (exportName: string) => ({
-  device: () => ({ ready: true, exportName, port: 6566 }),
+  device: () => ({ ready: true, exportName, port: 6566, secret: new Uint8Array(32), cipher: 'aes128gcm' as const }),
   stop: async () => {},
 });
 

@@ -60,7 +60,7 @@ function readFrames(input: Buffer): void {
     const reader = new FrameReader(maxPayloadBytes);
     const frames: Frame[] = [];
     try {
-      for (const piece of pieces) frames.push(...reader.push(piece));
+      for (const piece of pieces) for (const frame of reader.push(piece)) frames.push(frame);
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'WireError') throw error;
       return { frames, error: error.message };
