@@ -53,7 +53,7 @@ import { leftClass, type LentService, type ServiceOf } from '../service.ts';
 
 const Left = v.strictObject({ kind: v.literal('scanner'), device: v.string() });
 const answers = (exportName: string) => ({
-  device: () => ({ ready: true, exportName, port: 6566 }),
+  device: () => ({ ready: true, exportName, port: 6566, secret: new Uint8Array(32), cipher: 'aes128gcm' as const }),
   stop: async () => {},
 });
 
@@ -132,7 +132,7 @@ const scanner = found.find(each => each.id === 'scanner0');
 const status = new StatusManager([scanner]);
 
 const left = v.parse(leftBehindSchema(services), { osId: 'crab', epoch: 7, behind: [scanner.leaveBehind()] });
-const behind = new DevicesLeft(left, { name: 'c', address: '127.0.0.1' }, services);
+const behind = new DevicesLeft(left, { name: 'c', address: '127.0.0.1' }, 'aes128gcm', services);
 const lent = new LentDevices('c', 60_000, async () => {}, () => {}, services);
 const handlers = { ...lent.handlers, ...deviceHandlers(behind, lent) };
 const ask = (type, body) => handlers[type](checkRequest(type, { osId: 'crab', epoch: 7, ...body }), 'crab');

@@ -1,4 +1,5 @@
-// The claim datagram: asked by the copy on B, answered by A. Fixed layout, checked whole before anything is believed.
+// The claim datagram: asked by the copy on B, answered by A. Fixed layout, checked whole before anything is believed: the
+// MAC is over all of it, so also over whether it asks, grants or refuses, and which question it answers.
 #include "frozen.h"
 #include <string.h>
 #include <sys/socket.h>
@@ -35,12 +36,39 @@ uint16_t claim_kind(const uint8_t *datagram) {
   return kind;
 }
 
-bool claim_is_of(const struct job *job, const uint8_t *datagram) {
+static const uint8_t *key_of(const struct job *job, uint64_t epoch) {
+  const uint8_t *at = job->past_claims.at, *end = at + job->past_claims.length;
+  uint64_t past;
+  if (epoch == job->epoch) return job->claim_key;
+  for (; at < end; at += PAST_CLAIM_BYTES) {
+    memcpy(&past, at, 8);
+    if (past == epoch) return at + 8;
+  }
+  return NULL;
+}
+
+static void mac_of(const uint8_t *key, const uint8_t *datagram, uint8_t *mac) {
+  uint8_t bare[CLAIM_BYTES];
+  memcpy(bare, datagram, CLAIM_BYTES);
+  memset(bare + CLAIM_AT_MAC, 0, MAC_BYTES);
+  hmac_sha256(key, bare, CLAIM_BYTES, mac);
+}
+
+static void sign(const uint8_t *key, uint8_t *datagram) {
+  uint8_t mac[MAC_BYTES];
+  mac_of(key, datagram, mac);
+  memcpy(datagram + CLAIM_AT_MAC, mac, MAC_BYTES);
+}
+
+enum whose claim_whose(const struct job *job, const uint8_t *datagram) {
   uint64_t epoch;
-  uint8_t different = 0; // constant time: the token is a secret
+  uint8_t mac[MAC_BYTES], different = 0;
   memcpy(&epoch, datagram + CLAIM_AT_EPOCH, 8);
-  for (unsigned i = 0; i < TOKEN_BYTES; i++) different |= datagram[CLAIM_AT_TOKEN + i] ^ job->token[i];
-  return epoch == job->epoch && !different;
+  const uint8_t *key = key_of(job, epoch);
+  if (!key) return CLAIM_OF_NOBODY;
+  mac_of(key, datagram, mac);
+  for (unsigned i = 0; i < MAC_BYTES; i++) different |= datagram[CLAIM_AT_MAC + i] ^ mac[i]; // constant time
+  return different ? CLAIM_OF_NOBODY : epoch == job->epoch ? CLAIM_OF_THIS : CLAIM_OF_PAST;
 }
 
 void claim_make(uint8_t *datagram, const struct job *job, uint64_t sequence) {
@@ -52,11 +80,13 @@ void claim_make(uint8_t *datagram, const struct job *job, uint64_t sequence) {
   memcpy(datagram + CLAIM_AT_KIND, &kind, 2);
   memcpy(datagram + CLAIM_AT_EPOCH, &job->epoch, 8);
   memcpy(datagram + CLAIM_AT_SEQUENCE, &sequence, 8);
-  memcpy(datagram + CLAIM_AT_TOKEN, job->token, TOKEN_BYTES);
+  sign(job->claim_key, datagram);
 }
 
-void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to) {
+void claim_answer(const struct job *job, int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to) {
   struct timespec t;
+  const uint8_t *key;
+  uint64_t epoch;
   clock_gettime(CLOCK_REALTIME, &t);
   uint64_t realtime_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
   memcpy(datagram + CLAIM_AT_KIND, &kind, 2); // the rest is as it came: whose claim it was, and which of them
@@ -68,6 +98,9 @@ void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *time
   memcpy(datagram + CLAIM_AT_PAGES, &report.pages, 8);
   memcpy(datagram + CLAIM_AT_WIRE_BYTES, &report.wire_bytes, 8);
   memcpy(datagram + CLAIM_AT_REFERENCED_PAGES, &report.referenced_pages, 8);
+  memcpy(&epoch, datagram + CLAIM_AT_EPOCH, 8);
+  if (!(key = key_of(job, epoch))) return; // nobody's: it could not believe the answer
+  sign(key, datagram);
   claim_send(fd, datagram, to);
 }
 

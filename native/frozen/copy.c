@@ -71,7 +71,7 @@ static int wait_verdict(const struct job *job, uint32_t ms) {
   struct pollfd p = { .fd = claims, .events = POLLIN };
   uint64_t answered;
   if (poll(&p, 1, (int)ms) <= 0) return COPY_ON_TIMER;
-  if (!claim_receive(claims, verdict, &from) || !claim_is_of(job, verdict) || from.sin_addr.s_addr != job->claim_address) return WAIT;
+  if (!claim_receive(claims, verdict, &from) || claim_whose(job, verdict) != CLAIM_OF_THIS || from.sin_addr.s_addr != job->claim_address) return WAIT;
   uint16_t kind = claim_kind(verdict);
   memcpy(&answered, verdict + CLAIM_AT_SEQUENCE, 8);
   if (answered == 0 || answered > sequence || sequence - answered >= 256) return WAIT;

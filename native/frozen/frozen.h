@@ -28,6 +28,9 @@ struct job {
   uint32_t e820_checksum;
   uint64_t physical_pages;
   uint8_t token[TOKEN_BYTES];
+  uint8_t claim_key[CLAIM_KEY_BYTES];
+  struct bytes past_claims;               // of moves that ended here: u64 epoch and key each
+  struct bytes tls_out, tls_in;           // of B, for the stream: struct tls12_crypto_info_…; forgotten once it has begun
 };
 
 struct frame { uint8_t type; uint32_t length; uint64_t arg; };
@@ -55,6 +58,8 @@ bool get_frame(const uint8_t *in, struct frame *frame, uint32_t max_length);
 /// stalled).
 int send_all(int fd, const void *data, size_t length, uint32_t stall_ms);
 int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
+/// Why nothing came, after recv_all has failed with that errno.
+uint32_t reason_of_silence(int error);
 /// Pages lie here before they are sent; there is room in front for everything a frame begins with.
 extern uint8_t *const out_pages;
 /// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages. Its length, or -1 with errno.
@@ -130,16 +135,21 @@ void clock_before_image(void);
 /// Sets the wall clock on by what the kernel has lost; that time in microseconds, 0 when it cannot be told.
 uint64_t clock_after_image(void);
 
+// sha256.c
+/// The key has CLAIM_KEY_BYTES, the MAC MAC_BYTES.
+void hmac_sha256(const uint8_t *key, const uint8_t *data, size_t length, uint8_t *mac);
+
 // claim.c
 int claim_listen(uint32_t address, uint16_t port);
 /// Reads one datagram of CLAIM_BYTES; true when it is well-formed, whoever's it is.
 bool claim_receive(int fd, uint8_t *datagram, struct sockaddr_in *from);
 uint16_t claim_kind(const uint8_t *datagram);
-/// True when token and epoch are those of this move.
-bool claim_is_of(const struct job *job, const uint8_t *datagram);
+enum whose { CLAIM_OF_NOBODY, CLAIM_OF_THIS, CLAIM_OF_PAST };
+/// Of which move it is; of nobody's when the MAC is not right.
+enum whose claim_whose(const struct job *job, const uint8_t *datagram);
 void claim_make(uint8_t *datagram, const struct job *job, uint64_t sequence);
 /// Turns a claim into its answer and sends it.
-void claim_answer(int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to);
+void claim_answer(const struct job *job, int fd, uint8_t *datagram, uint16_t kind, const uint64_t *times_us, const struct sockaddr_in *to);
 void claim_send(int fd, const uint8_t *datagram, const struct sockaddr_in *to);
 
 // Image header, kernel/power/power.h struct swsusp_info.

@@ -91,6 +91,14 @@ int recv_all(int fd, void *data, size_t length, uint32_t stall_ms) {
   return 0;
 }
 
+uint32_t reason_of_silence(int error) {
+  switch (error) {
+    case ETIMEDOUT: return REASON_STALLED;
+    case EBADMSG: case EIO: case EMSGSIZE: case EINVAL: return REASON_TAMPERED; // net/tls: not a record of ours
+    default: return REASON_LINK_LOST;
+  }
+}
+
 int send_frame(int fd, uint8_t type, uint64_t arg, const void *payload, uint32_t length, uint32_t stall_ms) {
   uint8_t head[FRAME_HEADER_BYTES];
   put_frame(head, type, length, arg);

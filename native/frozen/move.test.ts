@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pageBytes } from '#wire/frames.ts';
-import { ClaimDesk } from '../../src/agent/claim-desk.ts';
+import { ClaimDesk, refusalOf } from '../../src/agent/claim-desk.ts';
 import { type FakeHelper, logOf, waitForLog } from './test/helpers.ts';
-import { type Changes, ip, mailboxAt, move, needsRoot, pages, runsAt } from './test/world.ts';
+import { type Changes, claimKey, ip, mailboxAt, move, needsRoot, pages, runsAt } from './test/world.ts';
 
 test('a move: the OS runs at B, and only there', needsRoot, async () => {
   await using world = await move();
@@ -94,7 +94,7 @@ test('a copy that claims after A took the OS back is refused and resets', needsR
   const report = await world.a.report;
   assert.deepEqual([report.outcome, report.reason], ['returned', 'claimTimeout']);
   await world.a.ended;
-  const desk = new ClaimDesk();
+  const desk = new ClaimDesk(refusalOf(epoch => (epoch === 42n ? claimKey : undefined)));
   await desk.open(ip, world.claimPort);
   await waitForLog(world.folder, 'copy reset');
   await desk.close();

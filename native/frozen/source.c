@@ -92,7 +92,7 @@ static void end_ghost(void) {
 
 /// Should we die after the grant, the ghost keeps this copy from running again, and answers in our place.
 static void tell_ghost(void) {
-  if (ghost >= 0 && !told_ghost) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->token, TOKEN_BYTES, 100) == 0;
+  if (ghost >= 0 && !told_ghost) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->claim_key, CLAIM_KEY_BYTES, 100) == 0;
 }
 
 /// Without a ghost nobody serves what stays behind: before the grant the OS rather stays, after it there is another one.
@@ -142,7 +142,7 @@ static int target_says(void) {
   uint8_t head[FRAME_HEADER_BYTES], text[MAX_TEXT_BYTES] = { 0 };
   struct frame frame;
   if (recv_all(stream, head, sizeof head, job->stall_ms) < 0) {
-    because(REASON_LINK_LOST, errno, -1, NULL);
+    because(errno == ETIMEDOUT ? REASON_LINK_LOST : reason_of_silence(errno), errno, -1, NULL);
     return SOURCE_ON_LINK_LOST;
   }
   if (!get_frame(head, &frame, MAX_TEXT_BYTES - 1) || (frame.length && recv_all(stream, text, frame.length, job->stall_ms) < 0)) {
@@ -153,7 +153,7 @@ static int target_says(void) {
     case FRAME_READY: report.times_us[STEP_WRITE] = frame.arg; return SOURCE_ON_READY;
     case FRAME_CANCEL: because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL;
     case FRAME_FAILED:
-      because(frame.arg > REASON_NONE && frame.arg <= REASON_ADOPT ? (uint32_t)frame.arg : REASON_REFUSED_BY_TARGET, 0, -1, (char *)text);
+      because(frame.arg > REASON_NONE && frame.arg <= REASON_TAMPERED ? (uint32_t)frame.arg : REASON_REFUSED_BY_TARGET, 0, -1, (char *)text);
       return SOURCE_ON_REFUSED;
     default: because(REASON_PROTOCOL, EBADMSG, -1, NULL); return SOURCE_ON_FAILED;
   }
@@ -177,15 +177,16 @@ static int listen_for(bool with_stream, int wait_ms) {
   bool target_first = was_stale && p[0].revents;
   was_stale = false;
   if (!target_first && p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
-    if ((was_stale = !claim_is_of(job, claim_datagram))) return SOURCE_ON_STALE_CLAIM;
-    return fault_times(job, FAULT_SOURCE_CLAIM) > 0 ? SOURCE_ON_CLAIM : WAIT;
+    enum whose whose = claim_whose(job, claim_datagram); // a forged one is as good as none
+    if (whose == CLAIM_OF_PAST) { was_stale = true; return SOURCE_ON_STALE_CLAIM; }
+    if (whose == CLAIM_OF_THIS) return fault_times(job, FAULT_SOURCE_CLAIM) > 0 ? SOURCE_ON_CLAIM : WAIT;
   }
   return p[0].revents ? target_says() : WAIT;
 }
 
 static void answer(uint16_t kind) {
   int times = kind == CLAIM_KIND_GRANT ? fault_times(job, FAULT_SOURCE_GRANT) : 1;
-  for (; times > 0; times--) claim_answer(claims, claim_datagram, kind, report.times_us, &claimant);
+  for (; times > 0; times--) claim_answer(job, claims, claim_datagram, kind, report.times_us, &claimant);
 }
 
 int source_hears(void) { return listen_for(true, 0); }

@@ -3,6 +3,8 @@
 #include "frozen.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tls.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,12 +131,13 @@ static int source_says(bool receiving) {
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
   if (recv_all(stream, head, sizeof head, job->stall_ms) < 0) {
-    because(errno == ETIMEDOUT ? REASON_STALLED : REASON_LINK_LOST, errno, -1, NULL);
-    return errno == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
+    int error = errno;
+    because(reason_of_silence(error), error, -1, NULL);
+    return error == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
   }
   if (!get_frame(head, &frame, MAX_PAYLOAD_BYTES)) return bad(REASON_PROTOCOL, EBADMSG, "a frame header is malformed");
   if (frame.length && recv_all(stream, in, frame.length, job->stall_ms) < 0) {
-    because(REASON_LINK_LOST, errno, -1, NULL);
+    because(errno == ETIMEDOUT ? REASON_LINK_LOST : reason_of_silence(errno), errno, -1, NULL);
     return TARGET_ON_LINK_LOST;
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
@@ -163,6 +166,24 @@ static bool begins(const uint8_t *bytes, size_t got) {
   return !different;
 }
 
+/// From its first byte on the kernel deciphers what comes: a stranger's bytes end the connection. Nothing is sent on it
+/// before it has shown the token, so no two connections see anything under one key.
+static bool encrypt_stream(void) {
+  int on = 1;
+  if (!job->tls_in.length) return true;              // tests on a kernel that cannot
+  if (setsockopt(stream, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0) return false;
+  if (setsockopt(stream, SOL_TLS, TLS_TX, job->tls_out.at, job->tls_out.length) < 0) return false;
+  if (setsockopt(stream, SOL_TLS, TLS_RX, job->tls_in.at, job->tls_in.length) < 0) return false;
+  setsockopt(stream, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &on, sizeof on); // one copy less, where the kernel knows it
+  return true;
+}
+
+/// The kernel has them now.
+static void forget_keys(void) {
+  if (job->tls_in.at) explicit_bzero((void *)job->tls_in.at, job->tls_in.length);
+  if (job->tls_out.at) explicit_bzero((void *)job->tls_out.at, job->tls_out.length);
+}
+
 /// Waits for the one connection that shows the token; others are hung up on, also those that take more than BEGIN_MS.
 /// Never blocks on what they send: the agent is heard all the time.
 static int wait_begin(int listener) {
@@ -177,13 +198,21 @@ static int wait_begin(int listener) {
       if (came) stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
       got = 0;
       patience = now_us() + BEGIN_MS * 1000u;
-      continue;
+      if (stream < 0 || encrypt_stream()) continue;
+      int error = errno;
+      close(stream);
+      stream = -1;
+      if (error == ENOTCONN) continue;               // it has hung up already
+      return bad(REASON_PROTOCOL, error, "the kernel of the target does not encrypt the stream");
     }
     ssize_t n = came ? recv(stream, bytes + got, sizeof bytes - got, MSG_DONTWAIT) : 0;
     if (n > 0) got += (size_t)n;
     bool waiting = n > 0 || !came || (n < 0 && (errno == EAGAIN || errno == EINTR));
     if (waiting && begins(bytes, got)) {
-      if (got == sizeof bytes) return TARGET_ON_BEGIN;
+      if (got == sizeof bytes) {
+        forget_keys();
+        return TARGET_ON_BEGIN;
+      }
       if (now_us() < patience) continue;
     }
     close(stream);

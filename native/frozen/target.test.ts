@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, maxPayloadBytes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
 import { writeFileStep } from '#wire/plan.ts';
-import { listenTcp } from '../../src/agent/listen.ts';
 import { logOf, startFake } from './test/helpers.ts';
 import { imagePages, mailboxSignature, pagesFrame, patternPage, streamOf } from './test/image.ts';
 import {

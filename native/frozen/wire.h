@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define FRAME_MAGIC 17497
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define FRAME_HEADER_BYTES 16
 #define PAGES_PER_FRAME 256
 #define PAGES_PROLOGUE_BYTES 72
@@ -15,6 +15,10 @@
 #define MAX_PARK_PAGES 0x40000000
 #define MAX_TEXT_BYTES 400
 #define TOKEN_BYTES 32
+#define CLAIM_KEY_BYTES 32
+#define MAC_BYTES 32
+#define PAST_CLAIM_BYTES 40
+#define MAX_TLS_BYTES 56
 #define FRAME_BEGIN 1
 #define FRAME_PAGES 2
 #define FRAME_END 3
@@ -59,6 +63,10 @@
 #define FIELD_TOKEN 23
 #define FIELD_MEMORY 24
 #define FIELD_PARK_PAGES 25
+#define FIELD_CLAIM_KEY 26
+#define FIELD_PAST_CLAIMS 27
+#define FIELD_TLS_OUT 28
+#define FIELD_TLS_IN 29
 #define OUTCOME_RETURNED 1
 #define OUTCOME_ARRIVED 2
 #define OUTCOME_DISCARDED 3
@@ -84,6 +92,7 @@
 #define REASON_ARRIVE 19
 #define REASON_GHOST 20
 #define REASON_ADOPT 21
+#define REASON_TAMPERED 22
 enum { FAULT_SOURCE_BEGIN = 1, FAULT_SOURCE_PRE_COPY = 2, FAULT_SOURCE_FREEZE = 3, FAULT_SOURCE_LEAVE = 4, FAULT_SOURCE_IMAGE = 5, FAULT_SOURCE_SERVE = 6, FAULT_SOURCE_GHOST = 7, FAULT_SOURCE_PAGES = 8, FAULT_SOURCE_END = 9, FAULT_SOURCE_GO = 10, FAULT_SOURCE_CLAIM = 11, FAULT_SOURCE_GRANT = 12, FAULT_SOURCE_ABORT = 13, FAULT_SOURCE_BACK = 14, FAULT_SOURCE_THAW = 15, FAULT_TARGET_OPEN = 16, FAULT_TARGET_ROOM = 17, FAULT_TARGET_FRAMES = 18, FAULT_TARGET_WRITE = 19, FAULT_TARGET_FREEZE = 20, FAULT_TARGET_READY = 21, FAULT_TARGET_RESTORE = 22, FAULT_COPY_ARRIVE = 23, FAULT_COPY_CLAIM = 24, FAULT_COPY_ADOPT = 25, FAULT_COPY_THAW = 26, FAULT_GHOST_START = 27, FAULT_GHOST_DISK = 28, FAULT_GHOST_ALIVE = 29, FAULT_POINTS };
 enum { KIND_CRASH = 1, KIND_ERROR = 2, KIND_DELAY = 3, KIND_LOST = 4, KIND_REPEAT = 5, KIND_RESET = 6, KIND_PANIC = 7, FAULT_KINDS };
 static const char *const fault_names[] __attribute__((unused)) = { NULL, "source.begin", "source.preCopy", "source.freeze", "source.leave", "source.image", "source.serve", "source.ghost", "source.pages", "source.end", "source.go", "source.claim", "source.grant", "source.abort", "source.back", "source.thaw", "target.open", "target.room", "target.frames", "target.write", "target.freeze", "target.ready", "target.restore", "copy.arrive", "copy.claim", "copy.adopt", "copy.thaw", "ghost.start", "ghost.disk", "ghost.alive" };
@@ -100,7 +109,7 @@ enum { STEP_FREEZE, STEP_LEAVE, STEP_IMAGE, STEP_SERVE, STEP_SEND, STEP_WRITE, S
 #define CLAIM_AT_EPOCH 8
 #define CLAIM_AT_SEQUENCE 16
 #define CLAIM_AT_REALTIME_NS 24
-#define CLAIM_AT_TOKEN 32
+#define CLAIM_AT_MAC 32
 #define CLAIM_AT_TIMES_US 64
 #define CLAIM_AT_PAGES 120
 #define CLAIM_AT_WIRE_BYTES 128

@@ -9,8 +9,9 @@ import { peerOf } from '#managers/location-manager.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
+import { BegunMoves } from './begun-moves.ts';
 import { agentImageHash, kernelSaid } from './capabilities.ts';
-import { ClaimDesk } from './claim-desk.ts';
+import { ClaimDesk, refusalOf } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { log } from './log.ts';
@@ -62,7 +63,8 @@ export class Active {
       },
       () => os.keys.computer.server,
     );
-    const desk = new ClaimDesk();
+    const begun = new BegunMoves();
+    const desk = new ClaimDesk(refusalOf(epoch => begun.keyOf(epoch)));
     const pairing = osPairing(os);
     this.#ports = new OsPorts(machineAddressIsThere, [
       {
@@ -77,6 +79,7 @@ export class Active {
       devices: this.#devices,
       alive: this.#alive,
       ports: this.#ports,
+      begun,
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });

@@ -8,10 +8,12 @@ import {
   capabilityLimits,
   movingAgentImage,
 } from '#core/capabilities.ts';
+import type { CipherRates } from '#core/ciphers.ts';
 import { classOfPci, deviceClasses, deviceClassNames } from '#core/device-class.ts';
 import type { OsState } from '#core/os-state.ts';
 import { readCpuinfo, readHardwareApicIds } from '#linux/cpuinfo.ts';
 import { readKernelLog } from '#linux/kernel-log.ts';
+import { measureCiphers } from '#linux/ktls-probe.ts';
 import {
   isMemoryEncrypted,
   panicsOnWarning,
@@ -44,6 +46,7 @@ export function gatherCapabilities(
   name: string,
   role: ComputerRole,
   imageHash: string,
+  cipherRates: CipherRates,
   card: CardOfComputer | undefined,
   rsdp: number | undefined,
   os: OsState | null = null,
@@ -104,6 +107,7 @@ export function gatherCapabilities(
       ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
       : null,
     snapshotRefusal: snapshotRefusal(),
+    cipherRates,
     devices: deviceClassNames.filter(
       name => deviceClasses[name].everywhere || (deviceClasses[name].replaceable && ofPci.has(name)),
     ),
@@ -159,6 +163,10 @@ export function doneOnce<T>(work: () => Promise<T>): () => Promise<T> {
     return mine;
   };
 }
+
+/** How fast the kernel of one computer encrypts, once it is asked for. */
+export const measuredOnce = (): (() => Promise<CipherRates>) =>
+  doneOnce(() => measureCiphers(() => performance.now()));
 
 /** As `hashImage`, worked out once: it takes its time, and nothing that cannot wait should be started beside it. */
 export const agentImageHash = doneOnce(hashImage);

@@ -1,20 +1,28 @@
-// Answers claims where no frozen helper does. While the OS runs here whoever claims it is told REFUSED: without that a copy
-// that was rolled back would ask for ever. A ghost whose helper has died repeats the GRANT that was given.
+// Answers claims where no frozen helper does. While the OS runs here every copy that claims it is told REFUSED: without that
+// one that was rolled back would ask for ever. A ghost whose helper has died repeats the GRANT that was given. Who cannot
+// show by the MAC that it is a copy of a move that is known is not answered at all, and could not believe the answer.
 import { createSocket, type Socket } from 'node:dgram';
 import { claim, wireVersion } from '#wire/frames.ts';
+import { isSignedClaim, signClaim } from './claim-mac.ts';
 import { log } from './log.ts';
 
 /** The answer to a datagram, undefined when there is none. */
 export type Answer = (datagram: Buffer) => Buffer | undefined;
+/** What the claims of the move in that epoch are signed with; undefined when no such move is known. */
+export type KeyOf = (epoch: bigint) => Uint8Array | undefined;
+
+/** Whoever asks for ever without an answer is told of this often. */
+const strangersEveryMs = 60_000;
 
 export class ClaimDesk {
   readonly #answer: Answer;
   readonly #words: (from: string) => string;
   #socket: Socket | undefined;
+  #strangerAt = Number.NEGATIVE_INFINITY;
 
   /** @param words for the journal: what was done with a claim, and why */
   constructor(
-    answer: Answer = refuse,
+    answer: Answer,
     words = (from: string): string => `refused a late claim from ${from}: the OS runs here`,
   ) {
     this.#answer = answer;
@@ -25,8 +33,12 @@ export class ClaimDesk {
   async open(address: string, port: number): Promise<void> {
     const socket = createSocket('udp4');
     socket.on('message', (datagram, from) => {
+      if (!isClaim(datagram) || from.port === 0) return; // port 0 cannot be answered
       const answer = this.#answer(datagram);
-      if (!answer || from.port === 0) return; // port 0 cannot be answered
+      if (!answer) {
+        this.#stranger(from.address);
+        return;
+      }
       log(this.#words(from.address));
       socket.send(answer, from.port, from.address, error => {
         if (error) log(`a claim could not be answered: ${error.message}`);
@@ -44,6 +56,13 @@ export class ClaimDesk {
     this.#socket = socket;
   }
 
+  /** Not said for every datagram: anybody can send them. */
+  #stranger(address: string): void {
+    if (performance.now() < this.#strangerAt + strangersEveryMs) return;
+    this.#strangerAt = performance.now();
+    log(`a claim from ${address} is not signed by a copy of a move begun here: it is not answered`);
+  }
+
   async close(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
@@ -51,29 +70,42 @@ export class ClaimDesk {
   }
 }
 
-/** The grant of the one claim that was granted: its token and its epoch. `now` is the wall clock in nanoseconds. */
+/** The grant of the one claim that was granted. `now` is the wall clock in nanoseconds. */
 export const grantOf =
-  (token: Uint8Array, epoch: number, now: () => bigint): Answer =>
-  datagram => {
-    const { offsets, kinds } = claim;
-    const answer = refuse(datagram);
-    if (!answer?.subarray(offsets.token, offsets.token + token.length).equals(token)) return undefined;
-    if (answer.readBigUInt64LE(offsets.epoch) !== BigInt(epoch)) return undefined;
-    answer.writeUInt16LE(kinds.grant, offsets.kind);
-    answer.writeBigUInt64LE(now(), offsets.realtimeNs);
-    return answer;
-  };
+  (key: Uint8Array, epoch: number, now: () => bigint): Answer =>
+  datagram =>
+    answerTo(datagram, each => (each === BigInt(epoch) ? key : undefined), 'grant', now());
 
-/** The refusal of a well-formed claim: the same token, epoch and sequence; undefined for anything else. */
-export function refuse(datagram: Buffer): Buffer | undefined {
-  const { offsets, kinds, magic, bytes } = claim;
-  if (datagram.length !== bytes || datagram.readUInt32LE(offsets.magic) !== magic) return undefined;
-  if (
-    datagram.readUInt16LE(offsets.version) !== wireVersion ||
-    datagram.readUInt16LE(offsets.kind) !== kinds.claim
-  )
-    return undefined;
+/** The refusal of a claim of a move that is known. */
+export const refusalOf =
+  (keyOf: KeyOf): Answer =>
+  datagram =>
+    answerTo(datagram, keyOf, 'refuse');
+
+const { offsets, kinds } = claim;
+
+function isClaim(datagram: Buffer): boolean {
+  return (
+    datagram.length === claim.bytes &&
+    datagram.readUInt32LE(offsets.magic) === claim.magic &&
+    datagram.readUInt16LE(offsets.version) === wireVersion &&
+    datagram.readUInt16LE(offsets.kind) === kinds.claim
+  );
+}
+
+/** Of the same epoch and sequence; undefined for what is no claim, or not signed with the key of its move. */
+function answerTo(
+  datagram: Buffer,
+  keyOf: KeyOf,
+  kind: keyof typeof kinds,
+  now?: bigint,
+): Buffer | undefined {
+  if (!isClaim(datagram)) return undefined;
+  const key = keyOf(datagram.readBigUInt64LE(offsets.epoch));
+  if (!key || !isSignedClaim(key, datagram)) return undefined;
   const answer = Buffer.from(datagram);
-  answer.writeUInt16LE(kinds.refuse, offsets.kind);
+  answer.writeUInt16LE(kinds[kind], offsets.kind);
+  if (now !== undefined) answer.writeBigUInt64LE(now, offsets.realtimeNs);
+  signClaim(key, answer);
   return answer;
 }

@@ -38,7 +38,8 @@ const server = new ControlServer(
     device: ({ device }) => {
       if (device === 'broken') throw new TypeError('cannot read this');
       if (device !== 'disk0') throw yadoError('unknownDevice', { device, computer: 'beta' });
-      return { ready: true, exportName: 'os-disk0-1', port: 10_809 };
+      const secret = new Uint8Array(32);
+      return { ready: true, exportName: 'os-disk0-1', port: 10_809, secret, cipher: 'aes128gcm' };
     },
     cancel: () => slow.promise,
   },

@@ -50,6 +50,7 @@ test('a standby to which nothing was left answers what can be lent, a ghost also
   const nothing = new DevicesLeft(
     { osId: 'crab', epoch: 1, behind: [] },
     { name: 'c', address: '' },
+    'aes128gcm',
     services,
   );
   const ghost = Object.keys(deviceHandlers(nothing, really));

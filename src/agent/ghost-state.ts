@@ -1,5 +1,6 @@
 // What the agent leaves to its ghost, as JSON on the ghost's command line.
 import * as v from 'valibot';
+import { cipherNames } from '#core/ciphers.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
@@ -21,6 +22,8 @@ export const ghostStateSchema = (services: ServiceList) =>
     computer: ComputerSchema,
     /** Where the OS goes. */
     target: ComputerSchema,
+    /** What connections to what is left here are encrypted with. */
+    cipher: v.picklist(cipherNames),
     /** For the command line of the standby after it: what this kernel cannot know of a computer it was not started on. */
     kernelWords: v.array(Text),
   });

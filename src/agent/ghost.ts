@@ -42,10 +42,10 @@ export async function runGhost(told: unknown): Promise<void> {
   await faults.at('ghost.start');
   const helper = new Socket({ fd: Number(process.env.YADO_HELPER_FD) });
   const keyring = new ComputerKeyring();
-  const left = new DevicesLeft(state, computer, services, point => faults.at(point));
+  const left = new DevicesLeft(state, computer, state.cipher, services, point => faults.at(point));
   const reader = new FrameReader(4096);
   let granted = false;
-  let token = new Uint8Array(0);
+  let claimKey = new Uint8Array(0);
   let alive = false;
   // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
   const lent = new LentDevices(
@@ -74,7 +74,7 @@ export async function runGhost(told: unknown): Promise<void> {
       }
       if (type !== frameTypes.granted.number || granted) continue;
       granted = true;
-      token = Uint8Array.from(payload);
+      claimKey = Uint8Array.from(payload);
       void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
     }
   });
@@ -84,7 +84,7 @@ export async function runGhost(told: unknown): Promise<void> {
     if (!granted) process.exit(1);
     log('the helper has died: its grant is repeated here');
     const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
-    new ClaimDesk(grantOf(token, epoch, now), from => `repeated the grant to ${from}`)
+    new ClaimDesk(grantOf(claimKey, epoch, now), from => `repeated the grant to ${from}`)
       .open(computer.address, claimPort)
       .catch((error: Error) => log(`claims are not answered: ${error.message}`));
   });

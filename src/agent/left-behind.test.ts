@@ -4,6 +4,7 @@ import { mock, test } from 'node:test';
 import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
 import { loadServices } from '#managers/service-list.ts';
+import type { ControlAnswer } from '#wire/control.ts';
 import { leftBehindSchema } from './ghost-state.ts';
 import { DevicesLeft } from './left-behind.ts';
 
@@ -19,6 +20,7 @@ const leftBy = (...behind: object[]): DevicesLeft =>
   new DevicesLeft(
     v.parse(leftBehindSchema(services), { osId: 'crab', epoch: 7, behind }),
     computer,
+    'aes128gcm',
     services,
   );
 const left = leftBy(disk);
@@ -27,7 +29,9 @@ const code = (expected: string) => (error: unknown) => error instanceof YadoErro
 const asked = { osId: 'crab', device: 'disk0', epoch: 7 };
 
 test('a device is to be had in the epoch in which it was left, once it is served', () => {
-  assert.deepEqual(left.answer('device', asked), { ready: false, exportName: 'crab-disk0-7', port: 10809 });
+  const { secret, ...where } = left.answer('device', asked) as ControlAnswer<'device'>;
+  assert.equal(secret.length, 32);
+  assert.deepEqual(where, { ready: false, exportName: 'crab-disk0-7', port: 10809, cipher: 'aes128gcm' });
   assert.throws(() => left.answer('device', { ...asked, epoch: 6 }), code('staleEpoch'));
   assert.throws(() => left.answer('device', { ...asked, device: 'disk1' }), code('unknownDevice'));
   assert.throws(() => left.answer('device', { ...asked, osId: 'lobster' }), code('unknownDevice'));

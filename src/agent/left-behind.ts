@@ -1,6 +1,7 @@
 // The devices an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows it.
 // Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
+import type { Cipher } from '#core/ciphers.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { Computer, ServeState } from '#devices/device.ts';
@@ -37,10 +38,14 @@ export class DevicesLeft {
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
-  /** @param fault for tests, see src/agent/faults.ts */
+  /**
+   * @param cipher what the kernel here encrypts connections to the devices with
+   * @param fault for tests, see src/agent/faults.ts
+   */
   constructor(
     left: LeftBehind,
     computer: Computer,
+    cipher: Cipher,
     services: ServiceList,
     fault: LeftWorld['fault'] = async () => {},
   ) {
@@ -51,6 +56,7 @@ export class DevicesLeft {
     const world: LeftWorld = {
       osId: left.osId,
       computer,
+      cipher,
       epoch: () => this.#epoch,
       record: () => JSON.stringify(this.state),
       say: log,

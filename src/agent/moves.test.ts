@@ -10,6 +10,7 @@ import { mock, test } from 'node:test';
 import { controlPort } from '#wire/control.ts';
 import type { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
+import type { BegunMoves } from './begun-moves.ts';
 import { fakeKeyring } from './fake-keyring.ts';
 import { Moves } from './moves.ts';
 import { Os } from './os.ts';
@@ -59,6 +60,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     devices: {} as OsDevices, // it is not looked at
     alive: { tell: () => {} } as AliveCalls,
     ports: new OsPorts(async () => {}, []),
+    begun: {} as BegunMoves,
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -110,6 +112,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     devices: {} as OsDevices,
     alive: { tell: () => {} } as AliveCalls,
     ports: new OsPorts(async () => {}, []),
+    begun: {} as BegunMoves,
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

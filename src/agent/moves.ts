@@ -12,6 +12,7 @@ import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
 import { type ApiServer, errorEvent } from './api-server.ts';
+import type { BegunMoves } from './begun-moves.ts';
 import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
@@ -39,6 +40,7 @@ export interface MovingWorld {
   readonly devices: OsDevices;
   readonly alive: AliveCalls;
   readonly ports: OsPorts;
+  readonly begun: BegunMoves;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -49,6 +51,7 @@ export class Moves {
   readonly #devices: OsDevices;
   readonly #alive: AliveCalls;
   readonly #ports: OsPorts;
+  readonly #begun: BegunMoves;
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
   #keysThere: ComputerKeys | undefined;
@@ -61,6 +64,7 @@ export class Moves {
     this.#devices = world.devices;
     this.#alive = world.alive;
     this.#ports = world.ports;
+    this.#begun = world.begun;
     this.#world = world;
   }
 
@@ -207,7 +211,7 @@ export class Moves {
     let report: HelperReport | undefined;
     let frozen = false;
     try {
-      report = await runJob(request, move, {
+      report = await runJob(request, move, this.#begun, {
         keys: keys => {
           this.#keysThere = keys;
         },

@@ -9,7 +9,7 @@ import type { Computer } from '#devices/device.ts';
 import { readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import type { OsPlace } from '#managers/location-manager.ts';
-import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { agentImageHash, gatherCapabilities, measuredOnce } from './capabilities.ts';
 import type { Config } from './config.ts';
 import type { OsKeyring } from './os-keyring.ts';
 import type { SavedState } from './saved-state.ts';
@@ -25,6 +25,7 @@ export class Os implements OsPlace {
   #epoch: number;
   /** Of the computer the OS is on now. */
   #rsdp: number | undefined;
+  #cipherRates = measuredOnce();
   #history: History;
 
   constructor(config: Config, saved: SavedState | undefined, keys: OsKeyring) {
@@ -81,13 +82,22 @@ export class Os implements OsPlace {
     const { name, address } = this.#here;
     const network = readNetwork(address);
     const card = network && { name: network.port.name, mac: network.portMac, address: `${address}/24` };
-    return gatherCapabilities(name, 'active', await agentImageHash(), card, this.#rsdp, state);
+    return gatherCapabilities(
+      name,
+      'active',
+      await agentImageHash(),
+      await this.#cipherRates(),
+      card,
+      this.#rsdp,
+      state,
+    );
   }
 
   arrived(here: Computer, epoch: number, rsdp: number | null): void {
     this.#here = here;
     this.#epoch = epoch;
     this.#rsdp = rsdp ?? undefined;
+    this.#cipherRates = measuredOnce();
   }
 
   /** The epoch of a move that failed is used up: a copy that was made in it must never be taken for a later one. */

@@ -40,6 +40,7 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     }),
   linkLost: lost,
   stalled: lost,
+  tampered: (_, { source, target }) => yadoError('tampered', { computer: target, source }),
   cancelled: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
   aborted: (_, { source, target }) => yadoError('cancelled', { computer: target, source }),
   refusedByTarget: (report, { target }) =>
@@ -92,8 +93,15 @@ const ofTarget: Readonly<Partial<Record<ReasonName, Sentence>>> = {
     yadoError('noSnapshotDevice', { computer: target, reason: errnoText(report) }),
   protocol: (report, { source }) => yadoError('badFrame', { computer: source, reason: errnoText(report) }),
 };
+const tamperedAtTarget: Sentence = (_, { source }) => yadoError('tampered', { computer: source, source });
 const lostAtTarget: Sentence = (_, { source }) =>
   yadoError('linkLost', { computer: source, phase: 'receiving', source });
+
+const atTarget: typeof ofTarget = {
+  linkLost: lostAtTarget,
+  stalled: lostAtTarget,
+  tampered: tamperedAtTarget,
+};
 
 /** The error that stands for a report that did not end in an arrival, told at the source. */
 export function reasonSentence(report: HelperReport, story: Story): YadoError {
@@ -105,8 +113,7 @@ export function reasonSentence(report: HelperReport, story: Story): YadoError {
 /** The same for the report of the target's own helper, told at the target. One sentence. */
 export function targetSentence(report: HelperReport, story: Omit<Story, 'labels'>): string {
   const { reason } = report;
-  const sentence =
-    reason === 'linkLost' || reason === 'stalled' ? lostAtTarget : (ofTarget[reason] ?? sentences[reason]);
+  const sentence = atTarget[reason] ?? ofTarget[reason] ?? sentences[reason];
   return sentence(report, { ...story, labels: [] }).message;
 }
 

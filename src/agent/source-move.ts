@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities } from '#core/capabilities.ts';
+import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
@@ -10,6 +11,8 @@ import type { ComputerKeys } from '#core/pins.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { hasAddress } from '#devices/network/network.ts';
+import { claimKeyOf, moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
@@ -19,9 +22,10 @@ import type { OsKeys } from '#managers/identity.ts';
 import { peerOf as peerAt } from '#managers/location-manager.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort } from '#wire/control.ts';
-import { maxParkPages } from '#wire/frames.ts';
+import { maxParkPages, secretBytes } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
+import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import type { GhostState } from './ghost-state.ts';
@@ -143,6 +147,7 @@ export interface JobListeners {
 export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
+  begun: BegunMoves,
   { keys: told, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
@@ -152,7 +157,9 @@ export async function runJob(
   setFreezeTimeout(5000);
   setAsyncDevices(true);
   const cachedBytes = readMeminfo().cached;
-  const token = randomBytes(32);
+  const cipher = fastestCipher(move.source.cipherRates, move.target.cipherRates);
+  if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
+  const secret = randomBytes(secretBytes);
   const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
   const { port, parkBytes, keys } = await ask(
     peerOf(request),
@@ -160,7 +167,8 @@ export async function runJob(
     {
       osId,
       epoch,
-      token,
+      secret,
+      cipher,
       imageBytes,
       kept: keptFunctions(move),
       source: here.name,
@@ -171,11 +179,15 @@ export async function runJob(
   told(keys);
   const behind = [...move.prepared.behind];
   const kernelWords = kexecWords(move.source.rsdp, request.startedHere);
-  const ghost: GhostState = { computer: here, osId, epoch, target, behind, kernelWords };
+  const ghost: GhostState = { computer: here, osId, epoch, target, behind, cipher, kernelWords };
   const { memory, why } = memoryToCopy(move.source.memory.ramRanges, parkBytes, request.preCopy);
+  const claimKey = claimKeyOf(secret);
+  await begun.begin({ epoch, key: claimKey });
   const job = encodeSourceJob({
     epoch,
-    token,
+    token: moveToken(secret),
+    claimKey,
+    pastClaims: begun.all.filter(each => each.epoch !== epoch),
     timeouts: sourceTimeouts(),
     faults: armedFaults(),
     claimAddress: here.address,
@@ -189,6 +201,8 @@ export async function runJob(
   });
   signal.throwIfAborted();
   using stream = await connectTcp({ ip: target.address, port, localIp: here.address }, 5000, signal);
+  encryptSocket(stream.fd, tlsKeys(secret, 'image', cipher, 'client'));
+  secret.fill(0);
   let frozen = false;
   const { listener, enough } = rounds(
     { usedBytes: move.source.memory.usedBytes, told: preCopy, again: () => helper.again(), log, now },

@@ -1,12 +1,16 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
+import { fastestCipher } from '#core/ciphers.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
 import { parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
+import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { cryptoInfo } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { loadServices } from '#managers/service-list.ts';
 import {
   bulkPort,
@@ -18,7 +22,7 @@ import {
 import { maxParkPages } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
-import { agentImageHash, gatherCapabilities } from './capabilities.ts';
+import { agentImageHash, gatherCapabilities, measuredOnce } from './capabilities.ts';
 import { ComputerKeyring } from './computer-keys.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
@@ -28,7 +32,6 @@ import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
-import { listenTcp } from './listen.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
 import { pairingHandlers } from './pairing-handlers.ts';
@@ -46,7 +49,15 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const keyring = new ComputerKeyring();
   const services = await loadServices();
   const behind = readLeftBehind(services);
-  const left = behind?.behind.length ? new DevicesLeft(behind, { name, address: ip }, services) : undefined;
+  const cipherRates = measuredOnce();
+  const left = behind?.behind.length
+    ? new DevicesLeft(
+        behind,
+        { name, address: ip },
+        fastestCipher(await cipherRates()) ?? 'aes128gcm',
+        services,
+      )
+    : undefined;
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
@@ -58,6 +69,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       name,
       'standby',
       await agentImageHash(),
+      await cipherRates(),
       card?.mac ? { name: card.name, mac: card.mac, address } : undefined,
       readRsdp(),
     );
@@ -93,7 +105,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   async function begin({
     osId,
     epoch,
-    token,
+    secret,
+    cipher,
     imageBytes,
     kept,
     source,
@@ -113,9 +126,11 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const parkBytes = parkBytesOf(mine.memory.freeBytes, imageBytes);
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
+    const keys = tlsKeys(secret, 'image', cipher, 'server');
     const job = encodeTargetJob({
       epoch,
-      token,
+      token: moveToken(secret),
+      tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
       timeouts: targetTimeouts(),
       faults: armedFaults(),
       ramRanges: mine.memory.ramRanges,
@@ -134,6 +149,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
       },
     });
+    secret.fill(0);
     helper = running;
     takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);

@@ -2,11 +2,13 @@
 // figures are gathered by src/linux and come, on the other side, from a computer that need not be believed.
 
 import * as v from 'valibot';
+import type { Cipher } from './ciphers.ts';
 import { OsStateSchema } from './os-state.ts';
 import { Count, Short } from './shapes.ts';
 
 const Name = v.pipe(Short, v.minLength(1));
 export const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
+const Rate = v.pipe(Count, v.minValue(1));
 const Id16 = v.pipe(Count, v.maxValue(0xffff));
 
 export const roles = ['active', 'standby', 'ghost'] as const;
@@ -134,6 +136,11 @@ export const CapabilitiesSchema = v.strictObject({
   ),
   /** Why /dev/snapshot does not work; null when it does. */
   snapshotRefusal: v.nullable(v.strictObject({ cause: v.picklist(snapshotCauses), reason: Short })),
+  /** Bytes a second that the kernel encrypts and deciphers on a TCP connection; ciphers that it does not have are not there. */
+  cipherRates: v.strictObject({
+    aes128gcm: v.exactOptional(Rate),
+    chacha20poly1305: v.exactOptional(Rate),
+  } satisfies Record<Cipher, unknown>),
   /** Ids of the device classes that the agent of this computer can serve. */
   devices: v.pipe(v.array(Short), v.maxLength(64)),
   /** For the OS's own agent only: null in what other computers are told, and where no OS runs. */

@@ -274,6 +274,11 @@ export const errorTable = {
     what: 'The connection to {computer} broke while {phase}; the OS goes on at {source}.',
     hint: 'check the cable, then: yado migrate {computer}',
   },
+  tampered: {
+    family: 'failed',
+    what: 'What came from {computer} was changed on the way or sent by somebody else; the OS goes on at {source}.',
+    hint: 'find out who else is on the network between them, then try again: yado computers',
+  },
   claimTimeout: {
     family: 'failed',
     what: '{computer} did not claim the OS within {seconds} s; the OS goes on at {source}.',

@@ -89,6 +89,7 @@ export const alpha: Capabilities = {
   pci: [hostBridge, vgaA, nic, diskA],
   nic: { name: 'eth0', mac: '52:54:00:00:00:01', pciAddress: nic.address, address: '192.0.2.1/24' },
   snapshotRefusal: null,
+  cipherRates: { aes128gcm: 2e8, chacha20poly1305: 3e8 },
   devices: ['display', 'network', 'disk', 'printer'],
   os: plainOs,
 };

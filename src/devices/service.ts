@@ -1,6 +1,7 @@
 // What a class gives so that its device serves an OS on another computer: lent to it (`yado lend`), or left behind by it.
 // Used by standby and ghost, which find it in the folder's service.ts. Who may ask, and in which epoch, is checked before.
 import * as v from 'valibot';
+import type { Cipher } from '#core/ciphers.ts';
 import type { DeviceClass, LendableClass, RemoteClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { FaultName } from '#core/faults.ts';
@@ -63,6 +64,8 @@ export interface LeftWorld {
   readonly osId: string;
   /** This computer. */
   readonly computer: Computer;
+  /** What the kernel here encrypts connections with. */
+  readonly cipher: Cipher;
   /** The newest in which the OS has asked for its devices: whoever used one in an older epoch is to be cut off. */
   epoch(): number;
   /** All that is left here, as JSON: what someone who finds the device later must know. */

@@ -34,6 +34,8 @@ const native = {
   socketpair: bind('int socketpair(int family, int type, int protocol, void *fds)'),
   bind: bind('int bind(int fd, const void *address, uint length)'),
   listen: bind('int listen(int fd, int backlog)'),
+  accept4: bind('int accept4(int fd, void *address, void *length, int flags)'),
+  getsockname: bind('int getsockname(int fd, void *address, void *length)'),
   connect: bind('int connect(int fd, const void *address, uint length)'),
   setsockopt: bind('int setsockopt(int fd, int level, int option, const void *value, uint length)'),
   getsockopt: bind('int getsockopt(int fd, int level, int option, void *value, void *length)'),
@@ -138,6 +140,18 @@ export function bindSocket(fd: number, address: Uint8Array, what?: string): void
 /** listen(2) with a queue of `backlog` connections. */
 export function listen(fd: number, backlog: number): void {
   check(native.listen(fd, backlog), 'listen');
+}
+
+/** accept4(2), close-on-exec; the peer's address is not asked for. */
+export function accept(fd: number, flags = 0): number {
+  return check(native.accept4(fd, null, null, flags | C.SOCK_CLOEXEC), 'accept');
+}
+
+/** getsockname(2): an address of at most `size` bytes. */
+export function getsockname(fd: number, size: number): Buffer {
+  const address = Buffer.alloc(size);
+  check(native.getsockname(fd, address, int32(size)), 'getsockname');
+  return address;
 }
 
 /** connect(2). A non-blocking socket throws EINPROGRESS; then wait for it to become writable. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from 'cborg';
 import fc from 'fast-check';
+import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
 import {
   type ControlAnswer,
@@ -32,7 +33,8 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
     {
       osId: text,
       epoch: count,
-      token: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      secret: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      cipher: fc.constantFrom(...cipherNames),
       imageBytes: count,
       kept: fc.constantFrom([], ['0000:00:05.0', '0000:00:1f.3']),
       source: text,
@@ -119,7 +121,10 @@ for (const [type, arbitrary] of Object.entries(requests) as [ControlType, fc.Arb
 }
 
 test('answers come out as they went in', () => {
-  const device: ControlAnswer<'device'> = { ready: true, exportName: 'os-disk0-3', port: 10_809 };
+  const device: ControlAnswer<'device'> = {
+    ...{ ready: true, exportName: 'os-disk0-3', port: 10_809 },
+    ...{ secret: new Uint8Array(32).fill(4), cipher: 'chacha20poly1305' as const },
+  };
   const answer = decodeAnswer(messageOf(encodeAnswer(7, device)));
   assert.equal(answer.id, 7);
   assert.deepEqual(checkAnswer('device', answer.body), device);
@@ -176,13 +181,14 @@ test('a body is checked to the last field', () => {
     7,
   ])
     assert.throws(() => checkRequest('device', wrong), WireError);
-  const token = new Uint8Array(31);
+  const secret = new Uint8Array(31);
   assert.throws(
     () =>
       checkRequest('prepare', {
         osId: 'o',
         epoch: 1,
-        token,
+        secret,
+        cipher: 'aes128gcm',
         imageBytes: 1,
         source: 'a',
         sourceAddress: '10.0.0.1',

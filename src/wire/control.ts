@@ -3,8 +3,10 @@
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
+import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
 import { ComputerKeysSchema } from '#core/pins.ts';
+import { secretBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
@@ -30,10 +32,11 @@ export const maxInputEvents = 512;
 const maxTextLength = 1000;
 const Text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Token = v.pipe(
+const Secret = v.pipe(
   v.instance(Uint8Array),
-  v.check(bytes => bytes.length === 32, '32 bytes'),
+  v.check(bytes => bytes.length === secretBytes, `${secretBytes} bytes`),
 );
+const CipherName = v.picklist(cipherNames);
 const bytesUpTo = (most: number) =>
   v.pipe(
     v.instance(Uint8Array),
@@ -56,7 +59,9 @@ export const controlRequests = {
     request: v.strictObject({
       osId: Text,
       epoch: Count,
-      token: Token,
+      /** Of this move alone: the keys of its stream and of its claims follow from it. */
+      secret: Secret,
+      cipher: CipherName,
       imageBytes: Count,
       /** PCI functions of the target that the OS has too, in the same place. */
       kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
@@ -75,10 +80,19 @@ export const controlRequests = {
     request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }),
     answer: v.strictObject({}),
   },
-  /** Where a device of the OS is served in its present epoch; whoever uses it in an older one is cut off. */
+  /**
+   * Where a device of the OS is served in its present epoch; whoever uses it in an older one is cut off. `secret`: of the
+   * one connection that is made next, and of nothing else; that of an earlier answer is worth nothing any more.
+   */
   device: {
     request: v.strictObject({ osId: Text, device: Text, epoch: Count }),
-    answer: v.strictObject({ ready: v.boolean(), exportName: Text, port: Count }),
+    answer: v.strictObject({
+      ready: v.boolean(),
+      exportName: Text,
+      port: Count,
+      secret: Secret,
+      cipher: CipherName,
+    }),
   },
   /**
    * Bytes for a printer; `first` numbers the first of them, the OS knows that it has those before `delivered`. None: only

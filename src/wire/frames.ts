@@ -3,7 +3,7 @@
 // Little-endian throughout; 0 is never a valid number; lengths are capped before anything is allocated.
 
 export const frameMagic = 0x4459; // "YD"
-export const wireVersion = 2;
+export const wireVersion = 3;
 export const frameHeaderBytes = 16; // u16 magic, u8 version, u8 type, u32 payload length, u64 argument
 
 /** Stream pages in one `pages` frame; also the number of bits in its bitmap. */
@@ -20,6 +20,13 @@ export const maxJobBytes = 1 << 20;
 export const maxParkPages = 1 << 30;
 export const maxTextBytes = 400;
 export const tokenBytes = 32;
+/** What a channel begins with: random, over the control channel, used once; see src/linux/channel-keys.ts. */
+export const secretBytes = 32;
+export const claimKeyBytes = 32;
+export const macBytes = 32; // HMAC-SHA256
+export const pastClaimBytes = 8 + claimKeyBytes;
+/** The longest struct tls12_crypto_info_… of include/uapi/linux/tls.h. */
+export const maxTlsBytes = 56;
 
 /** Frame types. `arg` says what the u64 of the header holds. */
 export const frameTypes = {
@@ -55,7 +62,7 @@ export const frameTypes = {
     payload: 'u64 pages done, u64 pages in all, u64 pages parked',
   },
   result: { number: 31, arg: 'outcome', payload: 'struct report, src/wire/report.ts' },
-  granted: { number: 32, arg: 'epoch', payload: 'the token of the move' },
+  granted: { number: 32, arg: 'epoch', payload: 'the claim key of the move' },
   preCopy: { number: 33, arg: 'bytes on the wire so far', payload: 'a round, src/wire/pre-copy.ts' },
 } as const;
 
@@ -92,6 +99,10 @@ export const jobFields = {
   token: 23,
   memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none: no pre-copy
   parkPages: 25, // u32, pages that B holds for A before it takes in the image
+  claimKey: 26, // of A: what claims of this move are signed with
+  pastClaims: 27, // of A, u64 epoch and claim key for each move that has ended here: their copies are refused
+  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream; none: in the clear, for tests only
+  tlsIn: 29, // of B: the same for what it receives
 } as const;
 
 /** What a helper says at the end of a job. */
@@ -120,6 +131,7 @@ export const reasons = {
   arrive: 19,
   ghost: 20,
   adopt: 21,
+  tampered: 22, // what came was not encrypted with the key of the channel, or was changed on the way
 } as const;
 
 /** Steps the helper times, in the order of a migration. Microseconds of CLOCK_MONOTONIC. */
@@ -140,7 +152,7 @@ export const timedSteps = [
 ] as const;
 export type TimedStep = (typeof timedSteps)[number];
 
-/** The claim datagram: same layout both ways. */
+/** The claim datagram: same layout both ways. `mac`: src/agent/claim-mac.ts. */
 export const claim = {
   magic: 0x4d4c4359, // "YCLM"
   bytes: 144,
@@ -152,7 +164,7 @@ export const claim = {
     epoch: 8,
     sequence: 16,
     realtimeNs: 24,
-    token: 32,
+    mac: 32,
     timesUs: 64,
     pages: 120,
     wireBytes: 128,

@@ -16,6 +16,7 @@ const common = {
 };
 const target: TargetJob = {
   ...common,
+  tls: { out: Buffer.alloc(40, 1), in: Buffer.alloc(40, 2) },
   ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
   e820Checksum: 0xdeadbeef,
   physicalPages: 2 ** 33,
@@ -24,6 +25,8 @@ const target: TargetJob = {
 };
 const source: SourceJob = {
   ...common,
+  claimKey: new Uint8Array(32).fill(8),
+  pastClaims: [{ epoch: 3, key: new Uint8Array(32).fill(9) }],
   claimAddress: '10.77.0.1',
   claimPort: 7401,
   copyInterface: 'eth0',

@@ -2,7 +2,7 @@
 
 import { faultKinds, faultNumber, parseFault } from '#core/faults.ts';
 import { encodeFrame } from '#wire/frame.ts';
-import { frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
+import { claimKeyBytes, frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
 import { encodePlan, type Plan } from '#wire/plan.ts';
 
 /** Milliseconds. `stall`: no byte moves; `ready`: until B is ready (or begins); `claim`: until the copy claims. */
@@ -15,13 +15,29 @@ export interface HelperTimeouts {
 
 interface CommonJob {
   readonly epoch: number;
+  /** What begins the stream, and marks the mailbox page. */
   readonly token: Uint8Array;
   readonly timeouts: HelperTimeouts;
   /** Armed fault points (src/core/faults.ts), for tests. */
   readonly faults: readonly string[];
 }
 
+/** A move of this OS, and what its claims are signed with. */
+export interface ClaimKey {
+  readonly epoch: number;
+  readonly key: Uint8Array;
+}
+
+/** `struct tls12_crypto_info_…` for either direction, see src/linux/ktls.ts. */
+export interface TlsOfStream {
+  readonly out: Uint8Array;
+  readonly in: Uint8Array;
+}
+
 export interface SourceJob extends CommonJob {
+  readonly claimKey: Uint8Array;
+  /** Of moves that have ended here: their copies are refused. */
+  readonly pastClaims: readonly ClaimKey[];
   /** A's machine address (IPv4) and port, where the copy claims. */
   readonly claimAddress: string;
   readonly claimPort: number;
@@ -45,6 +61,8 @@ export interface SourcePlans {
 }
 
 export interface TargetJob extends CommonJob {
+  /** `plain` on kernels that have no TLS, for tests only: preflight refuses them. */
+  readonly tls: TlsOfStream | 'plain';
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
@@ -56,6 +74,8 @@ export interface TargetJob extends CommonJob {
 
 export function encodeSourceJob(job: SourceJob): Buffer {
   const { plans } = job;
+  for (const key of [job.claimKey, ...job.pastClaims.map(each => each.key)])
+    if (key.length !== claimKeyBytes) throw new RangeError(`a claim key has ${claimKeyBytes} bytes`);
   return frame(frameTypes.jobSource.number, [
     ...common(job),
     field(jobFields.claimAddress, ipv4(job.claimAddress)),
@@ -70,6 +90,8 @@ export function encodeSourceJob(job: SourceJob): Buffer {
       ),
     ),
     field(jobFields.parkPages, u32(job.parkPages)),
+    field(jobFields.claimKey, job.claimKey),
+    field(jobFields.pastClaims, Buffer.concat(job.pastClaims.flatMap(({ epoch, key }) => [u64(epoch), key]))),
     field(jobFields.planLeave, encodePlan(plans.leave)),
     field(jobFields.planServe, encodePlan(plans.serve)),
     field(jobFields.planReturn, encodePlan(plans.back)),
@@ -89,6 +111,9 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     field(jobFields.physicalPages, u64(job.physicalPages)),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
+    ...(job.tls === 'plain'
+      ? []
+      : [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)]),
   ]);
 }
 

@@ -46,7 +46,8 @@ const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
   prepare: {
     osId: 'crab',
     epoch: 8,
-    token: new Uint8Array(32),
+    secret: new Uint8Array(32),
+    cipher: 'aes128gcm',
     imageBytes: 1 << 28,
     kept: ['0000:00:05.0'],
     source: 'a',
@@ -160,6 +161,7 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
   const left = new DevicesLeft(
     { osId: 'crab', epoch: 7, behind: [disk0] },
     { name: 'beta', address: host },
+    'aes128gcm',
     services,
   );
   const server = new ControlServer(
@@ -236,7 +238,10 @@ async function serverSession(): Promise<Session> {
 
 const goodAnswers = [
   encodeAnswer(1, { name: 'b', role: 'standby' }),
-  encodeAnswer(2, { ready: true, exportName: 'crab-disk0-7', port: 10_809 }),
+  encodeAnswer(2, {
+    ...{ ready: true, exportName: 'crab-disk0-7', port: 10_809 },
+    ...{ secret: new Uint8Array(32), cipher: 'aes128gcm' },
+  }),
 ];
 const answerSets = [
   goodAnswers,

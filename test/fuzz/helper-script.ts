@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
 import { encodeFrame } from '#wire/frame.ts';
-import { claim, frameHeaderBytes, frameTypes, type ReasonName, reasons, wireVersion } from '#wire/frames.ts';
+import {
+  claim,
+  frameHeaderBytes,
+  frameTypes,
+  macBytes,
+  type ReasonName,
+  reasons,
+  wireVersion,
+} from '#wire/frames.ts';
 import { encodeSourceJob, encodeTargetJob, type SourceJob, type TargetJob } from '#wire/job.ts';
 import {
   ioctlStep,
@@ -40,6 +48,8 @@ export const everyStep: Plan = [
 ];
 const sourceJob: SourceJob = {
   ...common,
+  claimKey: Buffer.alloc(32, 0x5b),
+  pastClaims: [{ epoch: 6, key: Buffer.alloc(32, 0x5c) }],
   claimAddress: '10.77.0.1',
   claimPort: 7401,
   copyInterface: 'enp0s31f6np0ab',
@@ -57,6 +67,7 @@ const sourceJob: SourceJob = {
 };
 const targetJob: TargetJob = {
   ...common,
+  tls: 'plain', // the world is no kernel
   ramRanges: [
     { startPfn: 0x10, endPfn: 0x20 },
     { startPfn: 0x100, endPfn: 0x1000 },
@@ -98,6 +109,9 @@ export function script(pieces: readonly Buffer[]): Buffer {
 export const frame = (name: keyof typeof frameTypes, arg: number, bytes?: Uint8Array): Buffer =>
   encodeFrame(frameTypes[name].number, BigInt(arg), bytes);
 
+/** In place of a MAC: the world signs what has it, so that also what was spoilt is signed. TO_BE_SIGNED of world.h. */
+const toBeSigned = 0x99;
+
 export function datagram(kind: keyof typeof claim.kinds, sequence: number, epoch = 7): Buffer {
   const { offsets, magic, bytes, kinds } = claim;
   const out = Buffer.alloc(bytes);
@@ -106,9 +120,16 @@ export function datagram(kind: keyof typeof claim.kinds, sequence: number, epoch
   out.writeUInt16LE(kinds[kind], offsets.kind);
   out.writeBigUInt64LE(BigInt(epoch), offsets.epoch);
   out.writeBigUInt64LE(BigInt(sequence), offsets.sequence);
-  out.set(token, offsets.token);
+  out.fill(toBeSigned, offsets.mac, offsets.mac + macBytes);
   return out;
 }
+/** Signed with a key that nobody has. */
+export function forged(kind: keyof typeof claim.kinds, sequence: number, epoch = 7): Buffer {
+  const out = datagram(kind, sequence, epoch);
+  out.fill(0x98, claim.offsets.mac, claim.offsets.mac + macBytes);
+  return out;
+}
+
 /** What the kernel says to a netlink message that was right; the world puts in whose answer it is. */
 export const acknowledged = Buffer.alloc(36);
 acknowledged.writeUInt32LE(36, 0);

@@ -14,6 +14,7 @@ import {
   everyStep,
   feed,
   flood,
+  forged,
   frame,
   piece,
   program,
@@ -124,6 +125,8 @@ const sourceScripts: readonly Recording[] = [
   [freeze, ready, piece('hangUp', 'go'), stale('frozen'), stale('image')],
   [freeze, piece('stream', 'pages', failed), piece('claims', 'frozen', datagram('claim', 1, 6), flood)],
   [freeze, ready, piece('claims', 'pages', datagram('claim', 1), flood)],
+  [freeze, ready, piece('claims', 'go', forged('claim', 1)), ours],
+  [freeze, ready, piece('claims', 'frozen', forged('claim', 1), flood)],
 ];
 const refuse = piece('claims', 'start', datagram('refuse', 1));
 const grant = piece('claims', 'start', datagram('grant', 2), 5);
@@ -134,6 +137,7 @@ const copyScripts: readonly Recording[] = [
   [noise, noise, grant, grant],
   [noise, piece('claims', 'start', datagram('claim', 1), 1), refuse],
   [piece('claims', 'start', datagram('grant', 1, 6), flood), grant],
+  [piece('claims', 'start', forged('grant', 1), 2), piece('claims', 'start', forged('refuse', 1), 2), refuse],
 ];
 
 // --- plans ---

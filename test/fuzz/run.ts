@@ -91,12 +91,18 @@ async function narrowed(target: Target, failure: Failure, stray: unknown[]): Pro
   return failure;
 }
 
+const shownBytes = 2048;
+
+/** The beginning is enough for a person: the seed gives the whole. */
+const shown = (input: Buffer): string =>
+  `${input.toString('hex', 0, shownBytes)}${input.length > shownBytes ? '…' : ''}`;
+
 /** For a person: what went wrong, with which input, and how to try just that again. */
 export function failureText(target: Target, { seed, inputs, error }: Failure): string {
   const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return [
     `${target.name} failed: ${told}`,
     `again: npm run fuzz -- ${target.name} --seed ${seed} --runs ${inputs.length}`,
-    ...inputs.map(input => `input, ${input.length} bytes: ${input.toString('hex')}`),
+    ...inputs.map(input => `input, ${input.length} bytes: ${shown(input)}`),
   ].join('\n');
 }

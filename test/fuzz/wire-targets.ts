@@ -18,7 +18,8 @@ import { decodeInputEvents, encodeInputEvents } from '#wire/input-events.ts';
 import { decodePairing, encodePairing, maxPairingBytes } from '#wire/pairing.ts';
 import { decodePreCopy } from '#wire/pre-copy.ts';
 import { decodeReport } from '#wire/report.ts';
-import { grantOf, refuse } from '../../src/agent/claim-desk.ts';
+import { grantOf, refusalOf } from '../../src/agent/claim-desk.ts';
+import { isSignedClaim, signClaim } from '../../src/agent/claim-mac.ts';
 import { mutate } from './mutate.ts';
 import { Random } from './random.ts';
 import { decoder, type Target } from './target.ts';
@@ -59,7 +60,7 @@ function readFrames(input: Buffer): void {
     const reader = new FrameReader(maxPayloadBytes);
     const frames: Frame[] = [];
     try {
-      for (const piece of pieces) frames.push(...reader.push(piece));
+      for (const piece of pieces) for (const frame of reader.push(piece)) frames.push(frame);
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'WireError') throw error;
       return { frames, error: error.message };
@@ -103,25 +104,36 @@ function claimOf(kind: number): Buffer {
   datagram.writeUInt16LE(kind, offsets.kind);
   datagram.writeBigUInt64LE(7n, offsets.epoch);
   datagram.writeBigUInt64LE(1n, offsets.sequence);
-  datagram.set(token, offsets.token);
+  signClaim(token, datagram);
   return datagram;
 }
 
-/** Refused or not answered; granted only to who shows token and epoch; the answer is never longer than the question. */
+/** As it is, and signed as only a copy can. */
 function answerClaim(datagram: Buffer): void {
+  const isWhole = datagram.length === claim.bytes;
+  answerOne(datagram, isWhole && isSignedClaim(token, datagram));
+  if (!isWhole) return;
+  const signed = Buffer.from(datagram);
+  signClaim(token, signed);
+  answerOne(signed, true);
+}
+
+/** Only who has the key is answered, with its own epoch and sequence, and with as many bytes as it sent. */
+function answerOne(datagram: Buffer, isSigned: boolean): void {
   const { offsets, kinds } = claim;
-  const refusal = refuse(datagram);
-  const grant = grantOf(token, 7, () => 1n)(datagram);
-  if (refusal) {
-    assert.equal(refusal.readUInt16LE(offsets.kind), kinds.refuse);
-    assert.deepEqual(refusal.subarray(offsets.epoch), datagram.subarray(offsets.epoch));
+  const answers = [
+    [refusalOf(epoch => (epoch === 7n ? token : undefined))(datagram), kinds.refuse],
+    [grantOf(token, 7, () => 1n)(datagram), kinds.grant],
+  ] as const;
+  for (const [answer, kind] of answers) {
+    if (!answer) continue;
+    assert.ok(isSigned, 'a stranger was answered');
+    assert.equal(answer.length, datagram.length);
+    assert.equal(answer.readUInt16LE(offsets.kind), kind);
+    assert.equal(answer.readBigUInt64LE(offsets.epoch), 7n);
+    assert.equal(answer.readBigUInt64LE(offsets.sequence), datagram.readBigUInt64LE(offsets.sequence));
+    assert.ok(isSignedClaim(token, answer));
   }
-  const isOurs =
-    datagram.length === claim.bytes &&
-    datagram.readBigUInt64LE(offsets.epoch) === 7n &&
-    datagram.subarray(offsets.token, offsets.token + token.length).equals(token);
-  assert.ok(!grant || isOurs, 'granted to a stranger');
-  for (const answer of [refusal, grant]) assert.ok(!answer || answer.length === datagram.length);
 }
 
 const claims = Object.values(claim.kinds).map(kind => [claimOf(kind)]);

@@ -14,6 +14,9 @@ enum { AT_START, AT_ROUND, AT_FROZEN, AT_IMAGE, AT_PAGES, AT_END, AT_GO, STAGES 
 struct piece { uint8_t channel, stage; uint32_t gap_us; const uint8_t *at; uint32_t length; };
 enum { GAP_US = 4000, FLOOD = 15, FLOOD_US = 500, MOST_PIECES = 4096, MOST_PAGES = 2048 };
 
+/// A claim datagram with nothing but these bytes in place of its MAC is signed before it is heard.
+enum { TO_BE_SIGNED = 0x99 };
+
 struct world {
   const struct job *job;
   unsigned stage;

@@ -45,7 +45,9 @@ function compile(out: string, files: readonly string[], more: readonly string[] 
 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
-  const files = ['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'park.c', 'tag.c', 'fault.c'];
+  const files = [
+    ...['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'sha256.c', 'park.c', 'tag.c', 'fault.c'],
+  ];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
 
@@ -54,6 +56,7 @@ const helper = [
   'job.c',
   'plan.c',
   'claim.c',
+  'sha256.c',
   'clock.c',
   'fault.c',
   'source.c',

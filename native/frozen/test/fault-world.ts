@@ -8,15 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { type FaultKind, type FaultName, faultNames, faultPoints } from '#core/faults.ts';
 import type { HelperReport } from '#wire/report.ts';
-import { ClaimDesk, grantOf } from '../../../src/agent/claim-desk.ts';
+import { ClaimDesk, grantOf, refusalOf } from '../../../src/agent/claim-desk.ts';
 import { reasonSentence, targetSentence } from '../../../src/agent/sentences.ts';
 import { logOf } from './helpers.ts';
 import { holdersOf, killQuietly } from './holders.ts';
 import { live, withMemory } from './memory.ts';
-import { type Changes, ip, move, needsRoot, type World } from './world.ts';
+import { type Changes, claimKey, ip, move, needsRoot, type World } from './world.ts';
 
 const story = { source: 'a', target: 'b', labels: ['put a device aside'], claimSeconds: 1, readySeconds: 2 };
-const token = new Uint8Array(32).fill(0x77);
+/** Whoever has the OS at A knows the moves that were begun there, also behind a restart. */
+const refusal = refusalOf(epoch => (epoch === 42n ? claimKey : undefined));
 /** As ghost.ts: when the helper has died, only a grant keeps it. What it is told ends up in `heard`. */
 const ghost = 'echo $$ > ghost-pid; cat <&3 > heard; grep -q wwwwwwww heard && exec sleep 20; exit 1';
 /** Much shorter than on any computer, in the same order. */
@@ -78,7 +79,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
 
   const has = (line: string): boolean => logOf(folder).includes(line);
   const granted = (): boolean =>
-    existsSync(join(folder, 'heard')) && readFileSync(join(folder, 'heard')).includes(token);
+    existsSync(join(folder, 'heard')) && readFileSync(join(folder, 'heard')).includes(claimKey);
   const runsAtA = (): boolean => {
     if (off.has('A')) return isStartedAnew;
     if (!has('A freeze') || has('A unfreeze')) return true;
@@ -112,18 +113,18 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     if (report?.outcome === 'arrived') return undefined;
     if (report) {
       await a.ended;
-      await openDesk(new ClaimDesk());
+      await openDesk(new ClaimDesk(refusal));
       return reasonSentence(report, story);
     }
     await rest('a grant, or one OS', () => granted() || owners().length === 1);
     if (granted() || runsAtB()) {
-      if (aEnded) await openDesk(new ClaimDesk(grantOf(token, 42, () => BigInt(Date.now()) * 1_000_000n)));
+      if (aEnded) await openDesk(new ClaimDesk(grantOf(claimKey, 42, () => BigInt(Date.now()) * 1_000_000n)));
       await rest('the copy to run', runsAtB);
       if (!has('copy unfreeze')) await world.after('adopt').report;
       return undefined;
     }
     if (has('A freeze')) await world.after('back').report;
-    await openDesk(new ClaimDesk());
+    await openDesk(new ClaimDesk(refusal));
     return asYadoError(new Error('the frozen helper ended without a report (SIGKILL)'), 'a');
   }
 
@@ -179,7 +180,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     },
     powerOn: async () => {
       isStartedAnew = true;
-      await openDesk(new ClaimDesk());
+      await openDesk(new ClaimDesk(refusal));
     },
     async [Symbol.asyncDispose]() {
       isOver = true;

@@ -46,6 +46,24 @@ static void try_claim(const uint8_t *data, uint32_t length) {
   close(pair[1]);
 }
 
+/// The MAC of what comes behind a key, byte by byte.
+static void try_hmac(const uint8_t *data, uint32_t length) {
+  uint8_t mac[MAC_BYTES];
+  if (length < CLAIM_KEY_BYTES) abort();
+  hmac_sha256(data, data + CLAIM_KEY_BYTES, length - CLAIM_KEY_BYTES, mac);
+  for (unsigned i = 0; i < MAC_BYTES; i++) printf("%u ", mac[i]);
+  printf("%u\n", length);
+}
+
+/// A claim and the job of A that hears it: of which move it is.
+static void try_whose(const uint8_t *data, uint32_t length) {
+  static struct job parsed;
+  uint8_t datagram[CLAIM_BYTES] = { 0 };
+  if (length < CLAIM_BYTES || !parse_job(data + CLAIM_BYTES, length - CLAIM_BYTES, &parsed)) abort();
+  memcpy(datagram, data, CLAIM_BYTES);
+  printf("%d\n", claim_whose(&parsed, datagram));
+}
+
 /// A whole stream of frames after BEGIN, up to the first event.
 static void try_stream(const uint8_t *data, uint32_t length) {
   static struct job small = { .stall_ms = 1000, .ready_ms = 1, .claim_ms = 1, .repeat_ms = 1, .epoch = 7 };
@@ -104,6 +122,8 @@ int main(void) {
       case 'R': try_plan(data, length, true); break;
       case 'C': try_claim(data, length); break;
       case 'T': try_stream(data, length); break;
+      case 'H': try_hmac(data, length); break;
+      case 'W': try_whose(data, length); break;
       case 'G': try_tag(data, length); break;
       default: return 2;
     }

@@ -5,10 +5,10 @@ import { mkdtempSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
 import { frameTypes, pageBytes, type ReasonName, reasons } from '#wire/frames.ts';
 import { encodeTargetJob, type TargetJob } from '#wire/job.ts';
-import { listenTcp } from '../../../src/agent/listen.ts';
 import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeSettings, logOf, startFake } from './helpers.ts';
 import { imagePages, mailboxSignature, patternPage } from './image.ts';
@@ -20,6 +20,7 @@ export const token = new Uint8Array(32).fill(0x31);
 export const job: TargetJob = {
   epoch: 7,
   token,
+  tls: 'plain', // what B does with a stream is the same; test/world.ts encrypts it where the kernel can
   timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
   faults: [],
   ramRanges: [
@@ -76,7 +77,7 @@ export async function target(more: Partial<FakeSettings> = {}, changes: Partial<
     };
     return { socket, next };
   };
-  return { folder, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
+  return { folder, port, helper, open, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
 }
 
 /** One test: these bytes behind BEGIN are refused for this reason, and nothing is frozen or restored. */

@@ -2,17 +2,20 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tlsKeys } from '#linux/channel-keys.ts';
+import { cryptoInfo, encryptSocket } from '#linux/ktls.ts';
 import { connectTcp } from '#linux/tcp.ts';
+import { listenTcp } from '#linux/tcp-listener.ts';
 import { pageBytes } from '#wire/frames.ts';
-import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
+import { type ClaimKey, encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import { writeFileStep } from '#wire/plan.ts';
-import { listenTcp } from '../../../src/agent/listen.ts';
 import { Cable } from './cable.ts';
 import { compileFakeFrozen, temporaryFolder } from './compile.ts';
 import { type FakeHelper, type FakeSettings, startFake, writeImage } from './helpers.ts';
 import { holdersOf, killQuietly } from './holders.ts';
 import { imagePages, patternPage } from './image.ts';
 import { freePort, freeUdpPort } from './ports.ts';
+import { hasTls } from './tls.ts';
 
 const root = temporaryFolder();
 const program = compileFakeFrozen(root);
@@ -26,6 +29,10 @@ const empty = Buffer.alloc(pageBytes);
 const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(index) : empty));
 export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
+
+/** Of the moves here. */
+export const claimKey = new Uint8Array(32).fill(0x77);
+export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
 export interface World extends AsyncDisposable {
   readonly folder: string;
@@ -62,7 +69,7 @@ export interface Changes {
   readonly ghost?: string;
 }
 
-/** B waits, A begins. */
+/** B waits, A begins; in the clear only where the kernel of this machine does not encrypt. */
 export async function move(changes: Changes = {}): Promise<World> {
   const folder = mkdtempSync(join(root, 'move-'));
   writeImage(folder, pages);
@@ -75,7 +82,9 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
     writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
-  const common = { epoch: 42, token: new Uint8Array(32).fill(0x77) };
+  const common = { epoch: 42, token: new Uint8Array(32).fill(0x70) };
+  const secret = new Uint8Array(32).fill(0x71);
+  const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
     stallMs: changes.stallMs ?? 2000,
     readyMs: changes.readyMs ?? 3000,
@@ -91,6 +100,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     streamFd: listener.fd,
     job: encodeTargetJob({
       ...common,
+      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : 'plain',
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
       faults: changes.bFaults ?? [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
@@ -109,8 +119,11 @@ export async function move(changes: Changes = {}): Promise<World> {
     () => rmSync(join(folder, 'cut')),
   );
   const stream = await connectTcp({ ip, port: cable.port }, 10_000);
+  if (hasTls) encryptSocket(stream.fd, tlsKeys(secret, 'image', 'aes128gcm', 'client'));
   const job: SourceJob = {
     ...common,
+    claimKey,
+    pastClaims: [pastClaim],
     timeouts,
     faults: changes.aFaults ?? [],
     claimAddress: ip,

@@ -49,6 +49,17 @@ const cases: readonly Case[] = [
   { id: 'role', b: { role: 'ghost' }, says: /^beta is a ghost/, hint: /^yado standby beta$/ },
   { id: 'role', a: { role: 'standby' }, says: /^alpha runs no OS/ },
   {
+    id: 'encryption',
+    b: { cipherRates: {} },
+    says: /^The kernel of beta does not encrypt TCP connections\.$/,
+  },
+  {
+    id: 'cipher',
+    a: { cipherRates: { aes128gcm: 1 } },
+    b: { cipherRates: { chacha20poly1305: 1 } },
+    says: /^The kernels of alpha and beta have no cipher in common/,
+  },
+  {
     id: 'snapshot',
     b: { snapshotRefusal: { cause: 'lockdown', reason: 'the kernel is locked down (integrity)' } },
     says: /^beta offers no \/dev\/snapshot: the kernel is locked down \(integrity\)\.$/,

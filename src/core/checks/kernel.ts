@@ -1,6 +1,7 @@
 // Checks of what the kernels offer and of how they were started. Pure.
 
 import type { SnapshotCause } from '../capabilities.ts';
+import { fastestCipher } from '../ciphers.ts';
 import type { FacilityName } from '../os-state.ts';
 import { type AloneCheck, finding, ofOs, type PreflightCheck, type Severity } from './check.ts';
 
@@ -96,6 +97,35 @@ export const kernelChecks: readonly PreflightCheck[] = [
             snapshotHints[snapshotRefusal.cause](name),
           )
         : null,
+  },
+  {
+    id: 'encryption',
+    severity: 'error',
+    on: 'both',
+    title: 'the kernel encrypts connections',
+    why: 'The memory of the OS, and its disk once that is used from elsewhere, go over the network only encrypted, by the kernel (TLS).',
+    inspect: ({ name, cipherRates }) =>
+      fastestCipher(cipherRates)
+        ? null
+        : finding(
+            `The kernel of ${name} does not encrypt TCP connections.`,
+            `start ${name} with a kernel that has TLS, such as Debian's, and load it: modprobe -a tls gcm chacha20poly1305`,
+          ),
+  },
+  {
+    id: 'cipher',
+    severity: 'error',
+    title: 'both kernels have a cipher in common',
+    why: 'Each encrypts for the other with AES-128-GCM or ChaCha20-Poly1305, whichever is faster on the slower of the two.',
+    compare: (a, b) =>
+      fastestCipher(a.cipherRates, b.cipherRates) ||
+      !fastestCipher(a.cipherRates) ||
+      !fastestCipher(b.cipherRates)
+        ? null
+        : finding(
+            `The kernels of ${a.name} and ${b.name} have no cipher in common.`,
+            'on both: modprobe -a tls gcm chacha20poly1305',
+          ),
   },
   {
     id: 'kernel-image',

@@ -199,7 +199,8 @@ class RootDisk implements Device {
       );
       if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device, computer: name });
       try {
-        const where = { ip, port: served.port, exportName, localIp };
+        const { port, secret, cipher } = served;
+        const where = { ip, port, exportName, secret, cipher, localIp };
         return await attach({ ...where, sizeBytes: this.#sizeBytes });
       } catch (error) {
         if (signal.aborted) throw error;

@@ -1,11 +1,14 @@
 // The managers' own drivers for disks: one here (found again by its place, for names change in a PCI rescan), one on
-// another computer (the kernel's NBD client on a socket whose handshake is done here).
+// another computer (the kernel's NBD client on a socket that the kernel encrypts and whose handshake is done here).
 import { readFileSync } from 'node:fs';
+import type { Cipher } from '#core/ciphers.ts';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
 import { type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
+import { tlsKeys } from '#linux/channel-keys.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
+import { encryptSocket } from '#linux/ktls.ts';
 import { NbdClient } from '#linux/nbd.ts';
 import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
@@ -42,9 +45,15 @@ export interface RemoteDisk {
   readonly ip: string;
   readonly port: number;
   readonly exportName: string;
+  /** Of this one connection; forgotten when it is made. */
+  readonly secret: Uint8Array;
+  readonly cipher: Cipher;
   readonly localIp: string;
   readonly sizeBytes: number;
 }
+
+/** What a client says first: that it can say it shows that it has the key. */
+export const diskHello: Buffer = Buffer.from('YADODISK');
 
 let attached: { index: number; socket: OwnedFd } | undefined;
 
@@ -114,7 +123,11 @@ const isTaken = (socket: OwnedFd): boolean =>
 async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   const socket = await connectTcp({ ip: disk.ip, port: disk.port, localIp: disk.localIp }, 5000, signal);
   try {
-    const found = await nbdHandshake(streamOf(socket.fd, 5000, 'NBD handshake', signal), disk.exportName);
+    encryptSocket(socket.fd, tlsKeys(disk.secret, 'disk', disk.cipher, 'client'));
+    disk.secret.fill(0);
+    const stream = streamOf(socket.fd, 5000, 'NBD handshake', signal);
+    await stream.write(diskHello);
+    const found = await nbdHandshake(stream, disk.exportName);
     if (found.sizeBytes !== disk.sizeBytes) {
       throw yadoError('diskUnreachable', {
         device: `${disk.exportName} (of another size)`,

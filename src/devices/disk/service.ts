@@ -2,6 +2,7 @@
 // OS in its newest epoch only, and again when the server has died.
 import * as v from 'valibot';
 import { type ControlAnswer, nbdPort } from '#wire/control.ts';
+import { secretBytes } from '#wire/frames.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 
@@ -49,10 +50,17 @@ class LeftDisk implements LeftService {
     this.#served = undefined;
   }
 
-  /** Where it is to be had. */
+  /** Where it is to be had, and the secret of the one connection that is made next. */
   device(): ControlAnswer<'device'> {
     this.#seeToIt();
-    return { ready: this.#served !== undefined, exportName: this.#exportName, port: nbdPort };
+    const { service } = this.#served ?? {};
+    return {
+      ready: service !== undefined,
+      exportName: this.#exportName,
+      port: nbdPort,
+      secret: service?.invite() ?? new Uint8Array(secretBytes),
+      cipher: this.#world.cipher,
+    };
   }
 
   get #exportName(): string {
@@ -60,7 +68,7 @@ class LeftDisk implements LeftService {
   }
 
   /**
-   * A newer epoch gives the export another name, and with it nobody is connected who was before. A server that has died,
+   * A newer epoch gives the export another name, and with it nobody is connected who was before. A service that has ended,
    * or could not be started, is started again: the OS asks until it has its disk.
    */
   #seeToIt(): void {
@@ -91,12 +99,16 @@ class LeftDisk implements LeftService {
     await this.#world.fault('ghost.disk');
     const epoch = this.#world.epoch();
     const exportName = this.#exportName;
-    const mark = {
+    const disk = {
+      place,
+      exportName,
+      cipher: this.#world.cipher,
       mark: this.#world.record(),
       unmarked: (why: string) => say(`${device}: the OS could be started from it a second time: ${why}`),
+      say,
     };
     const signal = AbortSignal.timeout(30_000);
-    const service = await serveDisk(place, exportName, mark, computer.address, nbdPort, signal);
+    const service = await serveDisk(disk, computer.address, nbdPort, signal);
     this.#served = { service, epoch };
     say(`serving ${device} as ${exportName}`);
   }

@@ -1,0 +1,126 @@
+// The stream of a move under keys: whoever has none, changes bytes on the way, or repeats them gets nowhere. On a kernel
+// without TLS a job with keys ends: nothing is taken in the clear instead. Whole moves: move.test.ts.
+import assert from 'node:assert/strict';
+import { connect, createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { streamOf } from '#linux/byte-stream.ts';
+import { tlsKeys } from '#linux/channel-keys.ts';
+import { cryptoInfo, encryptSocket } from '#linux/ktls.ts';
+import type { OwnedFd } from '#linux/owned-fd.ts';
+import { connectTcp } from '#linux/tcp.ts';
+import { frameHeaderBytes, frameTypes } from '#wire/frames.ts';
+import type { TlsOfStream } from '#wire/job.ts';
+import { streamOf as framesOf } from './test/image.ts';
+import { begin, closed, pages, target } from './test/lone-target.ts';
+import { hasTls } from './test/tls.ts';
+
+const host = '127.0.0.1';
+const secret = new Uint8Array(32).fill(0x51);
+const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
+const keys: { readonly tls: TlsOfStream } = {
+  tls: { out: cryptoInfo(server.out), in: cryptoInfo(server.in) },
+};
+const whole = Buffer.concat([begin, ...framesOf(pages)]);
+
+async function connected(port: number, withSecret = secret): Promise<OwnedFd> {
+  const socket = await connectTcp({ ip: host, port }, 2000);
+  encryptSocket(socket.fd, tlsKeys(withSecret, 'image', 'aes128gcm', 'client'));
+  return socket;
+}
+
+/** In the clear: what a stranger gets back before it is hung up on. */
+async function shouted(port: number, bytes: Buffer): Promise<number> {
+  const socket = connect(port, host);
+  let got = 0;
+  socket.on('error', () => {});
+  socket.on('data', chunk => {
+    got += chunk.length;
+  });
+  socket.write(bytes);
+  await closed(socket);
+  return got;
+}
+
+/** Passes bytes on from A to B and back, those from A changed by `change`. */
+async function between(port: number, change: (bytes: Buffer) => Buffer) {
+  const passing = createServer(a => {
+    const b = connect(port, host);
+    const both: [Socket, Socket][] = [
+      [a, b],
+      [b, a],
+    ];
+    for (const [from, to] of both) {
+      from.on('error', () => {});
+      from.on('close', () => to.destroy());
+      from.on('data', (chunk: Buffer) => to.write(from === a ? change(chunk) : chunk));
+    }
+  });
+  await new Promise<void>(resolve => passing.listen(0, host, resolve));
+  const address = passing.address();
+  assert.ok(address && typeof address === 'object');
+  return { port: address.port, [Symbol.dispose]: () => void passing.close() };
+}
+
+if (hasTls) {
+  test('only who has the key is heard; strangers hear nothing', async () => {
+    await using b = await target({}, keys);
+    assert.equal(await shouted(b.port, whole), 0);
+    assert.equal(await shouted(b.port, Buffer.alloc(200, 0x17)), 0);
+    {
+      using other = await connected(b.port, new Uint8Array(32).fill(0x52));
+      const stream = streamOf(other.fd, 5000, 'a wrong key');
+      await stream.write(whole);
+      await assert.rejects(stream.read(1));
+    }
+    using socket = await connected(b.port);
+    const stream = streamOf(socket.fd, 5000, 'the right key');
+    await stream.write(whole);
+    const ready = await stream.read(frameHeaderBytes);
+    assert.equal(ready.readUInt8(3), frameTypes.ready.number);
+  });
+
+  test('a bit changed on the way: the image is dropped, and why is told', async () => {
+    await using b = await target({}, keys);
+    let passed = 0;
+    using relay = await between(b.port, chunk => {
+      const at = 5000 - passed;
+      passed += chunk.length;
+      if (at < 0 || at >= chunk.length) return chunk;
+      const changed = Buffer.from(chunk);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      return changed;
+    });
+    using socket = await connected(relay.port);
+    await streamOf(socket.fd, 5000, 'a changed stream').write(whole);
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', 'tampered']);
+  });
+
+  test('a connection that was recorded cannot be played again', async () => {
+    let recorded = Buffer.alloc(0);
+    {
+      await using b = await target({}, keys);
+      using relay = await between(b.port, chunk => {
+        recorded = Buffer.concat([recorded, chunk]);
+        return chunk;
+      });
+      using socket = await connected(relay.port);
+      const stream = streamOf(socket.fd, 5000, 'what is recorded');
+      await stream.write(whole);
+      await stream.read(frameHeaderBytes);
+    }
+    assert.ok(recorded.length > whole.length && !recorded.includes(begin));
+    const next = tlsKeys(new Uint8Array(32).fill(0x53), 'image', 'aes128gcm', 'server');
+    await using b = await target({}, { tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } });
+    assert.equal(await shouted(b.port, recorded), 0);
+  });
+} else {
+  test('a kernel without TLS takes nothing in the clear instead', async () => {
+    await using b = await target({}, keys);
+    await shouted(b.port, whole);
+    const report = await b.helper.report;
+    assert.deepEqual([report.outcome, report.reason], ['discarded', 'protocol']);
+    assert.match(report.text, /does not encrypt/);
+    await assert.rejects(connected((await target({}, keys)).port), { code: 'ENOENT' });
+  });
+}

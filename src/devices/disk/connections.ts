@@ -1,0 +1,146 @@
+// The connections of the OS to a disk that is served to it. Each is encrypted by the kernel with a secret that was handed
+// out for it alone, and has a server of its own; the one before it is ended first.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Cipher } from '#core/ciphers.ts';
+import { streamOf } from '#linux/byte-stream.ts';
+import { tlsKeys } from '#linux/channel-keys.ts';
+import { encryptSocket } from '#linux/ktls.ts';
+import type { OwnedFd } from '#linux/owned-fd.ts';
+import { setBlocking } from '#linux/tcp.ts';
+import { acceptTcp } from '#linux/tcp-listener.ts';
+import { secretBytes } from '#wire/frames.ts';
+import { diskHello } from './driver.ts';
+
+/** Who connects must show within this time that it has the key. */
+const helloMs = 5000;
+/** Of those who have not shown it yet: anybody can connect. */
+const mostStrangers = 16;
+
+/** Where the agent image has nbdkit, and where its servers leave their numbers. */
+export const nbdkit = { program: '/bin/nbdkit', modules: '/lib/nbdkit', runFolder: '/run/yado' } as const;
+
+export interface ExportedDisk {
+  readonly exportName: string;
+  /** Of the connections. */
+  readonly cipher: Cipher;
+  /** The block device, undefined while there is none. */
+  readonly path: () => string | undefined;
+  readonly say: (text: string) => void;
+  readonly nbdkit?: { readonly program: string; readonly modules: string; readonly runFolder: string };
+}
+
+export class DiskConnections {
+  readonly #disk: ExportedDisk;
+  readonly #abort = new AbortController();
+  readonly #accepting: Promise<void>;
+  #isAlive = true;
+  #secret: Uint8Array | undefined;
+  #strangers = 0;
+  #server: ChildProcess | undefined;
+  /** One at a time: a server begins when the one before it has ended. */
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param listener non-blocking; closed by `stop` */
+  constructor(disk: ExportedDisk, listener: OwnedFd) {
+    this.#disk = disk;
+    this.#accepting = this.#accept(listener);
+  }
+
+  /** False once nobody can connect any more. */
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /** The secret of the next connection. Given out anew, one that was not used is worth nothing. */
+  invite(): Uint8Array<ArrayBuffer> {
+    this.#secret?.fill(0);
+    this.#secret = randomBytes(secretBytes);
+    return Uint8Array.from(this.#secret);
+  }
+
+  /** What the server had taken on is with the kernel when this returns. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#accepting;
+    await this.#turn;
+    await this.#end();
+  }
+
+  async #accept(listener: OwnedFd): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      for (;;) {
+        const socket = await acceptTcp(listener, signal);
+        if (this.#strangers < mostStrangers) void this.#greet(socket);
+        else socket[Symbol.dispose]();
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#disk.say(`nobody can connect to ${this.#disk.exportName}: ${reason(error)}`);
+    } finally {
+      this.#isAlive = false;
+      listener[Symbol.dispose]();
+    }
+  }
+
+  /** Nothing is sent, and nothing of the connection before is ended, until this one has shown that it has the key. */
+  async #greet(socket: OwnedFd): Promise<void> {
+    this.#strangers++;
+    try {
+      const secret = this.#secret;
+      if (!secret) throw new Error('nobody was invited');
+      encryptSocket(socket.fd, tlsKeys(secret, 'disk', this.#disk.cipher, 'server'));
+      const hello = await streamOf(socket.fd, helloMs, 'the hello', this.#abort.signal).read(
+        diskHello.length,
+      );
+      if (!hello.equals(diskHello) || secret !== this.#secret) throw new Error('it was not the one invited');
+      this.#secret = undefined;
+      this.#turn = this.#turn.then(() => this.#begin(socket)).catch(error => this.#refuse(socket, error));
+      await this.#turn;
+    } catch {
+      socket[Symbol.dispose](); // not said: anybody can do this, as often as they like
+    } finally {
+      this.#strangers--;
+    }
+  }
+
+  #refuse(socket: OwnedFd, error: unknown): void {
+    socket[Symbol.dispose]();
+    if (!this.#abort.signal.aborted)
+      this.#disk.say(`${this.#disk.exportName} cannot be served: ${reason(error)}`);
+  }
+
+  async #begin(connection: OwnedFd): Promise<void> {
+    using socket = connection;
+    await this.#end();
+    this.#abort.signal.throwIfAborted();
+    const { exportName, say } = this.#disk;
+    const path = this.#disk.path();
+    if (path === undefined) throw new Error('its disk is not there');
+    const { program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
+    setBlocking(socket.fd, true);
+    const pidFile = join(runFolder, `${exportName}.pid`);
+    const options = ['--single', '--log=stderr', '--tls=off', '--pidfile', pidFile];
+    const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
+    const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
+    const server = spawn(program, [...options, ...file, ...what], {
+      stdio: [socket.fd, socket.fd, 'inherit'],
+    });
+    this.#server = server;
+    server.on('error', error => say(`the disk server did not start: ${error.message}`));
+    await Promise.race([once(server, 'spawn'), once(server, 'error')]);
+  }
+
+  /** One that ends in order answers requests under way with an error, and the OS would believe its disk broken. */
+  async #end(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (!server || server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
+    const exit = once(server, 'exit');
+    if (server.kill('SIGKILL')) await exit;
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
