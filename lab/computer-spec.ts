@@ -19,7 +19,7 @@ export interface ComputerSpec {
   readonly address: string;
   readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'qxl' | 'none';
   readonly disk?: 'virtio-blk' | 'ahci';
-  readonly printer?: 'parallel';
+  readonly printer?: 'parallel' | undefined;
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
   /** False: nobody has paired it with the OS yet. */

@@ -59,6 +59,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but B has a printer too, and a graphics card that no driver takes',
     computers: [a, { ...b, printer: 'parallel', vga: 'vmware' }],
   },
+  usb: {
+    about: 'as paper, but A has no printer port: its printer is plugged into USB',
+    computers: [{ ...a, printer: undefined }, b],
+  },
   pair: {
     about: 'as paper, but A and B have not been paired',
     computers: [a, { ...b, paired: false }],
