@@ -66,7 +66,7 @@ test('a printer is plugged in, prints, waits for paper, forgets what was cancell
   assert.match(String((await ask(packet.control, control(0, 0xa1, 0, 1000))).body), /MDL:Paper Printer/);
 
   assert.equal((await ask(packet.bulk, bulk('one'))).body[1], 0);
-  printer.setPaper(false);
+  printer.load(0);
   assert.equal((await ask(packet.control, control(1, 0xa1, 0, 1))).body[10], 0x30);
   socket.write(encodePacket(packet.bulk, 8, bulk('lost')));
   socket.write(encodePacket(packet.cancel, 8, Buffer.alloc(0)));
@@ -75,7 +75,7 @@ test('a printer is plugged in, prints, waits for paper, forgets what was cancell
   socket.write(encodePacket(packet.bulk, 9, bulk(' two')));
   await ask(packet.control, control(1, 0xa1, 0, 1)); // it has come by now
   assert.equal(String(printer.paper), 'one');
-  printer.setPaper(true);
+  printer.load();
   assert.equal((await next()).id, 9);
   assert.equal(String(printer.paper), 'one two');
   printer.unplug();

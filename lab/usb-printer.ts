@@ -60,7 +60,8 @@ export class UsbPrinter {
   readonly #path: string;
   #socket: Socket | undefined;
   #paper: Buffer[] = [];
-  #hasPaper = true;
+  /** In bytes; the transfer that goes beyond is still printed. */
+  #paperLeft = Number.POSITIVE_INFINITY;
   /** Transfers that the printer has not taken yet. */
   #waiting: Packet[] = [];
 
@@ -90,10 +91,10 @@ export class UsbPrinter {
     this.#waiting = [];
   }
 
-  /** Without paper it takes nothing and says so; with paper again it goes on where it was. */
-  setPaper(there: boolean): void {
-    this.#hasPaper = there;
-    if (there) for (const each of this.#waiting.splice(0)) this.#print(each);
+  /** Without paper it takes nothing and says so; given some again it goes on where it was. */
+  load(bytes = Number.POSITIVE_INFINITY): void {
+    this.#paperLeft = bytes;
+    for (const each of this.#waiting.splice(0)) this.#printOrWait(each);
   }
 
   #send(bytes: Buffer): void {
@@ -104,8 +105,7 @@ export class UsbPrinter {
     const { type, id, body } = got;
     if (type === packet.hello) this.#send(Buffer.concat([hello('lab'), plugIn(device)]));
     else if (type === packet.control) this.#send(answerControl(got, this.#control(got)));
-    else if (type === packet.bulk && this.#hasPaper) this.#print(got);
-    else if (type === packet.bulk) this.#waiting.push(got);
+    else if (type === packet.bulk) this.#printOrWait(got);
     else if (type === packet.setConfiguration || type === packet.getConfiguration)
       this.#send(encodePacket(packet.configurationStatus, id, Buffer.from([redirStatus.success, 1])));
     else if (type === packet.setAltSetting || type === packet.getAltSetting)
@@ -115,8 +115,14 @@ export class UsbPrinter {
     else if (type === packet.cancel) this.#cancel(id);
   }
 
-  #print(got: Packet): void {
-    this.#paper.push(Buffer.from(got.body.subarray(bulkHeaderBytes)));
+  #printOrWait(got: Packet): void {
+    if (this.#paperLeft <= 0) {
+      this.#waiting.push(got);
+      return;
+    }
+    const bytes = Buffer.from(got.body.subarray(bulkHeaderBytes));
+    this.#paperLeft -= bytes.length;
+    this.#paper.push(bytes);
     this.#send(answerBulk(got, redirStatus.success));
   }
 
@@ -137,7 +143,7 @@ export class UsbPrinter {
       return Buffer.concat([length, Buffer.from(deviceId)]);
     }
     if (requestType === 0xa1 && request === 1)
-      return Buffer.from([this.#hasPaper ? status.ready : status.noPaper]);
+      return Buffer.from([this.#paperLeft > 0 ? status.ready : status.noPaper]);
     if ((requestType & 0x80) === 0) return Buffer.alloc(0); // a reset of the printer, a cleared halt
     return undefined;
   }

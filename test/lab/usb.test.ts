@@ -105,9 +105,9 @@ story('it has no paper when the OS leaves: what was begun at A is printed at A, 
       timeoutMs: 120_000,
     })
   ).split(' ');
+  printer.load(rawBytes / 20);
   await a.shell("systemd-run --quiet --collect --unit=lab-print sh -c 'exec cat /root/raw > /dev/usb/lp0'");
   await printed(start + rawBytes / 20);
-  printer.setPaper(false);
   await statusIs(a, /paper/);
   const moved = await a.exec('yado migrate b', { timeoutMs: 300_000 });
   assert.equal(moved.code, 0, moved.output);
@@ -115,7 +115,7 @@ story('it has no paper when the OS leaves: what was begun at A is printed at A, 
   assert.equal((await deviceRow(b, 'printer0')).way, 'remote');
   assert.ok(printer.paper.length < start + rawBytes, 'the move was in mid-job');
   await statusIs(b, /paper/);
-  printer.setPaper(true);
+  printer.load();
   await printed(start + rawBytes);
   assert.equal(sum(printer.paper.subarray(start)), wanted);
   await printsALine(b, 'printed at A from B');
