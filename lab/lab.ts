@@ -44,6 +44,7 @@ export class Lab implements AsyncDisposable {
   readonly third: ThirdMachine;
   readonly #network: LabNetwork;
   readonly #computers: ReadonlyMap<string, Computer>;
+  #end: Promise<void> | undefined;
 
   /** Only startLab makes one. */
   constructor(id: string, network: LabNetwork, third: ThirdMachine, computers: readonly Computer[]) {
@@ -80,8 +81,13 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** Ends everything; its files go unless `keepFiles`. */
-  async down(options: { keepFiles?: boolean } = {}): Promise<void> {
+  /** Ends everything, once; its files go unless `keepFiles`. */
+  down(options: { keepFiles?: boolean } = {}): Promise<void> {
+    this.#end ??= this.#down(options);
+    return this.#end;
+  }
+
+  async #down(options: { keepFiles?: boolean }): Promise<void> {
     await Promise.all(this.computers.map(computer => computer.kill()));
     await this.third[Symbol.asyncDispose]();
     await this.#network[Symbol.asyncDispose]();

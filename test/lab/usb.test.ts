@@ -2,38 +2,18 @@
 // prints all, once, in order, at the OS's computer, from B, by the ghost and by the standby after it.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before } from 'node:test';
+import { after } from 'node:test';
 import type { Computer } from '#lab/computer.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
-import { product } from '#lab/product.ts';
 import { scaled, waitFor } from '#lab/time.ts';
 import { type UsbPrinter, usbPrinterAt } from '#lab/usb-printer.ts';
-import {
-  agentSays,
-  bootIdOf,
-  deviceRow,
-  evidenceFolder,
-  itemOf,
-  noKernelComplaint,
-  places,
-  standbyReady,
-  storiesOf,
-} from './stories.ts';
+import { bootStory } from './boot-story.ts';
+import { bootIdOf, deviceRow, itemOf, noKernelComplaint, places, standbyReady } from './stories.ts';
 
 const rawBytes = 2_000_000;
 
-let lab: Lab;
-let a: Computer;
-let b: Computer;
-let printer: UsbPrinter;
-let bootId = '';
-
-const story = storiesOf(
-  () => lab,
-  evidenceFolder('usb'),
-  async () => (await bootIdOf(a)) === bootId,
-);
-
+const { lab, a, b, bootId, story } = await bootStory('usb', { scenario: 'usb' });
+const printer: UsbPrinter = await usbPrinterAt(a, lab.dir);
+after(() => printer.unplug());
 const printed = (bytes: number): Promise<true> =>
   waitFor(
     `${bytes} bytes on paper`,
@@ -57,21 +37,6 @@ async function printsALine(from: Computer, line: string): Promise<void> {
   await printed(wanted.length);
   assert.equal(sum(printer.paper), sum(Buffer.from(wanted, 'latin1')));
 }
-
-before(async () => {
-  lab = await startLab({ ...product(), scenario: 'usb', say: text => console.log(`# ${text}`) });
-  a = lab.computer('a');
-  b = lab.computer('b');
-  await agentSays(a, /active/, 300_000);
-  await standbyReady(b);
-  bootId = await bootIdOf(a);
-  printer = await usbPrinterAt(a, lab.dir);
-});
-
-after(async () => {
-  printer?.unplug();
-  await lab?.down();
-});
 
 story('a printer is plugged in while the OS runs: programs have a port, and it prints', async () => {
   assert.ok(!('printer0' in (await places(a))));
