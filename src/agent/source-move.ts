@@ -16,6 +16,7 @@ import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
+import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
@@ -32,7 +33,7 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
-import { sourceTimeouts, sourceWaits } from './timeouts.ts';
+import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
 export interface MoveRequest {
   readonly id: string;
@@ -134,6 +135,12 @@ export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMo
 /** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
 const grownBytes = 64 * 2 ** 20;
 
+/** The kernel's freeze writes out everything first, without a limit: it must find little to write. */
+async function written({ here, signal }: MoveRequest, limitMs: number): Promise<void> {
+  if (!(await syncDisks(limitMs, signal)))
+    throw yadoError('disksBehind', { computer: here.name, seconds: Math.round(limitMs / 1000) });
+}
+
 /** Who is told how the job goes on. */
 export interface JobListeners {
   /** The keys of the target, for when the OS is there. */
@@ -152,7 +159,8 @@ export async function runJob(
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
-  dropCaches();
+  await written(request, syncWaits().firstMs);
+  dropCaches(); // what is written can go, what is not stays
   setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
   setFreezeTimeout(5000);
   setAsyncDevices(true);
@@ -210,12 +218,16 @@ export async function runJob(
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
   const cancel = (): void => helper.cancel();
+  const ready = async (): Promise<void> => {
+    await written(request, syncWaits().lastMs);
+    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await freezing();
+  };
   signal.addEventListener('abort', cancel);
   try {
     const ended = await Promise.race([helper.report, enough]);
     if (ended) return ended; // before anything was stopped
-    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
-    await freezing().catch(async (error: unknown) => {
+    await ready().catch(async (error: unknown) => {
       helper.cancel();
       await helper.report.catch(() => {}); // it has ended, this way or that
       throw error;

@@ -294,6 +294,11 @@ export const errorTable = {
     what: 'The kernel of {computer} refused the image: {reason}; the OS goes on at {source}.',
     hint: 'yado migrate {computer} --dry-run',
   },
+  disksBehind: {
+    family: 'failed',
+    what: 'The disks of {computer} did not take within {seconds} s what was to be written to them; nothing was stopped.',
+    hint: 'dmesg on {computer}; when the disks are idle, try again',
+  },
   freezeFailed: {
     family: 'failed',
     what: '{task} on {computer} would not stand still.',
