@@ -42,13 +42,13 @@ test('a printer is plugged in, prints, waits for paper, forgets what was cancell
     return answers.shift()!;
   };
   const ask = async (type: number, body: Buffer): Promise<Packet> => {
-    socket.write(encodePacket(type, 7, body));
+    socket.write(encodePacket(type, 7n, body));
     const answer = await next();
-    assert.equal(answer.id, 7);
+    assert.equal(answer.id, 7n);
     return answer;
   };
 
-  socket.write(encodePacket(packet.hello, 0, Buffer.alloc(68)));
+  socket.write(encodePacket(packet.hello, 0n, Buffer.alloc(68)));
   const told = [await next(), await next(), await next(), await next()];
   assert.deepEqual(
     told.map(each => [each.type, each.body.length]),
@@ -68,15 +68,15 @@ test('a printer is plugged in, prints, waits for paper, forgets what was cancell
   assert.equal((await ask(packet.bulk, bulk('one'))).body[1], 0);
   printer.load(0);
   assert.equal((await ask(packet.control, control(1, 0xa1, 0, 1))).body[10], 0x30);
-  socket.write(encodePacket(packet.bulk, 8, bulk('lost')));
-  socket.write(encodePacket(packet.cancel, 8, Buffer.alloc(0)));
+  socket.write(encodePacket(packet.bulk, 8n, bulk('lost')));
+  socket.write(encodePacket(packet.cancel, 8n, Buffer.alloc(0)));
   const cancelled = await next();
-  assert.deepEqual([cancelled.id, cancelled.body[1]], [8, 1]);
-  socket.write(encodePacket(packet.bulk, 9, bulk(' two')));
+  assert.deepEqual([cancelled.id, cancelled.body[1]], [8n, 1]);
+  socket.write(encodePacket(packet.bulk, 9n, bulk(' two')));
   await ask(packet.control, control(1, 0xa1, 0, 1)); // it has come by now
   assert.equal(String(printer.paper), 'one');
   printer.load();
-  assert.equal((await next()).id, 9);
+  assert.equal((await next()).id, 9n);
   assert.equal(String(printer.paper), 'one two');
   printer.unplug();
   await once(socket, 'close');

@@ -126,7 +126,7 @@ export class UsbPrinter {
     this.#send(answerBulk(got, redirStatus.success));
   }
 
-  #cancel(id: number): void {
+  #cancel(id: bigint): void {
     const at = this.#waiting.findIndex(each => each.id === id);
     const [cancelled] = at < 0 ? [] : this.#waiting.splice(at, 1);
     if (cancelled) this.#send(answerBulk(cancelled, redirStatus.cancelled));

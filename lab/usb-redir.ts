@@ -1,5 +1,5 @@
 // The usbredir protocol, as far as a device of few endpoints needs it: how QEMU's `usb-redir` talks with whoever has the real
-// device (protocol description of the usbredir project, version 0.7). Ids of 32 bits, little endian. Pure.
+// device (protocol description of the usbredir project, version 0.7). Little endian. Pure.
 
 export const packet = {
   hello: 0,
@@ -19,9 +19,10 @@ export const packet = {
 
 export const redirStatus = { success: 0, cancelled: 1, stall: 4 } as const;
 
-/** Both sides' hello must have a capability before it changes a packet. These two: a version and sizes are told. */
-const capabilities = (1 << 1) | (1 << 4);
-const headerBytes = 12;
+/** What QEMU's xhci wants of us: a version and sizes are told, ids have 64 bits in all packets behind the hello. */
+const capabilities = (1 << 1) | (1 << 4) | (1 << 5);
+const helloHeaderBytes = 12;
+const headerBytes = 16;
 const helloBytes = 64;
 /** Endpoints 0 to 15 out, then in. */
 const endpointSlots = 32;
@@ -31,33 +32,35 @@ const bulkType = 2;
 
 export interface Packet {
   readonly type: number;
-  readonly id: number;
+  readonly id: bigint;
   readonly body: Buffer;
 }
 
-export function encodePacket(type: number, id: number, body: Buffer): Buffer {
-  const header = Buffer.alloc(headerBytes);
+export function encodePacket(type: number, id: bigint, body: Buffer): Buffer {
+  const header = Buffer.alloc(type === packet.hello ? helloHeaderBytes : headerBytes);
   header.writeUInt32LE(type, 0);
   header.writeUInt32LE(body.length, 4);
-  header.writeUInt32LE(id, 8);
+  if (type !== packet.hello) header.writeBigUInt64LE(id, 8);
   return Buffer.concat([header, body]);
 }
 
-/** Cuts a stream into packets. */
+/** Cuts a stream into packets, the first of which is a hello. */
 export class PacketReader {
   #rest: Buffer = Buffer.alloc(0);
+  #greeted = false;
 
   push(bytes: Buffer): Packet[] {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     const packets: Packet[] = [];
-    while (this.#rest.length >= headerBytes) {
-      const end = headerBytes + this.#rest.readUInt32LE(4);
-      if (this.#rest.length < end) break;
-      const body = this.#rest.subarray(headerBytes, end);
-      packets.push({ type: this.#rest.readUInt32LE(0), id: this.#rest.readUInt32LE(8), body });
+    for (;;) {
+      const start = this.#greeted ? headerBytes : helloHeaderBytes;
+      const end = this.#rest.length < start ? Number.POSITIVE_INFINITY : start + this.#rest.readUInt32LE(4);
+      if (this.#rest.length < end) return packets;
+      const id = this.#greeted ? this.#rest.readBigUInt64LE(8) : 0n;
+      packets.push({ type: this.#rest.readUInt32LE(0), id, body: this.#rest.subarray(start, end) });
       this.#rest = this.#rest.subarray(end);
+      this.#greeted = true;
     }
-    return packets;
   }
 }
 
@@ -65,7 +68,7 @@ export function hello(name: string): Buffer {
   const body = Buffer.alloc(helloBytes + 4);
   body.write(name, 'latin1');
   body.writeUInt32LE(capabilities, helloBytes);
-  return encodePacket(packet.hello, 0, body);
+  return encodePacket(packet.hello, 0n, body);
 }
 
 /** A device at high speed with one interface and its bulk endpoints. */
@@ -103,9 +106,9 @@ export function plugIn(device: RedirDevice): Buffer {
   connect.writeUInt16LE(device.product, 6);
   connect.writeUInt16LE(device.version, 8);
   return Buffer.concat([
-    encodePacket(packet.interfaceInfo, 0, interfaces),
-    encodePacket(packet.endpointInfo, 0, endpoints),
-    encodePacket(packet.deviceConnect, 0, connect),
+    encodePacket(packet.interfaceInfo, 0n, interfaces),
+    encodePacket(packet.endpointInfo, 0n, endpoints),
+    encodePacket(packet.deviceConnect, 0n, connect),
   ]);
 }
 
