@@ -17,7 +17,7 @@ enum { WAIT = -1, BEGIN_MS = 15000 };
 #define END_OF_LIST UINT64_MAX            // kernel/power/snapshot.c BM_END_OF_MAP
 enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
-static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
+static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE))), packed[MAX_PAYLOAD_BYTES];
 static const uint8_t zero_page[PAGE];
 static const struct job *job;
 static int agent, stream = -1, snapshot = -1;
@@ -127,6 +127,11 @@ static int take_parked(const struct frame *frame) {
   return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
 }
 
+static int take_tags(const struct frame *frame) {
+  const char *wrong = index_in_stream ? "tags behind the first page of the image" : recall_take(job, frame, in);
+  return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
+}
+
 static int source_says(bool receiving) {
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
@@ -136,14 +141,17 @@ static int source_says(bool receiving) {
     return error == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
   }
   if (!get_frame(head, &frame, MAX_PAYLOAD_BYTES)) return bad(REASON_PROTOCOL, EBADMSG, "a frame header is malformed");
-  if (frame.length && recv_all(stream, in, frame.length, job->stall_ms) < 0) {
+  if (frame.length && recv_all(stream, frame.type == FRAME_PACKED ? packed : in, frame.length, job->stall_ms) < 0) {
     because(errno == ETIMEDOUT ? REASON_LINK_LOST : reason_of_silence(errno), errno, -1, NULL);
     return TARGET_ON_LINK_LOST;
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
   if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
-  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  const char *wrong = frame.type == FRAME_PACKED ? pack_open(packed, &frame, in) : NULL;
+  if (wrong) return bad(REASON_PROTOCOL, EBADMSG, wrong);
   if (frame.type == FRAME_PARK) return take_parked(&frame);
+  if (frame.type == FRAME_TAGS) return take_tags(&frame);
   if (frame.type == FRAME_PAGES) {
     uint64_t began = now_us();
     int event = take_pages(&frame);
@@ -233,6 +241,7 @@ static int receive(void) {
     if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (!p[0].revents) continue;
     int event = source_says(true);
+    if (event == WAIT && recall_asked()) event = recall_answer(job, agent, stream, in);
     if (event != WAIT) return event;
     if (now_us() - told > 250000) {
       uint64_t progress[3] = { index_in_stream, pages, park_filled() };
