@@ -30,7 +30,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     swaps: readSwaps(root)
       .slice(0, swaps)
       .map(each => ({ ...each, path: short(each.path) })),
-    swapping: readSwapRoom(swapFolder, root),
+    swapping: await readSwapRoom(swapFolder, root),
     mounts: readOtherMounts(root)
       .slice(0, mounts)
       .map(({ device, path }) => ({ device: short(device), path: short(path) })),

@@ -7,6 +7,7 @@ import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
+import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
@@ -16,6 +17,7 @@ import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
+import { reclaimPath } from '#linux/swap-room.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
@@ -24,6 +26,7 @@ import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort } from '#wire/control.ts';
 import { maxParkPages, secretBytes } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
+import { reclaimStep } from '#wire/plan.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
@@ -32,6 +35,8 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
+import type { SwapFiles } from './swap-files.ts';
+import { swapOut } from './swap-out.ts';
 import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 export interface MoveRequest {
@@ -55,6 +60,7 @@ export interface CheckedMove {
   readonly checks: PreflightResult;
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
+  readonly room: ImageRoom;
 }
 
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
@@ -109,20 +115,25 @@ export async function checkMove(
   );
   const source = await gather();
   const { load, missing } = await neededDrivers(target);
-  const prepared = manager.prepare(
-    request.osId,
-    request.epoch,
-    source,
-    target,
-    tables.status,
-    tables.locations,
+  const room = imageRoom(source);
+  const prepared = withRoom(
+    room,
+    manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations),
   );
   const checks = preflight(source, target, {
     acceptRisks: request.acceptRisks,
     missingDrivers: missing,
     ways: prepared.ways,
   });
-  return { source, target, checks, prepared, load };
+  return { source, target, checks, prepared, load, room };
+}
+
+/** What programs have taken back goes out once more when they stand still, and the disk is still there. */
+function withRoom(room: ImageRoom, prepared: PreparedMove): PreparedMove {
+  if (room.kind !== 'swap') return prepared;
+  const label = 'swap out what the image has no room for';
+  const step = reclaimStep(label, reclaimPath, room.mostBytes);
+  return { ...prepared, plans: { ...prepared.plans, leave: [step, ...prepared.plans.leave] } };
 }
 
 /** Refuses by name what cannot move. */
@@ -134,10 +145,32 @@ export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMo
 /** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
 const grownBytes = 64 * 2 ** 20;
 
+/** Of all memory: so much less than the image may hold is in use when the programs are stopped, if they let it. */
+const takenBackShare = 0.02;
+
+/** Makes room for the image while the OS runs; nothing to do where it fits. `told`: the first time. */
+async function makeRoomForImage(
+  { here, signal }: MoveRequest,
+  { room, source }: CheckedMove,
+  swaps: Pick<SwapFiles, 'make'>,
+  told?: (done: number, total: number) => void,
+): Promise<void> {
+  if (room.kind !== 'swap') return;
+  const began = now();
+  if (told && room.fileBytes > 0) await swaps.make(room.fileBytes, here.name);
+  const before = readMeminfo();
+  const left = await swapOut(room.mostBytes - source.memory.totalBytes * takenBackShare, signal, told);
+  const after = readMeminfo();
+  const [out, inUse] = [before.swapFree - after.swapFree, left].map(bytes => (bytes / 1e6).toFixed(0));
+  log(`swapped out ${out} MB in ${((now() - began) / 1000).toFixed(1)} s; ${inUse} MB are in use`);
+}
+
 /** Who is told how the job goes on. */
 export interface JobListeners {
   /** The keys of the target, for when the OS is there. */
   readonly keys: (keys: ComputerKeys) => void;
+  /** Bytes that are swapped out, and that are to be. */
+  readonly swapping: (done: number, total: number) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
@@ -148,19 +181,22 @@ export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
   begun: BegunMoves,
-  { keys: told, preCopy, freezing }: JobListeners,
+  swaps: Pick<SwapFiles, 'make'>,
+  { keys: told, swapping, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
   dropCaches();
-  setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
+  setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
   setFreezeTimeout(5000);
   setAsyncDevices(true);
+  await makeRoomForImage(request, move, swaps, swapping);
   const cachedBytes = readMeminfo().cached;
   const cipher = fastestCipher(move.source.cipherRates, move.target.cipherRates);
   if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
   const secret = randomBytes(secretBytes);
-  const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
+  const usedBytes = imageBytesOf(move.source);
+  const imageBytes = Math.round(usedBytes * 1.1);
   const { port, parkBytes, keys } = await ask(
     peerOf(request),
     'prepare',
@@ -205,7 +241,7 @@ export async function runJob(
   secret.fill(0);
   let frozen = false;
   const { listener, enough } = rounds(
-    { usedBytes: move.source.memory.usedBytes, told: preCopy, again: () => helper.again(), log, now },
+    { usedBytes, told: preCopy, again: () => helper.again(), log, now },
     why,
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
@@ -215,11 +251,13 @@ export async function runJob(
     const ended = await Promise.race([helper.report, enough]);
     if (ended) return ended; // before anything was stopped
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
-    await freezing().catch(async (error: unknown) => {
-      helper.cancel();
-      await helper.report.catch(() => {}); // it has ended, this way or that
-      throw error;
-    });
+    await makeRoomForImage(request, move, swaps)
+      .then(freezing)
+      .catch(async (error: unknown) => {
+        helper.cancel();
+        await helper.report.catch(() => {}); // it has ended, this way or that
+        throw error;
+      });
     signal.removeEventListener('abort', cancel); // from here on nothing of ours would be heard
     frozen = !signal.aborted;
     if (frozen) helper.freeze();

@@ -32,7 +32,7 @@ export type ImageRoom =
   | { readonly kind: 'fits' }
   | {
       readonly kind: 'swap';
-      /** So much goes to the swap before the freeze, about. */
+      /** So much goes to the swap before the freeze, about; 0: only what comes back from it until then. */
       readonly swapBytes: number;
       /** Of a swap file that is made for it; 0: there is swap enough. */
       readonly fileBytes: number;
@@ -53,8 +53,11 @@ type Source = Pick<Capabilities, 'name' | 'memory' | 'os'>;
 export function imageRoom({ name, memory, os }: Source): ImageRoom {
   const { totalBytes, usedBytes } = memory;
   const mostBytes = mostInUse(totalBytes);
-  if (usedBytes <= mostBytes) return { kind: 'fits' };
-  const swapBytes = Math.ceil(usedBytes - mostBytes + fileBytes);
+  const mayComeBack = (os?.swaps ?? [])
+    .filter(each => each.kind === 'stub')
+    .reduce((sum, each) => sum + each.usedBytes, 0);
+  if (usedBytes + mayComeBack <= mostBytes) return { kind: 'fits' };
+  const swapBytes = Math.max(0, Math.ceil(usedBytes - mostBytes + fileBytes));
   const way = os ? swapWay(name, os.swapping, swapBytes) : undefined;
   if (way && 'fileBytes' in way) return { kind: 'swap', swapBytes, mostBytes, ...way };
   if (usedBytes <= totalBytes * imageShare) return { kind: 'fits' }; // it did so far

@@ -1,7 +1,8 @@
 // What of the OS's memory could be swapped out, and where to. Reads only. The agent's own root shows neither the OS's files
 // nor its cgroups: both are seen through its first process.
-import { statfsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freeSwapBytes, isBehindStub } from '#linux/storage-in-use.ts';
 import { OS_ROOT, openErrorForWriting, REAL_ROOT, readText } from '#linux/sysfs.ts';
 
@@ -23,39 +24,49 @@ const swapFileSystems: Readonly<Record<number, string>> = { 0xef53: 'ext4', 0x58
 const spareShare = 0.05;
 const spareBytes = 64 * 2 ** 20;
 
-/** Type and free bytes of a file system. @throws when the folder is not there */
-export type LookAtFileSystem = (path: string) => { readonly type: number; readonly freeBytes: number };
+/** A disk that is on another computer may be away just then. */
+const diskMs = 2000;
 
-const look: LookAtFileSystem = path => {
-  const { type, bavail, bsize } = statfsSync(path);
+interface FileSystem {
+  readonly type: number;
+  readonly freeBytes: number;
+}
+/** Rejects when the folder is not there, or cannot be looked at now. */
+type LookAtFileSystem = (path: string) => Promise<FileSystem>;
+
+const look: LookAtFileSystem = async path => {
+  const late = sleep(diskMs, undefined, { ref: false }).then(() => {
+    throw new Error(`${path} does not answer`);
+  });
+  const { type, bavail, bsize } = await Promise.race([statfs(path), late]);
   return { type, freeBytes: bavail * bsize };
 };
 
 /** `folder`: where in the OS a swap file could be. */
-export function readSwapRoom(folder: string, root = REAL_ROOT, lookAt = look): SwapRoom {
+export async function readSwapRoom(folder: string, root = REAL_ROOT, lookAt = look): Promise<SwapRoom> {
   return {
     freeBytes: freeSwapBytes(root),
-    ...fileRoom(folder, root, lookAt),
+    ...(await fileRoom(folder, root, lookAt)),
     swappableBytes: readSwappable(root),
     obstacle: obstacleTo(root),
   };
 }
 
-function fileRoom(
+async function fileRoom(
   folder: string,
   root: string,
   lookAt: LookAtFileSystem,
-): Pick<SwapRoom, 'fileBytes' | 'noFile'> {
+): Promise<Pick<SwapRoom, 'fileBytes' | 'noFile'>> {
   if (!isBehindStub(folder, root))
     return { fileBytes: 0, noFile: `${folder} is not on the disk that goes with the OS` };
   try {
-    const { type, freeBytes } = lookAt(join(root, OS_ROOT, folder));
+    const { type, freeBytes } = await lookAt(join(root, OS_ROOT, folder));
     if (swapFileSystems[type] === undefined)
       return { fileBytes: 0, noFile: `a swap file wants ext4 or xfs, which ${folder} is not on` };
     const fileBytes = Math.floor(Math.max(0, freeBytes * (1 - spareShare) - spareBytes));
     return { fileBytes, noFile: null };
   } catch {
-    return { fileBytes: 0, noFile: `there is no ${folder}` };
+    return { fileBytes: 0, noFile: `${folder} cannot be looked at` };
   }
 }
 

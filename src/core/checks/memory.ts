@@ -131,7 +131,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     why: 'Memory beyond half is swapped out before the move and comes back behind it: both take time.',
     inspect: source => {
       const room = imageRoom(source);
-      if (room.kind !== 'swap') return null;
+      if (room.kind !== 'swap' || room.swapBytes === 0) return null;
       const { name, memory } = source;
       const where =
         room.fileBytes > 0
