@@ -1,7 +1,8 @@
 // Makes room for the image while the OS still runs: has the kernel swap out what nobody uses just now, piece by piece. What
 // programs take back at once is left to the frozen helper, which asks once more when they stand still.
-import { open } from 'node:fs/promises';
+
 import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { reclaimPath } from '#linux/swap-room.ts';

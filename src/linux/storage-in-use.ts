@@ -42,9 +42,7 @@ export function parseSwaps(text: string): SwapRow[] {
     .slice(1)
     .map(line => line.trim().split(/\s+/))
     .flatMap(([path, type, size, used]) =>
-      path && type
-        ? [{ path: unescaped(path), type, sizeBytes: bytes(size), usedBytes: bytes(used) }]
-        : [],
+      path && type ? [{ path: unescaped(path), type, sizeBytes: bytes(size), usedBytes: bytes(used) }] : [],
     );
 }
 

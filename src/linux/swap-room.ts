@@ -19,7 +19,7 @@ export interface SwapRoom {
 }
 
 /** By the magic number of statfs(2) (linux/magic.h): file systems whose files can be swapped to as they are allocated. */
-const swapFileSystems: Readonly<Record<number, string>> = { 0xef53: 'ext4', 0x58465342: 'xfs' };
+const swapFileSystems: Readonly<Record<number, string>> = { 61267: 'ext4', 1481003842: 'xfs' };
 /** Left free on the disk of the OS. */
 const spareShare = 0.05;
 const spareBytes = 64 * 2 ** 20;

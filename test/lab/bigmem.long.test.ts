@@ -8,7 +8,15 @@ import type { Computer } from '#lab/computer.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
 import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
-import { agentSays, bootIdOf, evidenceFolder, json, noKernelComplaint, standbyReady, storiesOf } from './stories.ts';
+import {
+  agentSays,
+  bootIdOf,
+  evidenceFolder,
+  json,
+  noKernelComplaint,
+  standbyReady,
+  storiesOf,
+} from './stories.ts';
 
 const share = 0.8;
 const swapFiles = '/var/lib/yadokari/swap-';
@@ -33,7 +41,8 @@ async function memoryOf(computer: Computer): Promise<Record<string, number>> {
   );
 }
 
-const usedShare = ({ MemTotal, MemAvailable }: Record<string, number>): number => 1 - MemAvailable! / MemTotal!;
+const usedShare = ({ MemTotal, MemAvailable }: Record<string, number>): number =>
+  1 - MemAvailable! / MemTotal!;
 
 /** How often the program has been through its memory; it must have found nothing wrong. */
 async function passes(): Promise<number> {
@@ -45,9 +54,11 @@ async function passes(): Promise<number> {
 
 /** Fills memory; `pause`: seconds between two looks at all of it. */
 async function fill(pause: number): Promise<void> {
-  await at.shell('systemctl stop lab-memcheck; rm -f /run/memcheck; echo 3 >/proc/sys/vm/drop_caches', {
-    timeoutMs: 60_000,
-  }).catch(() => {});
+  await at
+    .shell('systemctl stop lab-memcheck; rm -f /run/memcheck; echo 3 >/proc/sys/vm/drop_caches', {
+      timeoutMs: 60_000,
+    })
+    .catch(() => {});
   const { MemTotal, MemAvailable } = await memoryOf(at);
   const size = Math.floor(MemTotal! * share) - (MemTotal! - MemAvailable!);
   await at.shell(
@@ -57,7 +68,9 @@ async function fill(pause: number): Promise<void> {
   await waitFor('the memory to be full', async () => (await passes().catch(() => 0)) >= 1 || undefined, {
     timeoutMs: 240_000,
   });
-  console.log(`# ${MemTotal} MiB, ${size} of them filled: ${(usedShare(await memoryOf(at)) * 100).toFixed(0)} % in use`);
+  console.log(
+    `# ${MemTotal} MiB, ${size} of them filled: ${(usedShare(await memoryOf(at)) * 100).toFixed(0)} % in use`,
+  );
 }
 
 /** Moves, and verifies all of the memory there. */
@@ -69,7 +82,9 @@ async function move(to: Computer): Promise<void> {
   assert.equal(await bootIdOf(at), bootId);
   const [entry] = await json<History>(at, 'yado history --json');
   console.log(`# ${JSON.stringify(entry)}`);
-  console.log(`# ${(await at.shell('journalctl -u yadod --no-pager | grep -E "swap|round" | tail -12', { timeoutMs: 60_000 })).replaceAll('\n', '\n# ')}`);
+  console.log(
+    `# ${(await at.shell('journalctl -u yadod --no-pager | grep -E "swap|round" | tail -12', { timeoutMs: 60_000 })).replaceAll('\n', '\n# ')}`,
+  );
   assert.equal(entry?.outcome, 'moved');
   const before = await passes();
   await waitFor('all of the memory to be verified', async () => (await passes()) >= before + 2 || undefined, {
@@ -82,7 +97,9 @@ async function swapIsGone(): Promise<void> {
   await waitFor(
     'the swap file to be taken away',
     async () => {
-      const found = await at.shell(`cat /proc/swaps; ls ${swapFiles}* 2>/dev/null; true`, { timeoutMs: 60_000 });
+      const found = await at.shell(`cat /proc/swaps; ls ${swapFiles}* 2>/dev/null; true`, {
+        timeoutMs: 60_000,
+      });
       return found.includes(swapFiles) ? undefined : true;
     },
     { timeoutMs: 580_000, everyMs: 2000 },
@@ -109,8 +126,14 @@ story('an OS whose memory is nearly full is told what the move will use', async 
   await fill(20);
   assert.ok(usedShare(await memoryOf(a)) > share - 0.03);
   const dry = await json<DryRun>(a, 'yado migrate b --dry-run --json');
-  assert.match(dry.plan.join('\n'), /^make a swap file of \d+ MiB in \/var\/lib\/yadokari\nswap out about \d+ MiB of memory/);
-  assert.match(dry.checks.find(each => each.id === 'memory-swap')?.text ?? '', /will use about \d+ MiB of swap/);
+  assert.match(
+    dry.plan.join('\n'),
+    /^make a swap file of \d+ MiB in \/var\/lib\/yadokari\nswap out about \d+ MiB of memory/,
+  );
+  assert.match(
+    dry.checks.find(each => each.id === 'memory-swap')?.text ?? '',
+    /will use about \d+ MiB of swap/,
+  );
   assert.equal(await a.shell('cat /proc/swaps | wc -l'), '1', 'nothing was done yet');
 });
 
