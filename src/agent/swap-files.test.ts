@@ -33,7 +33,6 @@ function kernel(used: Record<string, number> = {}) {
       .map(([name, mebibytes]) => `/var/lib/yadokari/${name} file 999 ${mebibytes * 1024} 9\n`)
       .join('')}`;
   const files = new SwapFiles({
-    folder: '/os/swaps',
     run,
     swaps,
     memory: () => ({ total: 1000 * MiB, available: state.available * MiB }),

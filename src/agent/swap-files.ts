@@ -25,9 +25,7 @@ const lateMs = 60_000;
 
 /** What is done through others, so that a test can stand in. */
 export interface SwapWorld {
-  /** The folder, as the agent sees it. */
-  readonly folder: string;
-  /** Runs a tool until its end, also when the signal ends it early. @throws Error with what it said */
+  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
   /** /proc/swaps */
   readonly swaps: () => string;
@@ -37,7 +35,6 @@ export interface SwapWorld {
 }
 
 const realWorld: SwapWorld = {
-  folder: join(OS_ROOT, swapFolder),
   run: runTool,
   swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
   memory: () => readMeminfo(),
@@ -45,9 +42,8 @@ const realWorld: SwapWorld = {
   soonMs,
 };
 
-/** Debian's busybox lies in the agent's memory: its tools need no disk to start. */
 async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn('/bin/busybox', [...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
   const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
   signal?.addEventListener('abort', kill);
   try {
@@ -74,10 +70,10 @@ export class SwapFiles {
    * @throws YadoError `swapFileFailed`
    */
   async make(bytes: number, computer: string): Promise<void> {
-    const { folder, run } = this.#world;
+    const { run } = this.#world;
     let number = 1;
     for (const used = this.#used(); used.has(`swap-${number}`); ) number++;
-    const path = join(folder, `swap-${number}`);
+    const path = join(swapFolder, `swap-${number}`);
     try {
       await run(['rm', '-f', path]);
       await run(['fallocate', '-l', String(bytes), path]); // the folder is root's alone
@@ -120,10 +116,10 @@ export class SwapFiles {
   }
 
   async #tryOne(name: string, usedBytes: number, signal: AbortSignal): Promise<void> {
-    const { folder, memory, run, say } = this.#world;
+    const { memory, run, say } = this.#world;
     const { total, available } = memory();
     if (available - usedBytes < total * spareShare) return; // later
-    const path = join(folder, name);
+    const path = join(swapFolder, name);
     const began = performance.now();
     try {
       await run(['swapoff', path], signal);
