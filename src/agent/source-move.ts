@@ -17,7 +17,6 @@ import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
-import { reclaimPath } from '#linux/swap-room.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
@@ -26,7 +25,6 @@ import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort } from '#wire/control.ts';
 import { maxParkPages, secretBytes } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
-import { reclaimStep } from '#wire/plan.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
@@ -35,8 +33,8 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
+import { makeRoomForImage, withRoom } from './room-for-image.ts';
 import type { SwapFiles } from './swap-files.ts';
-import { swapOut } from './swap-out.ts';
 import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 export interface MoveRequest {
@@ -128,14 +126,6 @@ export async function checkMove(
   return { source, target, checks, prepared, load, room };
 }
 
-/** What programs have taken back goes out once more when they stand still, and the disk is still there. */
-function withRoom(room: ImageRoom, prepared: PreparedMove): PreparedMove {
-  if (room.kind !== 'swap') return prepared;
-  const label = 'swap out what the image has no room for';
-  const step = reclaimStep(label, reclaimPath, room.mostBytes);
-  return { ...prepared, plans: { ...prepared.plans, leave: [step, ...prepared.plans.leave] } };
-}
-
 /** Refuses by name what cannot move. */
 export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMove): void {
   const refused = refusal(here.name, target.name, checks);
@@ -144,26 +134,6 @@ export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMo
 
 /** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
 const grownBytes = 64 * 2 ** 20;
-
-/** Of all memory: so much less than the image may hold is in use when the programs are stopped, if they let it. */
-const takenBackShare = 0.02;
-
-/** Makes room for the image while the OS runs; nothing to do where it fits. `told`: the first time. */
-async function makeRoomForImage(
-  { here, signal }: MoveRequest,
-  { room, source }: CheckedMove,
-  swaps: Pick<SwapFiles, 'make'>,
-  told?: (done: number, total: number) => void,
-): Promise<void> {
-  if (room.kind !== 'swap') return;
-  const began = now();
-  if (told && room.fileBytes > 0) await swaps.make(room.fileBytes, here.name);
-  const before = readMeminfo();
-  const left = await swapOut(room.mostBytes - source.memory.totalBytes * takenBackShare, signal, told);
-  const after = readMeminfo();
-  const [out, inUse] = [before.swapFree - after.swapFree, left].map(bytes => (bytes / 1e6).toFixed(0));
-  log(`swapped out ${out} MB in ${((now() - began) / 1000).toFixed(1)} s; ${inUse} MB are in use`);
-}
 
 /** Who is told how the job goes on. */
 export interface JobListeners {
