@@ -64,8 +64,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     computers: [a, { ...b, paired: false }],
   },
   bigmem: {
-    about: 'as paper, with little memory: most of it will be in use',
-    computers: [a, b].map(each => ({ ...each, ramMiB: 1024 })),
+    about: 'as paper, with less memory: most of it will be in use',
+    computers: [a, b].map(each => ({ ...each, ramMiB: 1280 })),
   },
   alone: { about: 'computer A only', computers: [a] },
 };

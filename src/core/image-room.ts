@@ -15,7 +15,7 @@ export const imageShare = 0.48;
 const easyShare = 0.45;
 /** The ghost starts beside the OS and its image, and nothing can be reclaimed for it by then. */
 const ghostBytes = 160 * MiB;
-/** Pages of files that run: they are in the image too, and are no part of what is counted as used. */
+/** Pages of files that run: they are in the image too, and are no part of what is counted as used; some of them may stay. */
 const fileBytes = 96 * MiB;
 /** Not all that could be swapped out can be at once: some is in use just then. */
 const swappableShare = 0.9;
@@ -58,7 +58,7 @@ export function imageRoom({ name, memory, os }: Source): ImageRoom {
     .reduce((sum, each) => sum + each.usedBytes, 0);
   if (usedBytes + mayComeBack <= mostBytes) return { kind: 'fits' };
   const swapBytes = Math.max(0, Math.ceil(usedBytes - mostBytes + fileBytes));
-  const way = os ? swapWay(name, os.swapping, swapBytes) : undefined;
+  const way = os ? swapWay(name, os.swapping, usedBytes - mostBytes, swapBytes) : undefined;
   if (way && 'fileBytes' in way) return { kind: 'swap', swapBytes, mostBytes, ...way };
   if (usedBytes <= totalBytes * imageShare) return { kind: 'fits' }; // it did so far
   return { kind: 'tooMuch', ...(way ?? { reason: 'nothing is known of its swap', hint: endPrograms(name) }) };
@@ -69,14 +69,15 @@ const endPrograms = (name: string): string => `end programs on ${name}`;
 function swapWay(
   name: string,
   { obstacle, noFile, swappableBytes, freeBytes, fileBytes }: OsState['swapping'],
+  leastBytes: number,
   swapBytes: number,
 ): { readonly fileBytes: number } | { readonly reason: string; readonly hint: string } {
   const hint = endPrograms(name);
   if (obstacle !== null) return { reason: obstacle, hint };
   const swappable = swappableBytes * swappableShare;
-  if (swappable < swapBytes)
+  if (swappable < leastBytes)
     return {
-      reason: `${formatBytes(swapBytes)} would have to go, but only ${formatBytes(swappable)} are memory of programs`,
+      reason: `${formatBytes(leastBytes)} would have to go, but only ${formatBytes(swappable)} are memory of programs`,
       hint,
     };
   const areaBytes = Math.ceil((swapBytes * areaShare) / MiB) * MiB;
