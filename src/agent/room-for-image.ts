@@ -1,6 +1,6 @@
 // Room for the image of an OS that uses more than half of its memory: what is swapped out while the OS runs, and the step of
 // the plan that swaps out once more when all programs stand still.
-import type { ImageRoom } from '#core/image-room.ts';
+import { type ImageRoom, swapOutLabel } from '#core/image-room.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { reclaimPath } from '#linux/swap-room.ts';
 import type { PreparedMove } from '#managers/status-manager.ts';
@@ -13,8 +13,7 @@ import { swapOut } from './swap-out.ts';
 /** What programs have taken back goes out once more when they stand still, and the disk is still there. */
 export function withRoom(room: ImageRoom, prepared: PreparedMove): PreparedMove {
   if (room.kind !== 'swap') return prepared;
-  const label = 'swap out what the image has no room for';
-  const step = reclaimStep(label, reclaimPath, room.mostBytes);
+  const step = reclaimStep(swapOutLabel, reclaimPath, room.mostBytes);
   return { ...prepared, plans: { ...prepared.plans, leave: [step, ...prepared.plans.leave] } };
 }
 

@@ -309,6 +309,11 @@ export const errorTable = {
     what: 'The image of the OS could not be made on {computer}: {reason}.',
     hint: 'journalctl -k -b on {computer}',
   },
+  swapOutFailed: {
+    family: 'failed',
+    what: '{computer} could not swap out what the image has no room for: {reason}; the OS goes on at {computer}.',
+    hint: 'end programs on {computer} that use much memory, then try again',
+  },
   deviceLeaveFailed: {
     family: 'failed',
     what: '{computer} could not {step}: {reason}; the OS goes on at {computer}.',

@@ -6,6 +6,8 @@ import { formatBytes } from './quantities.ts';
 
 /** Where swap files for a move are made, on the disk of the OS. */
 export const swapFolder = '/var/lib/yadokari';
+/** Completes "could not …": the step of the plan that swaps out while all programs stand still. */
+export const swapOutLabel = 'swap out what the image has no room for';
 
 const MiB = 2 ** 20;
 
