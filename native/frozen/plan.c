@@ -16,7 +16,7 @@
 
 #define BUFFER_BYTES 65536
 static uint8_t buffer[BUFFER_BYTES];      // ioctl arguments and netlink messages; both may be written to
-enum { RECLAIM_AT_ONCE = 64 << 20, RECLAIM_LEAST = 4 << 20, RECLAIM_US = 3000000 };
+enum { RECLAIM_AT_ONCE = 64 << 20, RECLAIM_LEAST = 1 << 20, RECLAIM_US = 5000000 };
 static int netlink = -1, packet = -1;
 static uint32_t sequence;
 
