@@ -67,6 +67,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but A and B have not been paired',
     computers: [a, { ...b, paired: false }],
   },
+  bigmem: {
+    about: 'as paper, with less memory: most of it will be in use',
+    computers: [a, b].map(each => ({ ...each, ramMiB: 1280 })),
+  },
   alone: { about: 'computer A only', computers: [a] },
 };
 

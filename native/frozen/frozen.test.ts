@@ -16,6 +16,7 @@ import {
   ioctlStep,
   netlinkStep,
   type Plan,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
   writeFileStep,
@@ -60,6 +61,7 @@ const everyStep: Plan = [
   netlinkStep('link', encodeLinkChange(2, { up: true, master: 0 })),
   waitPathStep('wait', '/sys/z', 10),
   sendPacketStep('say', 2, mac, { mayFail: true }),
+  reclaimStep('push', '/sys/r', 1, { mayFail: true }),
 ];
 const common = {
   epoch: 7,
@@ -189,6 +191,7 @@ test('plan layouts: each of these is refused, and nothing of it is run', () => {
     operation(4, Buffer.alloc(4)),
     operation(5, Buffer.alloc(4 + 13)),
     operation(5, Buffer.alloc(4 + 1515)),
+    operation(6, Buffer.alloc(8)), // no path
     Buffer.alloc(7),
   ];
   const results = answers(bad.map(bytes => ['R', Buffer.concat([good, bytes])] as const));
@@ -224,6 +227,18 @@ test('a plan runs in order, stops at the first failure and says which', () => {
   assert.deepEqual(answers([['R', encodePlan([ioctlStep('i', '/dev/null', 0x5401, Buffer.alloc(64))])]]), [
     [1, -1, ENOTTY, 0],
   ]);
+});
+
+test('memory is reclaimed until so much is in use; where the kernel gives none the plan ends', () => {
+  const file = join(folder, 'reclaim');
+  writeFileSync(file, '');
+  const reclaim = (path: string, mostBytes: number) => encodePlan([reclaimStep('push', path, mostBytes)]);
+  assert.deepEqual(answers([['R', reclaim(file, 2 ** 60)]]), [[1, 0, 0, -1]]);
+  assert.equal(readFileSync(file, 'utf8'), '', 'little is in use: the kernel is not asked');
+  const [ENOENT, ENOMEM] = [2, 12];
+  assert.deepEqual(answers([['R', reclaim(join(folder, 'missing', 'file'), 1)]]), [[1, -1, ENOENT, 0]]);
+  assert.deepEqual(answers([['R', reclaim(file, 1)]]), [[1, -1, ENOMEM, 0]]);
+  assert.equal(readFileSync(file, 'utf8'), String(64 * 2 ** 20), 'it is asked for a piece at a time');
 });
 
 test('netlink and packets, in a network of their own', {

@@ -7,13 +7,16 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES 65536
 static uint8_t buffer[BUFFER_BYTES];      // ioctl arguments and netlink messages; both may be written to
+enum { RECLAIM_AT_ONCE = 64 << 20, RECLAIM_LEAST = 1 << 20, RECLAIM_US = 5000000 };
 static int netlink = -1, packet = -1;
 static uint32_t sequence;
 
@@ -60,6 +63,7 @@ static bool operation_valid(const struct operation *op) {
       return head.nlmsg_len == rest.length - 4;
     }
     case OP_WAIT_PATH: return rest.length > 4 && (rest = after(rest, 4), take_path(&rest));
+    case OP_RECLAIM: return rest.length > 8 && (rest = after(rest, 8), take_path(&rest));
     case OP_SEND_PACKET: return rest.length >= 4 + 14 && rest.length <= 4 + 1514;
     default: return false;
   }
@@ -144,6 +148,31 @@ static int send_packet(struct bytes rest) {
   return sendto(packet, rest.at, rest.length, 0, (struct sockaddr *)&to, sizeof to) < 0 ? -1 : 0;
 }
 
+/// Pages that are being written to the swap are not free yet: the kernel says EAGAIN, and has more a little later.
+static int reclaim(struct bytes rest) {
+  uint64_t most, least = UINT64_MAX, until = 0; // what there was in use when it last went down
+  memcpy(&most, rest.at, 8);
+  rest = after(rest, 8);
+  const char *path = take_path(&rest);
+  for (;;) {
+    struct sysinfo memory;
+    char text[24];
+    if (sysinfo(&memory) < 0) return -1;
+    uint64_t used = (uint64_t)(memory.totalram - memory.freeram) * memory.mem_unit, more = used - most;
+    if (used <= most) return 0;
+    if (used + RECLAIM_LEAST < least) { least = used; until = now_us() + RECLAIM_US; }
+    if (now_us() >= until) { errno = ENOMEM; return -1; }
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    int length = snprintf(text, sizeof text, "%llu", (unsigned long long)(more < RECLAIM_AT_ONCE ? more : RECLAIM_AT_ONCE));
+    ssize_t n = write(fd, text, (size_t)length);
+    int saved = errno;
+    close(fd);
+    if (n < 0 && saved != EAGAIN) { errno = saved; return -1; }
+    if (n < 0) poll(NULL, 0, 10);
+  }
+}
+
 static int run(struct bytes plan, uint32_t reason, bool goes_on) {
   struct operation op;
   int outcome = 0;
@@ -156,6 +185,7 @@ static int run(struct bytes plan, uint32_t reason, bool goes_on) {
       case OP_NETLINK: result = do_netlink(op.payload); break;
       case OP_WAIT_PATH: result = wait_path(op.payload); break;
       case OP_SEND_PACKET: result = send_packet(op.payload); break;
+      case OP_RECLAIM: result = reclaim(op.payload); break;
       default: errno = EBADMSG; result = -1;
     }
     if (result < 0 && !(op.flags & OP_MAY_FAIL)) {

@@ -48,6 +48,7 @@
 #define OP_NETLINK 3
 #define OP_WAIT_PATH 4
 #define OP_SEND_PACKET 5
+#define OP_RECLAIM 6
 #define OP_MAY_FAIL 1
 #define FIELD_EPOCH 1
 #define FIELD_CLAIM_ADDRESS 2

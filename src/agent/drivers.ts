@@ -5,8 +5,7 @@ import { promisify } from 'node:util';
 import type { Capabilities } from '#core/capabilities.ts';
 import { classOfPci, type DeviceClass } from '#core/device-class.ts';
 import { modulesFor, readLoadedModules, readModuleAliases, virtioModalias } from '#linux/modules.ts';
-
-const osRoot = '/proc/1/root';
+import { OS_ROOT } from '#linux/sysfs.ts';
 
 export interface NeededDrivers {
   /** Modaliases of devices whose modules are not yet loaded. */
@@ -17,7 +16,7 @@ export interface NeededDrivers {
 
 /** Compares the target's devices of known classes with the modules the OS has. */
 export async function neededDrivers(target: Capabilities): Promise<NeededDrivers> {
-  const aliases = await readModuleAliases(osRoot);
+  const aliases = await readModuleAliases(OS_ROOT);
   const loaded = readLoadedModules();
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];
@@ -38,7 +37,7 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
   if (modaliases.length === 0) return;
   await promisify(execFile)('/bin/busybox', [
     'chroot',
-    osRoot,
+    OS_ROOT,
     '/sbin/modprobe',
     '--all',
     '--use-blacklist',
@@ -50,5 +49,5 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
 /** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
 export async function loadLendable(deviceClass: DeviceClass): Promise<void> {
   const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;
-  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/bin/sh', '-c', load]);
+  await promisify(execFile)('/bin/busybox', ['chroot', OS_ROOT, '/bin/sh', '-c', load]);
 }

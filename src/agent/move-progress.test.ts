@@ -14,7 +14,12 @@ test('rounds with bytes, rate and time left; then what was sent in all', () => {
     ...{ id: '3-1', source: 'a', target: 'b', phase: 'prepare', elapsedMs: 500 },
     ...{ bytesDone: 0, bytesTotal: 0, bytesPerSecond: 0, etaMs: null },
   });
+  shown.swapping(10, 40, 1800);
+  const { phase, note, bytesDone, bytesTotal } = shown.at(1800);
+  assert.deepEqual([phase, bytesDone, bytesTotal], ['prepare', 10, 40]);
+  assert.match(note ?? '', /swapping out/);
   shown.copied({ round: 1, bytesDone: 0, bytesTotal: 500 }, 2000);
+  assert.equal(shown.at(2000).note, undefined);
   shown.copied({ round: 1, bytesDone: 100, bytesTotal: 500 }, 3000);
   const first = shown.at(3000);
   assert.deepEqual(

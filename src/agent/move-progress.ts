@@ -29,6 +29,15 @@ export class MoveProgress {
     if (!arriving) this.#done = this.#total = 0;
   }
 
+  /** Room is made for the image. */
+  swapping(bytesDone: number, bytesTotal: number, timeMs: number): void {
+    this.enter('prepare');
+    this.#note = 'swapping out what the image has no room for';
+    this.#done = bytesDone;
+    this.#total = bytesTotal;
+    this.#meter = withSample(this.#meter, timeMs, bytesDone);
+  }
+
   copied({ round, bytesDone, bytesTotal, without, waitsAtMs }: PreCopyProgress, timeMs: number): void {
     this.enter('pre-copy');
     this.#note = without && `without copying ahead: ${without}`;

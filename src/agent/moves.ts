@@ -33,6 +33,7 @@ import {
   runJob,
   wakeTarget,
 } from './source-move.ts';
+import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts } from './timeouts.ts';
 
 /** What a move needs of the agent. */
@@ -42,6 +43,7 @@ export interface MovingWorld {
   readonly alive: AliveCalls;
   readonly ports: OsPorts;
   readonly begun: BegunMoves;
+  readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -53,6 +55,7 @@ export class Moves {
   readonly #alive: AliveCalls;
   readonly #ports: OsPorts;
   readonly #begun: BegunMoves;
+  readonly #swaps: MovingWorld['swaps'];
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
   #keysThere: ComputerKeys | undefined;
@@ -66,6 +69,7 @@ export class Moves {
     this.#alive = world.alive;
     this.#ports = world.ports;
     this.#begun = world.begun;
+    this.#swaps = world.swaps;
     this.#world = world;
   }
 
@@ -216,6 +220,7 @@ export class Moves {
     this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
     const woken = (await wakeTarget(request)) ? request.target.name : undefined;
     await this.#devices.ready(woken, request.signal);
+    await this.#swaps.hold();
     const move = await this.#check(request);
     refuseUnfit(request, move);
     this.#phase('prepare');
@@ -223,10 +228,11 @@ export class Moves {
     let report: HelperReport | undefined;
     let frozen = false;
     try {
-      report = await runJob(request, move, this.#begun, {
+      report = await runJob(request, move, this.#begun, this.#swaps, {
         keys: keys => {
           this.#keysThere = keys;
         },
+        swapping: (done, total) => this.#show(shown => shown.swapping(done, total, performance.now())),
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
         freezing: async () => {
           this.#alive.stop();
@@ -305,6 +311,7 @@ export class Moves {
     const entry = entryOf(request, startedAt, report, rest);
     this.#os.remember(entry);
     this.#move = undefined;
+    this.#swaps.putAway();
     this.#world.save();
     log(
       error

@@ -7,6 +7,7 @@ import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
+import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
@@ -34,6 +35,8 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
+import { makeRoomForImage, withRoom } from './room-for-image.ts';
+import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
 export interface MoveRequest {
@@ -59,6 +62,7 @@ export interface CheckedMove {
   readonly checks: PreflightResult;
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
+  readonly room: ImageRoom;
 }
 
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
@@ -113,20 +117,17 @@ export async function checkMove(
   );
   const source = await gather();
   const { load, missing } = await neededDrivers(target);
-  const prepared = manager.prepare(
-    request.osId,
-    request.epoch,
-    source,
-    target,
-    tables.status,
-    tables.locations,
+  const room = imageRoom(source);
+  const prepared = withRoom(
+    room,
+    manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations),
   );
   const checks = preflight(source, target, {
     acceptRisks: request.acceptRisks,
     missingDrivers: missing,
     ways: prepared.ways,
   });
-  return { source, target, checks, prepared, load };
+  return { source, target, checks, prepared, load, room };
 }
 
 /** Refuses by name what cannot move. */
@@ -148,6 +149,8 @@ async function written({ here, signal }: MoveRequest, limitMs: number): Promise<
 export interface JobListeners {
   /** The keys of the target, for when the OS is there. */
   readonly keys: (keys: ComputerKeys) => void;
+  /** Bytes that are swapped out, and that are to be. */
+  readonly swapping: (done: number, total: number) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
@@ -158,20 +161,23 @@ export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
   begun: BegunMoves,
-  { keys: told, preCopy, freezing }: JobListeners,
+  swaps: Pick<SwapFiles, 'make'>,
+  { keys: told, swapping, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
   await written(request, syncWaits().firstMs);
   dropCaches(); // what is written can go, what is not stays
-  setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
+  setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
   setFreezeTimeout(5000);
   setAsyncDevices(true);
+  await makeRoomForImage(request, move, swaps, swapping);
   const cachedBytes = readMeminfo().cached;
   const cipher = fastestCipher(move.source.cipherRates, move.target.cipherRates);
   if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
   const secret = randomBytes(secretBytes);
-  const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
+  const usedBytes = imageBytesOf(move.source);
+  const imageBytes = Math.round(usedBytes * 1.1);
   const { port, parkBytes, keys, tagSeed } = await ask(
     peerOf(request),
     'prepare',
@@ -218,7 +224,7 @@ export async function runJob(
   let frozen = false;
   const { listener, enough } = rounds(
     {
-      usedBytes: move.source.memory.usedBytes,
+      usedBytes,
       parkBytes,
       wish: request.wish,
       told: preCopy,
@@ -234,6 +240,7 @@ export async function runJob(
   const ready = async (): Promise<void> => {
     await written(request, syncWaits().lastMs);
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await makeRoomForImage(request, move, swaps);
     await freezing();
   };
   signal.addEventListener('abort', cancel);

@@ -238,6 +238,11 @@ export const errorTable = {
     what: '{computer} uses {used} of {total} of its memory; an image can hold at most {limit}.',
     hint: 'end programs on {computer}, or give it swap, then try again',
   },
+  swapFileFailed: {
+    family: 'refused',
+    what: 'The image needs room, but {computer} cannot make a swap file in {folder}: {reason}.',
+    hint: 'make room on the disk of the OS, or end programs on {computer}, then try again',
+  },
   notEnoughMemoryTarget: {
     family: 'refused',
     what: '{computer} has {free} of free memory, but the image needs {needed}.',
@@ -313,6 +318,11 @@ export const errorTable = {
     family: 'failed',
     what: 'The image of the OS could not be made on {computer}: {reason}.',
     hint: 'journalctl -k -b on {computer}',
+  },
+  swapOutFailed: {
+    family: 'failed',
+    what: '{computer} could not swap out what the image has no room for: {reason}; the OS goes on at {computer}.',
+    hint: 'end programs on {computer} that use much memory, then try again',
   },
   deviceLeaveFailed: {
     family: 'failed',

@@ -25,6 +25,13 @@ export const plainOs: OsState = {
   classes: ['display', 'input', 'printer', 'network', 'disk'],
   lacks: [],
   swaps: [],
+  swapping: {
+    freeBytes: 0,
+    fileBytes: 2000 * MiB,
+    noFile: null,
+    swappableBytes: 200 * MiB,
+    obstacle: null,
+  },
   mounts: [],
   waitingTasks: [],
   fuseRequests: 0,

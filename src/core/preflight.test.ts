@@ -13,6 +13,7 @@ import {
   MiB,
   nic,
   plainRequest as plain,
+  plainOs,
   vgaA,
   vgaB,
 } from './fixture-computers.ts';
@@ -56,8 +57,12 @@ test('each obstacle is refused by its name', () => {
   }
 });
 
-test('too much memory in use on A is refused', () => {
-  assert.deepEqual(failing({ ...a, memory: { ...a.memory, usedBytes: 490 * MiB } }, b), ['memory-source']);
+test('more memory in use on A than an image holds is swapped out, or the move refused', () => {
+  const full = { ...a, memory: { ...a.memory, usedBytes: 490 * MiB } };
+  const refused = (source: typeof full) => preflight(source, b, plain).refused;
+  assert.deepEqual([failing(full, b), refused(full)], [['memory-swap'], false]);
+  const stuck = { ...full, os: { ...plainOs, swapping: { ...plainOs.swapping, obstacle: 'it cannot' } } };
+  assert.deepEqual([failing(stuck, b), refused(stuck)], [['memory-source'], true]);
 });
 
 test('a newer kernel does not move to an older one that cannot read its image', () => {

@@ -98,6 +98,7 @@ export const planOps = {
   netlink: { number: 3, payload: 'u32 protocol, one message (the helper sets seq and NLM_F_ACK)' },
   waitPath: { number: 4, payload: 'u32 milliseconds, path NUL' },
   sendPacket: { number: 5, payload: 'u32 interface index, Ethernet frame' },
+  reclaim: { number: 6, payload: 'u64 bytes that may stay in use, path NUL' },
 } as const;
 /** Flag of an operation: go on when it fails. */
 export const planFlagMayFail = 1;

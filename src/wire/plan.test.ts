@@ -7,6 +7,7 @@ import {
   encodePlan,
   ioctlStep,
   netlinkStep,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
   writeFileStep,
@@ -50,6 +51,11 @@ test('wait for a path, send a packet', () => {
     [...sendPacketStep('say', 3, Uint8Array.of(255)).bytes],
     [...header('sendPacket', 0, 5), 3, 0, 0, 0, 255],
   );
+});
+
+test('reclaim until so much is in use', () => {
+  const { bytes } = reclaimStep('push', '/r', 0x1_0000_0002);
+  assert.deepEqual([...bytes], [...header('reclaim', 0, 11), 2, 0, 0, 0, 1, 0, 0, 0, ...text('/r'), 0]);
 });
 
 test('a plan is its steps, one after the other', () => {

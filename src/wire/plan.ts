@@ -60,6 +60,16 @@ export function sendPacketStep(
   return step(label, 'sendPacket', Buffer.concat([head, frame]), options);
 }
 
+/**
+ * Has the kernel reclaim memory until at most `mostBytes` are in use, caches counted, by asking for it at `path` (a
+ * memory.reclaim of cgroup v2). Fails with ENOMEM when it gives no more.
+ */
+export function reclaimStep(label: string, path: string, mostBytes: number, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(8);
+  head.writeBigUInt64LE(BigInt(mostBytes));
+  return step(label, 'reclaim', Buffer.concat([head, Buffer.from(`${path}\0`)]), options);
+}
+
 /** The bytes the helper runs. */
 export function encodePlan(plan: Plan): Buffer {
   return Buffer.concat(plan.map(each => each.bytes));

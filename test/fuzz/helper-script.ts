@@ -20,6 +20,7 @@ import {
   ioctlStep,
   netlinkStep,
   type Plan,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
   writeFileStep,
@@ -46,6 +47,7 @@ export const everyStep: Plan = [
   netlinkStep('link', encodeLinkChange(2, { up: true, master: 0 }), { mayFail: true }),
   waitPathStep('wait', '/fuzz/z', 10),
   sendPacketStep('say', 2, Buffer.alloc(64, 0xff), { mayFail: true }),
+  reclaimStep('push', '/fuzz/r', 2 ** 50, { mayFail: true }),
 ];
 const sourceJob: SourceJob = {
   ...common,

@@ -2,13 +2,12 @@
 
 import type { Capabilities, DeviceRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
+import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
 import { formatBytes } from '../quantities.ts';
 import { countFrames, subtractRanges } from '../ram-ranges.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 const pageBytes = 4096;
-/** Half of RAM is the kernel's limit (kernel/power/snapshot.c, hibernate_preallocate_memory); the rest is its reserve. */
-const imageShare = 0.48;
 /** Bitmaps and page lists of the target's kernel, per page of image, and some room to breathe. */
 const imageOverhead = 1 + 1 / 128;
 const roomBytes = 32 * 1024 * 1024;
@@ -112,13 +111,35 @@ export const memoryChecks: readonly PreflightCheck[] = [
     severity: 'error',
     on: 'source',
     title: 'there is room to make the image',
-    why: 'The kernel makes the image in memory: at most half of it can be in use.',
-    inspect: ({ name, memory }) => {
-      const limit = memory.totalBytes * imageShare;
-      if (memory.usedBytes <= limit) return null;
+    why: 'The kernel makes the image in memory: at most half of it can be in use, the rest must go to the swap.',
+    inspect: source => {
+      const room = imageRoom(source);
+      if (room.kind !== 'tooMuch') return null;
+      const { name, memory } = source;
+      const limit = formatBytes(memory.totalBytes * imageShare);
       return finding(
-        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}; an image can hold at most ${formatBytes(limit)}.`,
-        `end programs on ${name}, or give it swap`,
+        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}; an image can hold at most ${limit}, and the rest cannot be swapped out: ${room.reason}.`,
+        room.hint,
+      );
+    },
+  },
+  {
+    id: 'memory-swap',
+    severity: 'note',
+    on: 'source',
+    title: 'nothing has to be swapped out for the image',
+    why: 'Memory beyond half is swapped out before the move and comes back behind it: both take time.',
+    inspect: source => {
+      const room = imageRoom(source);
+      if (room.kind !== 'swap' || room.swapBytes === 0) return null;
+      const { name, memory } = source;
+      const where =
+        room.fileBytes > 0
+          ? `a swap file of ${formatBytes(room.fileBytes)} that is made in ${swapFolder} and taken away after the move`
+          : 'the swap there is';
+      return finding(
+        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}: the move will use about ${formatBytes(room.swapBytes)} of swap, ${where}.`,
+        'nothing to do',
       );
     },
   },
@@ -128,7 +149,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     title: 'the target has room for the image',
     why: "The target's kernel takes the whole image into free memory.",
     compare: (a, b) => {
-      const needed = a.memory.usedBytes * imageOverhead + roomBytes;
+      const needed = imageBytesOf(a) * imageOverhead + roomBytes;
       if (b.memory.freeBytes >= needed) return null;
       return finding(
         `${b.name} has ${formatBytes(b.memory.freeBytes)} free, but the image needs ${formatBytes(needed)}.`,

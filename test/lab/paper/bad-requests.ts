@@ -14,11 +14,15 @@ story('bad requests are refused by name and change nothing', async () => {
   const doctor = await a.shell('yado doctor --with b', { timeoutMs: 60_000 });
   assert.match(doctor, /^disk0 +remote +a .*\n[\s\S]*The OS can move to b: yado migrate b/m);
   assert.match(await b.shell('yado doctor', { timeoutMs: 60_000 }), /Nothing here keeps this computer/);
-  await a.shell('head -c 600M /dev/zero >/dev/shm/fill', { timeoutMs: 60_000 });
+  // Of a kind that cannot be swapped out.
+  await a.shell(
+    'mkdir /run/full && mount -t ramfs full /run/full && head -c 600M /dev/zero >/run/full/fill',
+    { timeoutMs: 60_000 },
+  );
   const full = await a.exec('yado migrate b', { timeoutMs: 60_000 });
-  await a.shell('rm /dev/shm/fill');
+  await a.shell('umount /run/full && rmdir /run/full');
   assert.equal(full.code, 4, full.output);
-  assert.match(full.output, /an image can hold at most .* MiB/);
+  assert.match(full.output, /an image can hold at most .* MiB, and the rest cannot be swapped out: /);
   const cancel = await a.exec('yado cancel', { timeoutMs: 60_000 });
   assert.match(cancel.output, /No migration is under way/);
 });
