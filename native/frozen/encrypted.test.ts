@@ -1,7 +1,9 @@
 // The stream of a move under keys: whoever has none, changes bytes on the way, or repeats them gets nowhere. On a kernel
 // without TLS a job with keys ends: nothing is taken in the clear instead. Whole moves: move.test.ts.
 import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
@@ -9,15 +11,17 @@ import { cryptoInfo, encryptSocket } from '#linux/ktls.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { frameHeaderBytes, frameTypes } from '#wire/frames.ts';
-import type { TlsOfStream } from '#wire/job.ts';
+import { encodeSourceJob, type TlsOfStream } from '#wire/job.ts';
+import { logOf, startFake } from './test/helpers.ts';
 import { streamOf as framesOf } from './test/image.ts';
-import { begin, closed, pages, target } from './test/lone-target.ts';
+import { begin, closed, job, pages, program, root, target, token } from './test/lone-target.ts';
 import { hasTls } from './test/tls.ts';
 
 const host = '127.0.0.1';
 const secret = new Uint8Array(32).fill(0x51);
 const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
-const keys: { readonly tls: TlsOfStream } = {
+const keys: { readonly plain: false; readonly tls: TlsOfStream } = {
+  plain: false,
   tls: { out: cryptoInfo(server.out), in: cryptoInfo(server.in) },
 };
 const whole = Buffer.concat([begin, ...framesOf(pages)]);
@@ -60,6 +64,37 @@ async function between(port: number, change: (bytes: Buffer) => Buffer) {
   assert.ok(address && typeof address === 'object');
   return { port: address.port, [Symbol.dispose]: () => void passing.close() };
 }
+
+test('a source says nothing on a stream that is not encrypted', async () => {
+  const peer = createServer();
+  await new Promise<void>(resolve => peer.listen(0, host, resolve));
+  const address = peer.address();
+  assert.ok(address && typeof address === 'object');
+  const heard = new Promise<number>(resolve =>
+    peer.once('connection', socket => {
+      let bytes = 0;
+      socket.on('data', chunk => {
+        bytes += chunk.length;
+      });
+      socket.on('close', () => resolve(bytes));
+    }),
+  );
+  const stream = await connectTcp({ ip: host, port: address.port }, 2000);
+  const folder = mkdtempSync(join(root, 'run-'));
+  const plan = { leave: [], serve: [], back: [], arrive: [], adopt: [] };
+  const source = encodeSourceJob({
+    ...{ epoch: job.epoch, token, timeouts: { ...job.timeouts, claimMs: 1000 }, faults: [] },
+    ...{ claimKey: token, pastClaims: [], claimAddress: host, claimPort: 1, copyInterface: 'lo' },
+    ...{ copyAddress: host, ghostArgv: ['/bin/false'], memory: [], parkPages: 0, plans: plan },
+  });
+  await using helper = startFake('A', { program, folder, job: source, streamFd: stream.fd });
+  const report = await helper.report;
+  assert.deepEqual([report.outcome, report.text], ['badJob', 'the stream is not encrypted']);
+  stream[Symbol.dispose]();
+  assert.equal(await heard, 0);
+  assert.deepEqual(logOf(folder), []); // nothing was frozen
+  peer.close();
+});
 
 if (hasTls) {
   test('only who has the key is heard; strangers hear nothing', async () => {
@@ -111,7 +146,7 @@ if (hasTls) {
     }
     assert.ok(recorded.length > whole.length && !recorded.includes(begin));
     const next = tlsKeys(new Uint8Array(32).fill(0x53), 'image', 'aes128gcm', 'server');
-    await using b = await target({}, { tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } });
+    await using b = await target({}, { ...keys, tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } });
     assert.equal(await shouted(b.port, recorded), 0);
   });
 } else {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listenTcp } from '#linux/tcp-listener.ts';
@@ -213,6 +213,22 @@ test('a stranger does not take the place of the source', async () => {
     const { socket } = b.open();
     socket.write(bytes);
     await closed(socket);
+  }
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...good]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+});
+
+test('whoever connects from another address than that of A is hung up on at once, and holds up nobody', async () => {
+  await using b = await target();
+  for (let count = 0; count < 3; count++) {
+    const silent = connect({ port: b.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    silent.on('error', () => {});
+    await closed(silent); // long before one who is silent would be given up
+    const knowing = connect({ port: b.port, host: '127.0.0.1', localAddress: '127.0.0.3' });
+    knowing.on('error', () => {});
+    knowing.write(Buffer.concat([begin, ...good]));
+    await closed(knowing);
   }
   const { socket, next } = b.open();
   socket.write(Buffer.concat([begin, ...good]));

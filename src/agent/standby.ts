@@ -110,6 +110,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     imageBytes,
     kept,
     source,
+    sourceAddress,
   }: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     await lent.stop();
     await agentImageHash(); // reading the image fills the page cache
@@ -131,6 +132,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       epoch,
       token: moveToken(secret),
       tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
+      sourceAddress,
       timeouts: targetTimeouts(),
       faults: armedFaults(),
       ramRanges: mine.memory.ramRanges,

@@ -80,7 +80,7 @@ export const planFlagMayFail = 1;
 /** Fields of a job: u16 tag, u16 zero, u32 length, bytes. */
 export const jobFields = {
   epoch: 1,
-  claimAddress: 2, // A's machine address, IPv4, network order
+  claimAddress: 2, // A's machine address, IPv4, network order: there the copy claims, and from there the stream comes
   claimPort: 3, // u32
   copyInterface: 4, // name of the interface the copy claims through
   copyAddress: 5, // B's machine address, IPv4, network order
@@ -101,8 +101,9 @@ export const jobFields = {
   parkPages: 25, // u32, pages that B holds for A before it takes in the image
   claimKey: 26, // of A: what claims of this move are signed with
   pastClaims: 27, // of A, u64 epoch and claim key for each move that has ended here: their copies are refused
-  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream; none: in the clear, for tests only
+  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream
   tlsIn: 29, // of B: the same for what it receives
+  plain: 30, // no bytes: the stream goes in the clear, for tests only; without it a stream that is not encrypted is refused
 } as const;
 
 /** What a helper says at the end of a job. */

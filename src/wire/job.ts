@@ -20,6 +20,8 @@ interface CommonJob {
   readonly timeouts: HelperTimeouts;
   /** Armed fault points (src/core/faults.ts), for tests. */
   readonly faults: readonly string[];
+  /** The stream goes in the clear: for tests only, on kernels that have no TLS. Preflight refuses those. */
+  readonly plain?: boolean;
 }
 
 /** A move of this OS, and what its claims are signed with. */
@@ -61,8 +63,10 @@ export interface SourcePlans {
 }
 
 export interface TargetJob extends CommonJob {
-  /** `plain` on kernels that have no TLS, for tests only: preflight refuses them. */
-  readonly tls: TlsOfStream | 'plain';
+  /** Of the stream; undefined only when it is plain. */
+  readonly tls: TlsOfStream | undefined;
+  /** A's machine address (IPv4): whoever connects from another one is not heard. */
+  readonly sourceAddress: string;
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
@@ -103,6 +107,7 @@ export function encodeSourceJob(job: SourceJob): Buffer {
 export function encodeTargetJob(job: TargetJob): Buffer {
   return frame(frameTypes.jobTarget.number, [
     ...common(job),
+    field(jobFields.claimAddress, ipv4(job.sourceAddress)),
     field(
       jobFields.ramRanges,
       Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)])),
@@ -111,9 +116,7 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     field(jobFields.physicalPages, u64(job.physicalPages)),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
-    ...(job.tls === 'plain'
-      ? []
-      : [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)]),
+    ...(job.tls ? [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)] : []),
   ]);
 }
 
@@ -125,6 +128,7 @@ function common(job: CommonJob): Buffer[] {
     field(jobFields.token, job.token),
     field(jobFields.timeoutsMs, Buffer.concat([stallMs, readyMs, claimMs, repeatMs].map(u32))),
     field(jobFields.faults, Buffer.concat(job.faults.map(encodeFault))),
+    ...(job.plain ? [field(jobFields.plain, new Uint8Array())] : []),
   ];
 }
 

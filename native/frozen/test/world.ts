@@ -82,7 +82,11 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
     writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
-  const common = { epoch: 42, token: new Uint8Array(32).fill(0x70) };
+  const common = {
+    epoch: 42,
+    token: new Uint8Array(32).fill(0x70),
+    plain: !hasTls,
+  };
   const secret = new Uint8Array(32).fill(0x71);
   const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
@@ -100,7 +104,8 @@ export async function move(changes: Changes = {}): Promise<World> {
     streamFd: listener.fd,
     job: encodeTargetJob({
       ...common,
-      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : 'plain',
+      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : undefined,
+      sourceAddress: ip,
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
       faults: changes.bFaults ?? [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
