@@ -146,7 +146,10 @@ if (hasTls) {
     }
     assert.ok(recorded.length > whole.length && !recorded.includes(begin));
     const next = tlsKeys(new Uint8Array(32).fill(0x53), 'image', 'aes128gcm', 'server');
-    await using b = await target({}, { ...keys, tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } });
+    await using b = await target(
+      {},
+      { ...keys, tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } },
+    );
     assert.equal(await shouted(b.port, recorded), 0);
   });
 } else {

@@ -6,7 +6,7 @@ import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
-import { cryptoInfo } from '#linux/ktls.ts';
+import { cryptoInfo, forgetKeys } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
@@ -128,10 +128,12 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const keys = tlsKeys(secret, 'image', cipher, 'server');
+    const tls = { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) };
+    forgetKeys(keys);
     const job = encodeTargetJob({
       epoch,
       token: moveToken(secret),
-      tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
+      tls,
       sourceAddress,
       timeouts: targetTimeouts(),
       faults: armedFaults(),
@@ -151,7 +153,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
       },
     });
-    secret.fill(0);
+    for (const each of [secret, tls.out, tls.in]) each.fill(0);
     helper = running;
     takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
@@ -171,6 +173,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
+    job.fill(0); // the helper has it
     return { port: bulkPort, parkBytes, keys: keyring.keys };
   }
 

@@ -99,10 +99,12 @@ export function compileFuzz(folder: string): string {
   const digest = join(folder, 'sha256.o');
   execFileSync('gcc', [...flags, '-O2', '-c', '-o', digest, join(sources, 'sha256.c')], { stdio: 'inherit' });
   // No process is started, hence no guard.
-  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper.filter(file => !['guard.c', 'sha256.c'].includes(file))];
-  return checked(
-    compile(join(folder, 'fuzz'), files, [digest, ...calls.map(name => `-Wl,--wrap=${name}`)]),
-  );
+  const files = [
+    'fuzz/main.c',
+    'fuzz/world.c',
+    ...helper.filter(file => !['guard.c', 'sha256.c'].includes(file)),
+  ];
+  return checked(compile(join(folder, 'fuzz'), files, [digest, ...calls.map(name => `-Wl,--wrap=${name}`)]));
 }
 
 function checked(out: string): string {
