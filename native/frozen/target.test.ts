@@ -128,6 +128,18 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ['a header of 2^60 pages', headerWith(424, 2n ** 60n), 'badImage', /contradicts/],
   ['a count of 0', malformed(16, 0), 'protocol', /pages frame/],
   ['a count of 257', malformed(16, 257), 'protocol', /pages frame/],
+  [
+    'a frame that is replayed',
+    Buffer.concat([pagesFrame(0, pages.slice(0, 3)), pagesFrame(0, pages.slice(0, 3))]),
+    'protocol',
+    /pages frame/,
+  ],
+  [
+    'frames in another order',
+    Buffer.concat([pagesFrame(3, pages.slice(3)), pagesFrame(0, pages.slice(0, 3))]),
+    'protocol',
+    /pages frame/,
+  ],
   ['a page index that is not next', malformed(8, 1), 'protocol', /pages frame/],
   ['a bitmap that does not fit the length', malformed(24, 0xffffffff), 'protocol', /wrong length/],
   ['a frame over the limit', malformed(4, maxPayloadBytes + 1), 'protocol', /frame header/],

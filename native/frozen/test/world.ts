@@ -63,6 +63,8 @@ export interface Changes {
   readonly memory?: SourceJob['memory'];
   /** Pages that B holds. */
   readonly parkPages?: number;
+  /** So many in truth, when it is not what it has promised. */
+  readonly bParkPages?: number;
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
   /** What a shell does as the ghost. */
@@ -111,7 +113,7 @@ export async function move(changes: Changes = {}): Promise<World> {
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
       e820Checksum: 1,
       physicalPages: 2,
-      parkPages,
+      parkPages: changes.bParkPages ?? parkPages,
       makeRoom: [],
     }),
     ...changes.bSettings,
