@@ -23,6 +23,8 @@ export const tokenBytes = 32;
 /** What a channel begins with: random, over the control channel, used once; see src/linux/channel-keys.ts. */
 export const secretBytes = 32;
 export const claimKeyBytes = 32;
+/** What a client of a disk says first: that it can say it shows that it has the key. */
+export const diskHelloText = 'YADODISK';
 export const macBytes = 32; // HMAC-SHA256
 export const pastClaimBytes = 8 + claimKeyBytes;
 /** The longest struct tls12_crypto_info_… of include/uapi/linux/tls.h. */
