@@ -19,7 +19,7 @@ static uint64_t ready_at[CHANNELS];
 static bool connected;
 static uint64_t flood_ends_at;
 static uint32_t asked_number;             // of the last netlink message
-enum { MOST_CALLS = 400000, IMAGE_PAGES = 8, SILENCE_US = 20000000 };
+enum { MOST_CALLS = 400000, IMAGE_PAGES = 8 };
 
 static bool of_channel(const struct piece *p, unsigned channel) {
   return p->channel == channel || (channel == STREAM && (p->channel == HANG_UP || p->channel == RESET));
@@ -67,7 +67,7 @@ static ssize_t hear(unsigned channel, void *out, size_t room, bool whole) {
   taken[channel] += (uint32_t)n;
   if (p->gap_us) ready_at[channel] = world.now_us + p->gap_us;
   if (is_flood(channel, p)) {
-    if (!flood_ends_at) flood_ends_at = world.now_us + FLOOD_LASTS_US;
+    if (!flood_ends_at) flood_ends_at = world.now_us + (world.patience_us < FLOOD_LASTS_US ? world.patience_us : FLOOD_LASTS_US);
     if (world.now_us < flood_ends_at) { taken[channel] = 0; world.now_us += FLOOD_US; return (ssize_t)n; }
     flood_ends_at = 0;
   }
@@ -241,7 +241,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout) {
   if (timeout < 0 && at == UINT64_MAX) world_over("it waits for ever");
   if (timeout >= 0 && at > end) {
     world.now_us = end;
-    if (world.now_us > world.last_heard_at + SILENCE_US) world_over("nothing comes any more");
+    if (world.now_us > world.last_heard_at + (world.granted ? PATIENCE_US : world.patience_us)) world_over("nothing comes any more");
     return 0;
   }
   world.now_us = at;
@@ -370,6 +370,7 @@ void world_begin(const struct job *job, const uint8_t *script, uint32_t length) 
   flood_ends_at = 0;
   world.job = job;
   world.now_us = world.asked_at = 1000000;
+  world.patience_us = PATIENCE_US;
   for (uint32_t at = 0; length - at >= 4 && piece_count < MOST_PIECES;) {
     uint16_t wanted;
     memcpy(&wanted, script + at + 2, 2);
