@@ -32,6 +32,7 @@ struct job {
   uint8_t claim_key[CLAIM_KEY_BYTES];
   struct bytes past_claims;               // of moves that ended here: u64 epoch and key each
   struct bytes tls_out, tls_in;           // of B, for the stream: struct tls12_crypto_info_…; forgotten once it has begun
+  bool plain;                             // the stream is in the clear: tests only
 };
 
 struct frame { uint8_t type; uint32_t length; uint64_t arg; };

@@ -95,6 +95,7 @@ const target = payload(
   encodeTargetJob({
     ...common,
     tls: { out: Buffer.alloc(40, 1), in: Buffer.alloc(56, 2) },
+    sourceAddress: '10.77.0.1',
     faults: [],
     ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
     e820Checksum: 0xdeadbeef,

@@ -65,6 +65,7 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
     case FIELD_PAST_CLAIMS: job->past_claims = f; return f.length % PAST_CLAIM_BYTES == 0;
     case FIELD_TLS_OUT: job->tls_out = f; return f.length <= MAX_TLS_BYTES;
     case FIELD_TLS_IN: job->tls_in = f; return f.length <= MAX_TLS_BYTES;
+    case FIELD_PLAIN: job->plain = true; return f.length == 0;
     default: return false;
   }
 }

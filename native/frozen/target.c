@@ -178,7 +178,7 @@ static bool begins(const uint8_t *bytes, size_t got) {
 /// before it has shown the token, so no two connections see anything under one key.
 static bool encrypt_stream(void) {
   int on = 1;
-  if (!job->tls_in.length) return true;              // tests on a kernel that cannot
+  if (job->plain) return true;
   if (setsockopt(stream, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0) return false;
   if (setsockopt(stream, SOL_TLS, TLS_TX, job->tls_out.at, job->tls_out.length) < 0) return false;
   if (setsockopt(stream, SOL_TLS, TLS_RX, job->tls_in.at, job->tls_in.length) < 0) return false;
@@ -186,10 +186,20 @@ static bool encrypt_stream(void) {
   return true;
 }
 
-/// The kernel has them now.
+/// The kernel has them now, or nobody needs them any more.
 static void forget_keys(void) {
   if (job->tls_in.at) explicit_bzero((void *)job->tls_in.at, job->tls_in.length);
   if (job->tls_out.at) explicit_bzero((void *)job->tls_out.at, job->tls_out.length);
+}
+
+/// A connection from A's address; others are hung up on at once, so that a crowd of strangers does not hold A up.
+static int accept_source(int listener) {
+  struct sockaddr_in peer = { 0 };
+  socklen_t length = sizeof peer;
+  int fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+  if (fd < 0 || peer.sin_addr.s_addr == job->claim_address) return fd;
+  close(fd);
+  return -1;
 }
 
 /// Waits for the one connection that shows the token; others are hung up on, also those that take more than BEGIN_MS.
@@ -203,7 +213,7 @@ static int wait_begin(int listener) {
     bool came = poll(p, 2, 200) > 0;
     if (came && p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (stream < 0) {
-      if (came) stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+      if (came) stream = accept_source(listener);
       got = 0;
       patience = now_us() + BEGIN_MS * 1000u;
       if (stream < 0 || encrypt_stream()) continue;
@@ -217,10 +227,7 @@ static int wait_begin(int listener) {
     if (n > 0) got += (size_t)n;
     bool waiting = n > 0 || !came || (n < 0 && (errno == EAGAIN || errno == EINTR));
     if (waiting && begins(bytes, got)) {
-      if (got == sizeof bytes) {
-        forget_keys();
-        return TARGET_ON_BEGIN;
-      }
+      if (got == sizeof bytes) return TARGET_ON_BEGIN;
       if (now_us() < patience) continue;
     }
     close(stream);
@@ -282,6 +289,7 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
   if (fault_at(job, FAULT_TARGET_ROOM) < 0 || !park_open(job->park_pages)) { because(REASON_NO_MEMORY, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
   send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[3]){ 0, 0, 0 }, 24, 1000); // "open": the agent may answer A now
   int event = wait_begin(listener);
+  forget_keys();
   for (;;) {
     const struct transition *row = &target_table[state][event];
     if (!row->next) row = &target_table[state][TARGET_ON_FAILED];

@@ -1,6 +1,7 @@
 // yadod: starts in one of its three roles, `--role=active|standby|ghost`.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
+import { forbidCoreDumps } from '#linux/core-dumps.ts';
 import type { Config } from './config.ts';
 import { log } from './log.ts';
 
@@ -20,6 +21,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
 async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
   if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby or ghost' });
+  forbidCoreDumps();
   await role();
 }
 

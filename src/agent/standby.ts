@@ -9,7 +9,7 @@ import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
-import { cryptoInfo } from '#linux/ktls.ts';
+import { cryptoInfo, forgetKeys } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
@@ -113,6 +113,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     imageBytes,
     kept,
     source,
+    sourceAddress,
   }: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     await lent.stop();
     await agentImageHash(); // reading the image fills the page cache
@@ -132,10 +133,13 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const keys = tlsKeys(secret, 'image', cipher, 'server');
     const memory = mayHavePages(osId, behind?.osId) ? ownMemory(mine.memory.ramRanges) : [];
     const tagSeed = memory.length > 0 ? randomBytes(tagSeedBytes) : new Uint8Array();
+    const tls = { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) };
+    forgetKeys(keys);
     const job = encodeTargetJob({
       epoch,
       token: moveToken(secret),
-      tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
+      tls,
+      sourceAddress,
       timeouts: targetTimeouts(),
       faults: armedFaults(),
       ramRanges: mine.memory.ramRanges,
@@ -156,7 +160,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
       },
     });
-    secret.fill(0);
+    for (const each of [secret, tls.out, tls.in]) each.fill(0);
     helper = running;
     takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
@@ -176,6 +180,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
+    job.fill(0); // the helper has it
     return { port: bulkPort, parkBytes, keys: keyring.keys, tagSeed };
   }
 

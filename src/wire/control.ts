@@ -70,7 +70,8 @@ export const controlRequests = {
       /** PCI functions of the target that the OS has too, in the same place. */
       kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
       source: Text,
-      sourceAddress: Text,
+      /** Where the stream comes from, and where the copy claims. */
+      sourceAddress: v.pipe(Text, v.ipv4()),
     }),
     /**
      * `parkBytes`: how much of the OS's memory the target holds before the image comes. `keys`: the target's own, for the

@@ -32,6 +32,8 @@ export const tokenBytes = 32;
 /** What a channel begins with: random, over the control channel, used once; see src/linux/channel-keys.ts. */
 export const secretBytes = 32;
 export const claimKeyBytes = 32;
+/** What a client of a disk says first: that it can say it shows that it has the key. */
+export const diskHelloText = 'YADODISK';
 export const macBytes = 32; // HMAC-SHA256
 export const pastClaimBytes = 8 + claimKeyBytes;
 /** The longest struct tls12_crypto_info_… of include/uapi/linux/tls.h. */
@@ -106,7 +108,7 @@ export const planFlagMayFail = 1;
 /** Fields of a job: u16 tag, u16 zero, u32 length, bytes. */
 export const jobFields = {
   epoch: 1,
-  claimAddress: 2, // A's machine address, IPv4, network order
+  claimAddress: 2, // A's machine address, IPv4, network order: there the copy claims, and from there the stream comes
   claimPort: 3, // u32
   copyInterface: 4, // name of the interface the copy claims through
   copyAddress: 5, // B's machine address, IPv4, network order
@@ -127,9 +129,10 @@ export const jobFields = {
   parkPages: 25, // u32, pages that B holds for A before it takes in the image
   claimKey: 26, // of A: what claims of this move are signed with
   pastClaims: 27, // of A, u64 epoch and claim key for each move that has ended here: their copies are refused
-  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream; none: in the clear, for tests only
+  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream
   tlsIn: 29, // of B: the same for what it receives
   tagSeed: 40, // of both: what the key of the tags is made from; none: B does not look for pages of A in its memory
+  plain: 30, // no bytes: the stream goes in the clear, for tests only; without it a stream that is not encrypted is refused
 } as const;
 
 /** What a helper says at the end of a job. */

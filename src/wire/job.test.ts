@@ -19,6 +19,7 @@ const common = {
 const target: TargetJob = {
   ...common,
   tls: { out: Buffer.alloc(40, 1), in: Buffer.alloc(40, 2) },
+  sourceAddress: '10.77.0.1',
   ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
   e820Checksum: 0xdeadbeef,
   physicalPages: 2 ** 33,
@@ -74,6 +75,10 @@ test('the job of a target', () => {
     frameTypes.jobTarget.number,
   );
   assert.equal(without.has(jobFields.tagSeed), false);
+  assert.equal(fields.get(jobFields.claimAddress), '0a4d0001');
+  assert.equal(fields.get(jobFields.tlsOut), '01'.repeat(40));
+  assert.equal(fields.get(jobFields.tlsIn), '02'.repeat(40));
+  assert.ok(!fields.has(jobFields.plain));
   const { number } = faultKinds.lost;
   const first = Buffer.from([faultNumber('source.claim'), 0, number, 0, 3, 0, 0, 0]);
   const second = Buffer.from([faultNumber('copy.arrive'), 0, faultKinds.reset.number, 0, 0, 0, 0, 0]);

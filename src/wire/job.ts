@@ -24,6 +24,8 @@ interface CommonJob {
   readonly memory: readonly { readonly offset: bigint; readonly startPfn: number; readonly endPfn: number }[];
   /** B's, when it looks for pages of A in its own memory; else empty. */
   readonly tagSeed: Uint8Array;
+  /** The stream goes in the clear: for tests only, on kernels that have no TLS. Preflight refuses those. */
+  readonly plain?: boolean;
 }
 
 /** A move of this OS, and what its claims are signed with. */
@@ -63,8 +65,10 @@ export interface SourcePlans {
 }
 
 export interface TargetJob extends CommonJob {
-  /** `plain` on kernels that have no TLS, for tests only: preflight refuses them. */
-  readonly tls: TlsOfStream | 'plain';
+  /** Of the stream; undefined only when it is plain. */
+  readonly tls: TlsOfStream | undefined;
+  /** A's machine address (IPv4): whoever connects from another one is not heard. */
+  readonly sourceAddress: string;
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
@@ -99,6 +103,7 @@ export function encodeSourceJob(job: SourceJob): Buffer {
 export function encodeTargetJob(job: TargetJob): Buffer {
   return frame(frameTypes.jobTarget.number, [
     ...common(job),
+    field(jobFields.claimAddress, ipv4(job.sourceAddress)),
     field(
       jobFields.ramRanges,
       Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)])),
@@ -107,9 +112,7 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     field(jobFields.physicalPages, u64(job.physicalPages)),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
-    ...(job.tls === 'plain'
-      ? []
-      : [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)]),
+    ...(job.tls ? [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)] : []),
   ]);
 }
 
@@ -130,6 +133,7 @@ function common(job: CommonJob): Buffer[] {
       ),
     ),
     ...(job.tagSeed.length > 0 ? [field(jobFields.tagSeed, job.tagSeed)] : []),
+    ...(job.plain ? [field(jobFields.plain, new Uint8Array())] : []),
   ];
 }
 

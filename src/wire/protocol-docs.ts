@@ -1,5 +1,6 @@
 // Renders docs/protocol.md: prose by hand, every number and every name from the tables of src/wire. Pure.
 
+import { cipherNames, ciphers } from '#core/ciphers.ts';
 import {
   bulkPort,
   claimPort,
@@ -11,6 +12,8 @@ import {
 } from '#wire/control.ts';
 import {
   claim,
+  claimKeyBytes,
+  diskHelloText,
   frameHeaderBytes,
   frameMagic,
   frameTypes,
@@ -26,6 +29,7 @@ import {
   parkPrologueBytes,
   planOps,
   reasons,
+  secretBytes,
   tagBytes,
   tagKeyBytes,
   timedSteps,
@@ -34,6 +38,10 @@ import {
 } from '#wire/frames.ts';
 
 import { maxPairingBytes, pairingMessages, pairingPort } from '#wire/pairing.ts';
+
+const cipherKeyBytes = Object.values(ciphers)
+  .map(each => each.keyBytes)
+  .join(' or ');
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const code = (text: string): string => `\`${text}\``;
@@ -55,16 +63,24 @@ function ports(): string {
       [`TCP ${controlPort}`, 'control messages, in TLS 1.3', 'every agent, on its machine address only'],
       [
         `UDP ${claimPort}`,
-        'claims',
+        'claims, signed',
         'the helper of A while it moves the OS; otherwise the agent that has the OS',
       ],
-      [`TCP ${bulkPort}`, 'the image', 'the helper of B, from `prepare` until the one connection has begun'],
+      [
+        `TCP ${bulkPort}`,
+        'the image, encrypted by the kernel; others than A are hung up on',
+        'the helper of B, from `prepare` until the one connection has begun',
+      ],
       [
         `TCP ${pairingPort}`,
         'pairing',
         'an agent that was told `yado accept`, for two minutes and three attempts at most',
       ],
-      [`TCP ${nbdPort}`, 'NBD, disks left behind', 'the ghost, once the OS is granted'],
+      [
+        `TCP ${nbdPort}`,
+        'NBD, disks left behind, encrypted by the kernel',
+        'the ghost, once the OS is granted, and the standby after it',
+      ],
     ],
   );
 }
@@ -107,8 +123,8 @@ Generated from \`src/wire\` by \`npm run generate\`; do not edit.
 Everything is little-endian unless it says otherwise. 0 is never a valid number. Lengths are checked before anything is
 kept. Whatever does not fit is refused as a whole; there are no optional parts and no guesses.
 
-**Protected:** control messages. **Not yet protected:** the image, NBD and claims, which secrets told in control messages
-only mark as belonging together (see decision 0002 and the [threat model](threat-model.md)).
+Control messages, the image and disks are encrypted, claims are signed, and a pairing is compared by two persons: see the
+[threat model](threat-model.md).
 
 ## Ports
 
@@ -222,6 +238,30 @@ ${table(
 Outcomes: ${list(outcomes)}.
 Reasons: ${list(reasons)}.
 
+## Keys of the other channels
+
+Each begins with a secret: ${secretBytes} random bytes in a control message, used once. The one of a move is in \`prepare\`;
+the one of a connection to a disk is in the answer to \`device\`, counts for the next connection only, and not any more
+once another one was given out. Of a secret, HKDF-SHA256 (RFC 5869) without salt makes, for the purpose "yadokari 3 " and one
+of these:
+
+| purpose | bytes | what |
+| --- | --- | --- |
+| \`token\` | ${tokenBytes} | what begins the image and marks the mailbox page |
+| \`claim\` | ${claimKeyBytes} | key of the claims of the move and of their answers |
+| \`image CIPHER client key\`, \`… iv\` | ${cipherKeyBytes}, 12 | A sends the image |
+| \`image CIPHER server key\`, \`… iv\` | ${cipherKeyBytes}, 12 | B sends on the same connection |
+| \`disk CIPHER client key\`, \`… iv\` | ${cipherKeyBytes}, 12 | the OS sends to the disk server |
+| \`disk CIPHER server key\`, \`… iv\` | ${cipherKeyBytes}, 12 | the disk server sends |
+
+CIPHER is ${cipherNames.map(code).join(' or ')}, chosen by the OS for a move, the one that is fastest on the slower of the
+two computers; that of a disk is told with its secret. From its first byte on the connection consists of TLS 1.3 records (RFC 8446, 5.2) of application data under
+these keys, numbered from 0; there is no handshake. The kernels make and read them (kTLS). A record that was not made
+with the key, comes twice, or in another order ends the connection.
+
+On a connection to a disk the OS first says "${diskHelloText}": that it can say it shows that it has the key. Then the server
+of the connection before is ended, and what follows is NBD in fixed newstyle.
+
 ## The claim
 
 One datagram of ${claim.bytes} bytes, the same layout both ways.
@@ -237,6 +277,6 @@ ${table(
 
 The copy on B asks, and asks again until it is answered; it never decides by itself. A answers the same question always
 the same way. \`grant\` is the point of no return: A's copy never runs again. \`refuse\` makes the copy reset its computer.
-A datagram of another length, magic or version is not answered.
+A datagram of another length, magic or version, of a move that is not known, or with another MAC is not answered.
 `;
 }

@@ -70,7 +70,9 @@ const sourceJob: SourceJob = {
 };
 const targetJob: TargetJob = {
   ...common,
-  tls: 'plain', // the world is no kernel
+  plain: true, // the world is no kernel
+  tls: undefined,
+  sourceAddress: '10.77.0.1',
   ramRanges: [
     { startPfn: 0x10, endPfn: 0x20 },
     { startPfn: 0x100, endPfn: 0x1000 },

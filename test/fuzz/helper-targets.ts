@@ -203,7 +203,7 @@ export const helperTargets: readonly Target[] = [
   helper('helper-source', 'S', 50, 'what A hears from B, from claims and from its agent', random =>
     script(mutateParts(random, sourceScripts)),
   ),
-  helper('helper-copy', 'C', 50, 'what the copy on B is answered', random =>
+  helper('helper-copy', 'C', 25, 'what the copy on B is answered', random =>
     script(mutateParts(random, copyScripts)),
   ),
 ];

@@ -20,7 +20,9 @@ export const token = new Uint8Array(32).fill(0x31);
 export const job: TargetJob = {
   epoch: 7,
   token,
-  tls: 'plain', // what B does with a stream is the same; test/world.ts encrypts it where the kernel can
+  plain: true, // what B does with a stream is the same; test/world.ts encrypts it where the kernel can
+  tls: undefined,
+  sourceAddress: '127.0.0.1',
   timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
   faults: [],
   ramRanges: [

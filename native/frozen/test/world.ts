@@ -68,6 +68,8 @@ export interface Changes {
   readonly bMemory?: readonly Buffer[];
   /** A packs what it sends, however fast the network is. */
   readonly packs?: boolean;
+  /** So many in truth, when it is not what it has promised. */
+  readonly bParkPages?: number;
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
   /** What a shell does as the ghost. */
@@ -94,6 +96,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     epoch: 42,
     token: new Uint8Array(32).fill(0x70),
     tagSeed: new Uint8Array(bMemory ? 32 : 0).fill(0x72),
+    plain: !hasTls,
   };
   const secret = new Uint8Array(32).fill(0x71);
   const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
@@ -112,13 +115,14 @@ export async function move(changes: Changes = {}): Promise<World> {
     streamFd: listener.fd,
     job: encodeTargetJob({
       ...common,
-      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : 'plain',
+      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : undefined,
+      sourceAddress: ip,
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
       faults: changes.bFaults ?? [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
       e820Checksum: 1,
       physicalPages: 2,
-      parkPages,
+      parkPages: changes.bParkPages ?? parkPages,
       memory: bMemory ? [{ offset: 0n, startPfn: 0x100, endPfn: 0x100 + bMemory.length }] : [],
       makeRoom: [],
     }),
