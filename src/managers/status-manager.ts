@@ -49,7 +49,7 @@ export class StatusManager {
     locations: DeviceLocationTable,
   ): PreparedMove {
     const ways = table.map(row => decideWay(this.#moving(row.device, table, locations), source, target));
-    const removed = functionsToRemove(source.pci, target.pci).map(each => each.address);
+    const removed = functionsToRemove(source, target).map(each => each.address);
     const move: Move = { osId, epoch, source, target, ways, removed };
     const parts = this.devices.map(each => each.plans(move));
     const all = (name: keyof SourcePlans): Plan => parts.flatMap(part => part[name] ?? []);

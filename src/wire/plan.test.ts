@@ -67,9 +67,15 @@ test('a card that is found by its place', () => {
     [...netlinkCardStep('link', Uint8Array.of(1, 2, ...index, 3)).bytes],
     [...header('netlinkCard', 0, 11), 2, 0, 0, 0, 1, 2, ...index, 3],
   );
-  for (const message of [[1, 2], [...index, ...index]])
+  for (const message of [
+    [1, 2],
+    [...index, ...index],
+  ])
     assert.throws(() => netlinkCardStep('link', Uint8Array.from(message)), /"link" .* exactly once/);
-  assert.deepEqual([...sendPacketStep('say', foundCard, Uint8Array.of(7)).bytes.subarray(8)], [0, 0, 0, 0, 7]);
+  assert.deepEqual(
+    [...sendPacketStep('say', foundCard, Uint8Array.of(7)).bytes.subarray(8)],
+    [0, 0, 0, 0, 7],
+  );
   assert.deepEqual(
     [...waitTextStep('wait', '/y', '1', 258).bytes],
     [...header('waitText', 0, 8), 2, 1, 0, 0, ...text('/y'), 0, ...text('1')],

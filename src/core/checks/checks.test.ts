@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema, movingAgentImage } from '../capabilities.ts';
 import type { WayDecision } from '../device-ways.ts';
-import { alpha, beta, diskA, MiB, nic, plainOs, plainRequest, vgaB } from '../fixture-computers.ts';
+import { alpha, beta, diskA, MiB, nic, nicB, plainOs, plainRequest, vgaB } from '../fixture-computers.ts';
 import type { OsState } from '../os-state.ts';
 import { preflight } from '../preflight.ts';
 import { preflightChecks } from '../preflight-checks.ts';
@@ -116,7 +116,7 @@ const cases: readonly Case[] = [
     id: 'pci-windows',
     b: upTo(0x80000),
     says: /^beta has memory .*\(PCI Bus 0000:00\)/,
-    hint: /mem= .* alpha/,
+    hint: /memmap=1024M\$1024M/,
   },
   {
     id: 'registers',
@@ -191,7 +191,12 @@ const cases: readonly Case[] = [
     says: /no driver for the network card of beta \(pci:x\)/,
   },
   { id: 'network-bridge', os: { classes: ['disk'] }, says: /no bridge os0/ },
-  { id: 'network-way', request: { ways: [way({ way: 'converted' })] }, says: /of beta is of another kind/ },
+  {
+    id: 'network-way',
+    b: { nic: { ...beta.nic!, pciAddress: null } },
+    request: { ways: [way({ way: 'converted' })] },
+    says: /of beta is no PCI card/,
+  },
   {
     id: 'network-way',
     request: { ways: [way({ way: 'lost' })] },
@@ -233,8 +238,24 @@ const cases: readonly Case[] = [
   { id: 'fuse', os: { fuseRequests: 3 }, says: /On alpha 3 requests/ },
 ];
 
+/** Found together with `pci-windows`: it matters only for a card that must be found. */
+const withOtherCard: Case = {
+  id: 'network-place',
+  b: { ...upTo(0x80000), pci: beta.pci.map(each => (each === nic ? nicB : each)) },
+  says: /^beta has another network card than alpha, and memory where/,
+  hint: /^start the OS with: memmap=1024M\$1024M/,
+};
+
 /** These are found together with `model`: they matter only on another one. */
 const onAnotherModel: readonly Case[] = [
+  {
+    id: 'interrupts',
+    b: {
+      pci: beta.pci.map(each => (each === nic ? { ...each, sendsMessages: false, driver: 'e1000' } : each)),
+    },
+    says: /^The network card of beta \(e1000\) raises interrupts over wires .* Maker Model 1 only/,
+    hint: /MSI/,
+  },
   { id: 'acpi-tables', os: { hasCopiedDsdt: false }, says: /in the memory of alpha, where beta/ },
   { id: 'firmware-calls', a: firmware({ isCalled: true }), says: /UEFI firmware of Maker Model 1; on beta/ },
   { id: 'iommu', a: firmware({ hasIommu: true }), says: /the IOMMU of Maker Model 1, which beta/ },
@@ -263,14 +284,27 @@ for (const each of cases) {
 for (const each of onAnotherModel) {
   test(`${each.id}: only where the firmware is another one`, () => {
     assert.deepEqual(found(each), []);
-    const results = found({ ...each, b: { firmware: { ...beta.firmware, model: 'Maker Model 2' } } });
+    const results = found({
+      ...each,
+      b: { ...each.b, firmware: { ...beta.firmware, model: 'Maker Model 2' } },
+    });
     assert.deepEqual(results.map(check => check.id).toSorted(), [each.id, 'model'].toSorted());
     assert.match(results.find(check => check.id === each.id)?.text ?? '', each.says);
   });
 }
 
+test('another network card needs a place where the target has no memory', () => {
+  const results = found(withOtherCard);
+  assert.deepEqual(results.map(check => check.id).toSorted(), ['network-place', 'pci-windows']);
+  const [result] = results.filter(check => check.id === 'network-place');
+  assert.match(result?.text ?? '', withOtherCard.says);
+  assert.match(result?.hint ?? '', withOtherCard.hint!);
+  const { pci } = withOtherCard.b!;
+  assert.deepEqual(found({ id: '', b: { pci: pci! }, says: /./ }), []);
+});
+
 test('every check is tried here, has a name of its own, and speaks in whole sentences', () => {
-  const tried = new Set([...cases, ...onAnotherModel].map(each => each.id));
+  const tried = new Set([...cases, ...onAnotherModel, withOtherCard].map(each => each.id));
   const ids = preflightChecks.map(each => each.id);
   assert.deepEqual(
     ids.filter(id => !tried.has(id)),

@@ -194,12 +194,7 @@ function linkStep(label: string, port: Port, change: LinkChange, options?: { may
 }
 
 /** One message about the port, wherever it is. */
-function aboutPort(
-  label: string,
-  port: Port,
-  message: Uint8Array,
-  options?: { mayFail: boolean },
-): PlanStep {
+function aboutPort(label: string, port: Port, message: Uint8Array, options?: { mayFail: boolean }): PlanStep {
   return isFound(port) ? aboutCard(label, message, options) : netlinkStep(label, message, options);
 }
 
@@ -220,11 +215,7 @@ function announce(state: NetworkState, ip: string, mac: string): PlanStep {
 function arrive({ port, bridge }: NetworkState, mine: string, theirs: string): Plan {
   return [
     linkStep(`switch on ${port.name}`, port, { up: true }),
-    writeFileStep(
-      'answer for own addresses only',
-      `/proc/sys/net/ipv4/conf/${port.name}/arp_ignore`,
-      '1',
-    ),
+    writeFileStep('answer for own addresses only', `/proc/sys/net/ipv4/conf/${port.name}/arp_ignore`, '1'),
     // While it is here too, packets from the source would come "from ourselves" and be dropped.
     netlinkStep(
       'put down the old machine address',

@@ -1,9 +1,10 @@
 // A network card that a plan finds: its kind or its place differs between the two computers, so it was taken away before
 // the image and the kernel finds it, or the other computer's, by a scan. What index and name it gets is not known when the
 // plan is made; the name of the card before it is given to it, for the OS's own configuration goes by that name.
+
+import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import type { Link } from '#linux/rtnetlink.ts';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
-import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import {
   findCardStep,
   foundCard,
@@ -42,4 +43,6 @@ export function findAnew(pciAddress: string, { name }: Port, options?: Options):
 
 /** Waits until the card has a link; without one the plan goes on all the same. */
 export const waitForLink = ({ name }: Port): PlanStep =>
-  waitTextStep(`wait for a link of ${name}`, `/sys/class/net/${name}/carrier`, '1', linkMs, { mayFail: true });
+  waitTextStep(`wait for a link of ${name}`, `/sys/class/net/${name}/carrier`, '1', linkMs, {
+    mayFail: true,
+  });
