@@ -59,9 +59,18 @@ export class Computer {
   #power: Power | undefined;
   #plugged = true;
 
-  constructor(spec: ComputerSpec, around: Surroundings) {
+  /** `tap`: the cable, when it hangs in the wall already. */
+  constructor(spec: ComputerSpec, around: Surroundings, tap?: string) {
     this.spec = spec;
     this.#around = around;
+    this.#tap = tap;
+  }
+
+  /** Another computer at the same place, with the same cable; off, with an empty disk and log. Use this one no more. */
+  async exchanged(spec: ComputerSpec): Promise<Computer> {
+    await this.kill();
+    for (const file of [this.diskFile, this.serialLogFile, this.printerFile]) rmSync(file, { force: true });
+    return new Computer(spec, this.#around, this.#tap);
   }
 
   get name(): string {
@@ -136,7 +145,7 @@ export class Computer {
     const extra = this.#around.kernelParameters?.[role] ?? [];
     const commandLine =
       role === 'os'
-        ? osCommandLine(os.root, extra, this.spec.setAside !== false)
+        ? osCommandLine(this.spec, os.root, extra)
         : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,

@@ -45,8 +45,8 @@ export interface OsImage {
   readonly disk: string;
   readonly kernel: string;
   readonly initrd: string;
-  /** The root device for the kernel's command line. */
-  readonly root: string;
+  /** The root file system's device, when it is not the disk itself. */
+  readonly root?: string;
 }
 
 /** Names of the packages a .deb depends on (first of alternatives, versions left out). */
@@ -70,9 +70,9 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
   const extra = [...dependencyNames(depends), ...(request.include ?? [])];
   const packages = [...new Set([...basePackages, ...extra])];
   const rootfs = await packageLayer(packages, say);
-  const root = deb === undefined ? '/dev/vda' : '/dev/mapper/yado-root';
+  const root = deb === undefined ? undefined : '/dev/mapper/yado-root';
   const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
-  const files = osFiles(root, loop);
+  const files = osFiles(root ?? '/dev/vda', loop);
   if (deb !== undefined)
     files.push({ path: '/etc/yadokari/config.toml', text: request.config }, ...(request.files ?? []));
   const workload = await buildWorkload();
@@ -89,7 +89,12 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
   });
   utimesSync(dir, new Date(), new Date()); // in use: the last to go
   prune(cacheDir(), 'image-', 6, path => statSync(path).ctimeMs);
-  return { disk: join(dir, 'disk.raw'), kernel: join(dir, 'vmlinuz'), initrd: join(dir, 'initrd.img'), root };
+  return {
+    disk: join(dir, 'disk.raw'),
+    kernel: join(dir, 'vmlinuz'),
+    initrd: join(dir, 'initrd.img'),
+    ...(root !== undefined && { root }),
+  };
 }
 
 /** Layer 1: Debian's packages, nothing of ours. Gives the directory of its root file system. */
