@@ -144,9 +144,7 @@ export class Computer {
     this.#tap ??= await network.plug(this.name);
     const extra = this.#around.kernelParameters?.[role] ?? [];
     const commandLine =
-      role === 'os'
-        ? osCommandLine(this.spec, os.root, extra)
-        : standbyCommandLine(this.spec, extra);
+      role === 'os' ? osCommandLine(this.spec, os.root, extra) : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,
       {

@@ -26,7 +26,17 @@ const classes = {
     lendable: false,
     pciClasses: [0x01],
     modules: [
-      ...['sd_mod', 'ahci', 'ata_piix', 'ata_generic', 'nvme', 'virtio_blk', 'virtio_scsi', 'megaraid_sas', 'mpt3sas'],
+      ...[
+        'sd_mod',
+        'ahci',
+        'ata_piix',
+        'ata_generic',
+        'nvme',
+        'virtio_blk',
+        'virtio_scsi',
+        'megaraid_sas',
+        'mpt3sas',
+      ],
       ...['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usb_storage', 'uas', 'sdhci_pci', 'mmc_block'],
     ],
   },
