@@ -91,7 +91,7 @@ test('a firmware that names no CPUs is believed in their count', () => {
 test('as the kernel shows them', () => {
   using tree = new FixtureTree({
     'proc/cpuinfo': 'processor\t: 0\napicid\t\t: 0\n\nprocessor\t: 3\nflags\t: ht\napicid\t\t: 6\n\n',
-    'sys/devices/system/cpu/cpu3/online': '1\n',
+    'sys/devices/system/cpu/cpu3/online': '1',
   });
   const [first, second] = onlineCpus(tree.root);
   assert.deepEqual(second, { number: 3, apicId: 6 });
