@@ -45,8 +45,8 @@ type Cards = Pick<Capabilities, 'pci' | 'nic'>;
 /**
  * The functions of the source that the target does not have in the same place, deepest addresses first. They are
  * removed before the image, because a kernel that is restored writes their saved registers to whatever answers there.
- * So are those with disks: an equal one at the target has other disks, or none. And so is the network card when the
- * target uses another one.
+ * So are those with disks on either side: an equal one at the other computer has other disks, or none, and its driver
+ * believes in those that it knows. And so is the network card when the target uses another one.
  */
 export function functionsToRemove(source: Cards, target: Cards): PciFunction[] {
   const there = new Map(target.pci.map(each => [each.address, each]));
@@ -55,7 +55,8 @@ export function functionsToRemove(source: Cards, target: Cards): PciFunction[] {
   return source.pci
     .filter(each => {
       const other = there.get(each.address);
-      const isSame = other && sameCard(each, other) && !each.disks && isCardThere(each.address);
+      const isSame =
+        other && sameCard(each, other) && !each.disks && !other.disks && isCardThere(each.address);
       return !keptClasses.includes(each.class >>> 8) && !isSame;
     })
     .toSorted((a, b) => (a.address < b.address ? 1 : -1));

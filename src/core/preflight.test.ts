@@ -161,7 +161,8 @@ test('removed before the image: what B has not in the same place, never the host
 test('removed before the image: an equal controller with disks, and a card that the target does not use', () => {
   const disk = { ...diskA, disks: 1 };
   assert.deepEqual(functionsToRemove({ ...a, pci: [nic, disk] }, { ...b, pci: [nic, disk] }), [disk]);
-  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, diskA] }, { ...b, pci: [nic, disk] }), []);
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, diskA] }, { ...b, pci: [nic, disk] }), [diskA]);
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, diskA] }, { ...b, pci: [nic, diskA] }), []);
   const second = { ...nic, address: '0000:00:06.0' };
   const there = { pci: [nic, second], nic: { ...a.nic!, pciAddress: second.address } };
   assert.deepEqual(functionsToRemove({ ...a, pci: [nic] }, there), [nic]);
