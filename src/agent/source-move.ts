@@ -28,6 +28,7 @@ import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
+import { firmwareOf, readAhead } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
@@ -55,6 +56,7 @@ export interface CheckedMove {
   readonly checks: PreflightResult;
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
+  readonly cardModules: readonly string[];
 }
 
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
@@ -108,7 +110,7 @@ export async function checkMove(
     { timeoutMs: sourceWaits().describeMs, signal: request.signal },
   );
   const source = await gather();
-  const { load, missing } = await neededDrivers(target);
+  const { load, missing, cardModules } = await neededDrivers(target);
   const prepared = manager.prepare(
     request.osId,
     request.epoch,
@@ -122,7 +124,7 @@ export async function checkMove(
     missingDrivers: missing,
     ways: prepared.ways,
   });
-  return { source, target, checks, prepared, load };
+  return { source, target, checks, prepared, load, cardModules };
 }
 
 /** Refuses by name what cannot move. */
@@ -152,6 +154,8 @@ export async function runJob(
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
+  const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
+  const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
   dropCaches();
   setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
   setFreezeTimeout(5000);
@@ -215,6 +219,7 @@ export async function runJob(
     const ended = await Promise.race([helper.report, enough]);
     if (ended) return ended; // before anything was stopped
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await readAhead(firmware);
     await freezing().catch(async (error: unknown) => {
       helper.cancel();
       await helper.report.catch(() => {}); // it has ended, this way or that
