@@ -24,6 +24,8 @@ export interface ComputerSpec {
   readonly ramMiB: number;
   readonly cpus: number;
   readonly machine: 'pc' | 'q35';
+  /** Without it a BIOS. */
+  readonly firmware?: 'uefi';
   readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'rtl8139' | 'vmxnet3';
   readonly mac: string;
   /** Machine address with prefix length: the computer's own, not the OS's. */

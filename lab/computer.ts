@@ -16,7 +16,7 @@ import type { OsImage } from './os-image.ts';
 import { computerKeys } from './pairing.ts';
 import { decodePpm, type Picture } from './picture.ts';
 import { endChild, run, runAny, tied } from './process.ts';
-import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
+import { hasHardwareAcceleration, qemuArguments, uefiFile } from './qemu.ts';
 import { Monitor } from './qmp.ts';
 import { scaled, waitFor } from './time.ts';
 
@@ -137,6 +137,8 @@ export class Computer {
     if (!boot) throw new LabError(`there is no standby image for computer ${this.name}`, 'npm run build');
     if (role === 'os' && !this.spec.disk)
       throw new LabError(`computer ${this.name} has no disk to boot the OS from`);
+    if (this.spec.firmware === 'uefi' && !existsSync(uefiFile))
+      throw new LabError(`computer ${this.name} has no firmware: ${uefiFile} is missing`, 'apt install ovmf');
     await this.#clear();
     if (this.spec.disk && !existsSync(this.diskFile)) {
       await copySparse(os.disk, this.diskFile);

@@ -48,6 +48,9 @@ function quoted(path: string): string {
   return path.replaceAll(',', ',,');
 }
 
+/** Of the Debian package ovmf. */
+export const uefiFile = '/usr/share/ovmf/OVMF.fd';
+
 /** The arguments for one computer whose network card is the tap device `tap`. */
 export function qemuArguments(
   spec: ComputerSpec,
@@ -101,6 +104,7 @@ export function qemuArguments(
     '-device',
     `${spec.nic},netdev=net,mac=${spec.mac},addr=5,romfile=`,
   ];
+  if (spec.firmware === 'uefi') args.push('-bios', uefiFile);
   if (vga !== undefined) args.push('-device', `${vga},addr=2`);
   if (spec.disk !== undefined && files.disk !== undefined) {
     // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.

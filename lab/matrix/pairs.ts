@@ -6,7 +6,10 @@ import { LabError } from '../lab-error.ts';
 import { type Scenario, scenarioNamed } from '../scenarios.ts';
 
 type Hardware = Partial<
-  Pick<ComputerSpec, 'machine' | 'nic' | 'vga' | 'disk' | 'ramMiB' | 'cpus' | 'lacks' | 'kernelParameters'>
+  Pick<
+    ComputerSpec,
+    'machine' | 'firmware' | 'nic' | 'vga' | 'disk' | 'ramMiB' | 'cpus' | 'lacks' | 'kernelParameters'
+  >
 >;
 
 /** `moves`, there and home again, or the check that refuses it. */
@@ -102,6 +105,21 @@ export const pairs: readonly Pair[] = [
     ['q35-to-pc-e1000', 'other chipset, a card without MSI', { nic: 'e1000' }, { refusedBy: 'interrupts' }],
     ['q35-e1000', 'both q35; e1000e to e1000', { machine: 'q35', nic: 'e1000' }],
     ['q35-to-pc', 'other chipset and network card', {}],
+  ]),
+  ...pairsOf({}, [
+    [
+      'bios-to-uefi',
+      'B has UEFI, which keeps other parts of the memory',
+      { firmware: 'uefi' },
+      { refusedBy: 'ram-map' },
+    ],
+  ]),
+  ...pairsOf({ firmware: 'uefi' }, [
+    ['uefi-to-bios-calls', 'A has UEFI, and the OS calls it', {}, { refusedBy: 'firmware-calls' }],
+  ]),
+  ...pairsOf({ firmware: 'uefi', kernelParameters: ['efi=noruntime'] }, [
+    ['uefi-both', 'both have UEFI', { firmware: 'uefi', nic: 'e1000e' }],
+    ['uefi-to-bios', 'A has UEFI, which the OS does not call', {}],
   ]),
 ];
 

@@ -31,9 +31,10 @@ export interface PairResult {
 
 /** "pc, e1000e, std, NVMe …": what may differ. */
 export function hardwareOf(spec: ComputerSpec): string {
-  const { machine, nic, vga, disk, ramMiB, cpus, lacks, kernelParameters } = spec;
+  const { machine, firmware, nic, vga, disk, ramMiB, cpus, lacks, kernelParameters } = spec;
   return [
     machine,
+    ...(firmware === undefined ? [] : [firmware.toUpperCase()]),
     nic.replace('-pci', ''),
     `${vga} display`,
     disk === undefined ? 'no disk' : `${disk} disk`,
