@@ -319,6 +319,11 @@ export class Computer {
     );
   }
 
+  /** Whether the disk still holds what it held when it was new. */
+  async hasFreshDisk(): Promise<boolean> {
+    return (await runAny(['cmp', '--silent', this.#around.os.disk, this.diskFile])).code === 0;
+  }
+
   /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */
   async checkDisk(): Promise<{ clean: boolean; report: string }> {
     if (this.on) throw new LabError(`computer ${this.name} is on`, `yado lab kill ${this.name}`);

@@ -55,6 +55,12 @@ export const pairs: readonly Pair[] = [
       { machine: 'q35', nic: 'e1000' },
       { refusedBy: 'interrupts' },
     ],
+    [
+      'bios-to-uefi',
+      'B has UEFI, which keeps other parts of the memory',
+      { firmware: 'uefi' },
+      { refusedBy: 'ram-map' },
+    ],
     ['nic-e1000e', 'virtio-net to e1000e', { nic: 'e1000e' }],
     ['nic-e1000', 'virtio-net to e1000', { nic: 'e1000' }],
     ['nic-rtl8139', 'virtio-net to rtl8139', { nic: 'rtl8139' }],
@@ -105,14 +111,6 @@ export const pairs: readonly Pair[] = [
     ['q35-to-pc-e1000', 'other chipset, a card without MSI', { nic: 'e1000' }, { refusedBy: 'interrupts' }],
     ['q35-e1000', 'both q35; e1000e to e1000', { machine: 'q35', nic: 'e1000' }],
     ['q35-to-pc', 'other chipset and network card', {}],
-  ]),
-  ...pairsOf({}, [
-    [
-      'bios-to-uefi',
-      'B has UEFI, which keeps other parts of the memory',
-      { firmware: 'uefi' },
-      { refusedBy: 'ram-map' },
-    ],
   ]),
   ...pairsOf({ firmware: 'uefi' }, [
     ['uefi-to-bios-calls', 'A has UEFI, and the OS calls it', {}, { refusedBy: 'firmware-calls' }],

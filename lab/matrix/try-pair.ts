@@ -81,5 +81,6 @@ export async function tryPair(lab: Lab, pair: Pair, say: (text: string) => void)
   say(`${pair.name}: on B after ${there.downtimeMs.toFixed(0)} ms; going home`);
   const home = await moveOnce(lab, b, a, bootId);
   noComplaint([a, b]);
+  demand(b.spec.disk === undefined || (await b.hasFreshDisk()), 'somebody has written to the disk of b');
   return { result: 'moved', there, home, notes };
 }
