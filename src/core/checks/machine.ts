@@ -24,9 +24,9 @@ const driftText = (a: Capabilities, b: Capabilities, ppm: number): string =>
 const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
   a.kind === b.kind && a.model === b.model && a.version === b.version;
 
-/** Whether interrupts that a board carries over wires come where the OS expects them. */
+/** Whether interrupts that a board carries over wires come where the OS expects them, as far as anybody knows. */
 const hasSameWires = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
-  a.model === b.model;
+  a.model === b.model || a.model === '' || b.model === '';
 
 const modelOf = ({ firmware: { model } }: Capabilities): string => model || 'unknown model';
 
