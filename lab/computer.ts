@@ -16,7 +16,7 @@ import type { OsImage } from './os-image.ts';
 import { computerKeys } from './pairing.ts';
 import { decodePpm, type Picture } from './picture.ts';
 import { endChild, run, runAny, tied } from './process.ts';
-import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
+import { hasHardwareAcceleration, qemuArguments, uefiFile } from './qemu.ts';
 import { Monitor } from './qmp.ts';
 import { scaled, waitFor } from './time.ts';
 
@@ -59,9 +59,18 @@ export class Computer {
   #power: Power | undefined;
   #plugged = true;
 
-  constructor(spec: ComputerSpec, around: Surroundings) {
+  /** `tap`: the cable, when it hangs in the wall already. */
+  constructor(spec: ComputerSpec, around: Surroundings, tap?: string) {
     this.spec = spec;
     this.#around = around;
+    this.#tap = tap;
+  }
+
+  /** Another computer at the same place, with the same cable; off, with an empty disk and log. Use this one no more. */
+  async exchanged(spec: ComputerSpec): Promise<Computer> {
+    await this.kill();
+    for (const file of [this.diskFile, this.serialLogFile, this.printerFile]) rmSync(file, { force: true });
+    return new Computer(spec, this.#around, this.#tap);
   }
 
   get name(): string {
@@ -128,6 +137,8 @@ export class Computer {
     if (!boot) throw new LabError(`there is no standby image for computer ${this.name}`, 'npm run build');
     if (role === 'os' && !this.spec.disk)
       throw new LabError(`computer ${this.name} has no disk to boot the OS from`);
+    if (this.spec.firmware === 'uefi' && !existsSync(uefiFile))
+      throw new LabError(`computer ${this.name} has no firmware: ${uefiFile} is missing`, 'apt install ovmf');
     await this.#clear();
     if (this.spec.disk && !existsSync(this.diskFile)) {
       await copySparse(os.disk, this.diskFile);
@@ -135,9 +146,7 @@ export class Computer {
     this.#tap ??= await network.plug(this.name);
     const extra = this.#around.kernelParameters?.[role] ?? [];
     const commandLine =
-      role === 'os'
-        ? osCommandLine(os.root, extra, this.spec.setAside !== false)
-        : standbyCommandLine(this.spec, extra);
+      role === 'os' ? osCommandLine(this.spec, os.root, extra) : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,
       {
@@ -308,6 +317,11 @@ export class Computer {
       () => pattern.exec(this.serialLog().slice(since)) ?? undefined,
       { timeoutMs: scaled(options.timeoutMs ?? 120_000) },
     );
+  }
+
+  /** Whether the disk still holds what it held when it was new. */
+  async hasFreshDisk(): Promise<boolean> {
+    return (await runAny(['cmp', '--silent', this.#around.os.disk, this.diskFile])).code === 0;
   }
 
   /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentReady } from './agent-ready.ts';
 import { Computer, type StandbyImage } from './computer.ts';
-import type { Role } from './computer-spec.ts';
+import type { ComputerSpec, Role } from './computer-spec.ts';
 import { CommandBook } from './console.ts';
 import type { DiskLayout } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
@@ -46,7 +46,7 @@ export class Lab implements AsyncDisposable {
   readonly dir: string;
   readonly third: ThirdMachine;
   readonly #network: LabNetwork;
-  readonly #computers: ReadonlyMap<string, Computer>;
+  readonly #computers: Map<string, Computer>;
   #end: Promise<void> | undefined;
 
   /** Only startLab makes one. */
@@ -70,6 +70,13 @@ export class Lab implements AsyncDisposable {
         `no computer "${name}" in this lab`,
         `one of: ${[...this.#computers.keys()].join(', ')}`,
       );
+    return computer;
+  }
+
+  /** Puts another computer in the place of the one of that name; it is off, with an empty disk. */
+  async exchange(spec: ComputerSpec): Promise<Computer> {
+    const computer = await this.computer(spec.name).exchanged(spec);
+    this.#computers.set(spec.name, computer);
     return computer;
   }
 

@@ -49,7 +49,7 @@ export interface OsImage {
   readonly disk: string;
   readonly kernel: string;
   readonly initrd: string;
-  /** The root device for the kernel's command line. */
+  /** What `root=` names. */
   readonly root: string;
 }
 

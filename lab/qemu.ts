@@ -2,7 +2,7 @@
 // Pure but for hasHardwareAcceleration. Nothing here is known to the product inside.
 
 import { readFileSync } from 'node:fs';
-import type { ComputerSpec } from './computer-spec.ts';
+import type { ComputerSpec, Disk } from './computer-spec.ts';
 
 /** Host files one computer uses. */
 export interface QemuFiles {
@@ -25,6 +25,19 @@ const vgaDevices = {
   none: undefined,
 } as const;
 
+/** A disk of its own controller, but for those that are part of the chipset: the IDE of a pc, the AHCI of a q35. */
+const diskDevices: Readonly<Record<Disk, (machine: ComputerSpec['machine']) => readonly string[]>> = {
+  'virtio-blk': () => ['virtio-blk-pci,drive=disk,addr=6'],
+  'virtio-scsi': () => ['virtio-scsi-pci,id=scsi,addr=6', 'scsi-hd,drive=disk,bus=scsi.0'],
+  nvme: () => ['nvme,drive=disk,serial=yado,addr=6'],
+  usb: () => ['qemu-xhci,id=usb,addr=6', 'usb-storage,drive=disk,bus=usb.0'],
+  ide: () => ['ide-hd,drive=disk,bus=ide.0'],
+  ahci: machine =>
+    machine === 'q35'
+      ? ['ide-hd,drive=disk,bus=ide.0']
+      : ['ahci,id=ahci,addr=6', 'ide-hd,drive=disk,bus=ahci.0'],
+};
+
 /** KVM only where the processor says so: a /dev/kvm that opens may still not run a stock kernel. */
 export function hasHardwareAcceleration(cpuinfo = readFileSync('/proc/cpuinfo', 'utf8')): boolean {
   return /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo);
@@ -35,6 +48,9 @@ function quoted(path: string): string {
   return path.replaceAll(',', ',,');
 }
 
+/** Of the Debian package ovmf. */
+export const uefiFile = '/usr/share/ovmf/OVMF.fd';
+
 /** The arguments for one computer whose network card is the tap device `tap`. */
 export function qemuArguments(
   spec: ComputerSpec,
@@ -44,7 +60,6 @@ export function qemuArguments(
   accelerated: boolean,
 ): string[] {
   const vga = vgaDevices[spec.vga];
-  const rom = spec.nic === 'virtio-net-pci' ? ',romfile=' : '';
   const args = [
     'qemu-system-x86_64',
     '-name',
@@ -59,7 +74,7 @@ export function qemuArguments(
     accelerated ? 'kvm' : 'tcg,thread=single',
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
-    accelerated ? 'max' : 'max,-erms',
+    ['max', ...(accelerated ? [] : ['-erms']), ...(spec.lacks ?? []).map(name => `-${name}`)].join(','),
     '-smp',
     String(spec.cpus),
     '-m',
@@ -87,14 +102,14 @@ export function qemuArguments(
     '-netdev',
     `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`,
     '-device',
-    `${spec.nic},netdev=net,mac=${spec.mac},addr=5${rom}`,
+    `${spec.nic},netdev=net,mac=${spec.mac},addr=5,romfile=`,
   ];
+  if (spec.firmware === 'uefi') args.push('-bios', uefiFile);
   if (vga !== undefined) args.push('-device', `${vga},addr=2`);
   if (spec.disk !== undefined && files.disk !== undefined) {
     // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.
     args.push('-drive', `file=${quoted(files.disk)},format=raw,if=none,id=disk,cache=unsafe,discard=unmap`);
-    if (spec.disk === 'virtio-blk') args.push('-device', 'virtio-blk-pci,drive=disk,addr=6');
-    else args.push('-device', 'ahci,id=ahci,addr=6', '-device', 'ide-hd,drive=disk,bus=ahci.0');
+    args.push(...diskDevices[spec.disk](spec.machine).flatMap(each => ['-device', each]));
   }
   if (spec.printer === 'parallel') {
     args.push(

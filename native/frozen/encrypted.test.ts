@@ -75,7 +75,14 @@ test('a source says nothing on a stream that is not encrypted', async () => {
   const plan = { leave: [], serve: [], back: [], arrive: [], adopt: [] };
   const source = encodeSourceJob({
     ...{ epoch: job.epoch, token, timeouts: { ...job.timeouts, claimMs: 1000 }, faults: [] },
-    ...{ claimKey: token, pastClaims: [], claimAddress: host, claimPort: 1, copyInterface: 'lo' },
+    ...{
+      claimKey: token,
+      tagSeed: new Uint8Array(),
+      pastClaims: [],
+      claimAddress: host,
+      claimPort: 1,
+      copyInterface: 'lo',
+    },
     ...{ copyAddress: host, ghostArgv: ['/bin/false'], memory: [], parkPages: 0, plans: plan },
   });
   await using helper = startFake('A', { program, folder, job: source, streamFd: stream.fd });

@@ -48,7 +48,10 @@
 #define OP_NETLINK 3
 #define OP_WAIT_PATH 4
 #define OP_SEND_PACKET 5
-#define OP_RECLAIM 6
+#define OP_FIND_CARD 6
+#define OP_NETLINK_CARD 7
+#define OP_WAIT_TEXT 8
+#define OP_RECLAIM 9
 #define OP_MAY_FAIL 1
 #define FIELD_EPOCH 1
 #define FIELD_CLAIM_ADDRESS 2

@@ -12,6 +12,8 @@ export interface NeededDrivers {
   readonly load: readonly string[];
   /** Functions of the target that no module of the OS fits. */
   readonly missing: readonly { readonly address: string; readonly modalias: string }[];
+  /** Modules for the target's network card: it is found while the OS is frozen. */
+  readonly cardModules: readonly string[];
 }
 
 /** Compares the target's devices of known classes with the modules the OS has. */
@@ -20,16 +22,18 @@ export async function neededDrivers(target: Capabilities): Promise<NeededDrivers
   const loaded = readLoadedModules();
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];
+  const cardModules = new Set<string>();
   for (const each of target.pci.filter(one => classOfPci(one.class) !== undefined)) {
     const { vendor, device, subsystem } = each;
     const behind = virtioModalias({ vendor, device, subsystemDevice: subsystem.device });
     for (const modalias of behind === undefined ? [each.modalias] : [each.modalias, behind]) {
       const found = modulesFor(modalias, aliases);
       if (found.length === 0) missing.push({ address: each.address, modalias });
+      if (each.address === target.nic?.pciAddress) for (const { module } of found) cardModules.add(module);
       if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(modalias);
     }
   }
-  return { load: [...load], missing };
+  return { load: [...load], missing, cardModules: [...cardModules] };
 }
 
 /** Loads what fits these modaliases, but for what the OS's administrator has blacklisted. */

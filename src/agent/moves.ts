@@ -14,6 +14,7 @@ import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
 import { type ApiServer, errorEvent } from './api-server.ts';
 import type { BegunMoves } from './begun-moves.ts';
+import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
@@ -56,6 +57,7 @@ export class Moves {
   readonly #ports: OsPorts;
   readonly #begun: BegunMoves;
   readonly #swaps: MovingWorld['swaps'];
+  readonly #cpus = new Cpus();
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
   #keysThere: ComputerKeys | undefined;
@@ -238,6 +240,7 @@ export class Moves {
           this.#alive.stop();
           await this.#ports.close();
           frozen = true;
+          this.#cpus.fitFor(move.target);
           await this.#devices.hold();
           this.#phase('freeze');
         },
@@ -264,6 +267,7 @@ export class Moves {
   async #comeBack({ epoch }: MoveRequest): Promise<void> {
     this.#phase('return');
     this.#os.useUp(epoch);
+    this.#cpus.goBack();
     await this.#goOn(() => this.#world.save());
     const tell = (): void => this.#alive.tell();
     // A disk elsewhere needs no ports of ours, and the ports need no disk.
@@ -298,6 +302,7 @@ export class Moves {
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
     tell();
+    this.#cpus.useAll(found);
     return downtimeFrom(report, diskMs);
   }
 

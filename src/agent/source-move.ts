@@ -31,6 +31,7 @@ import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
+import { firmwareOf, readAhead } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
@@ -63,6 +64,7 @@ export interface CheckedMove {
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
   readonly room: ImageRoom;
+  readonly cardModules: readonly string[];
 }
 
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
@@ -116,7 +118,7 @@ export async function checkMove(
     { timeoutMs: sourceWaits().describeMs, signal: request.signal },
   );
   const source = await gather();
-  const { load, missing } = await neededDrivers(target);
+  const { load, missing, cardModules } = await neededDrivers(target);
   const room = imageRoom(source);
   const prepared = withRoom(
     room,
@@ -127,7 +129,7 @@ export async function checkMove(
     missingDrivers: missing,
     ways: prepared.ways,
   });
-  return { source, target, checks, prepared, load, room };
+  return { source, target, checks, prepared, load, cardModules, room };
 }
 
 /** Refuses by name what cannot move. */
@@ -166,6 +168,8 @@ export async function runJob(
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
+  const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
+  const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
   await written(request, syncWaits().firstMs);
   dropCaches(); // what is written can go, what is not stays
   setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
@@ -241,6 +245,7 @@ export async function runJob(
     await written(request, syncWaits().lastMs);
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
     await makeRoomForImage(request, move, swaps);
+    await readAhead(firmware);
     await freezing();
   };
   signal.addEventListener('abort', cancel);

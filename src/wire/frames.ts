@@ -99,8 +99,17 @@ export const planOps = {
   ioctl: { number: 2, payload: 'u64 request, path NUL, buffer (in and out)' },
   netlink: { number: 3, payload: 'u32 protocol, one message (the helper sets seq and NLM_F_ACK)' },
   waitPath: { number: 4, payload: 'u32 milliseconds, path NUL' },
-  sendPacket: { number: 5, payload: 'u32 interface index, Ethernet frame' },
-  reclaim: { number: 6, payload: 'u64 bytes that may stay in use, path NUL' },
+  sendPacket: { number: 5, payload: 'u32 interface index (0: the card found last), Ethernet frame' },
+  findCard: {
+    number: 6,
+    payload: "u32 milliseconds, PCI address between slashes NUL: waits for that function's interface",
+  },
+  netlinkCard: {
+    number: 7,
+    payload: 'u32 offset of the interface index in the message, one message about the card found last',
+  },
+  waitText: { number: 8, payload: 'u32 milliseconds, path NUL, text: waits until the file begins with it' },
+  reclaim: { number: 9, payload: 'u64 bytes that may stay in use, path NUL' },
 } as const;
 /** Flag of an operation: go on when it fails. */
 export const planFlagMayFail = 1;

@@ -53,16 +53,18 @@ export const deviceChecks: readonly PreflightCheck[] = [
   {
     id: 'network-way',
     severity: 'error',
-    title: "the target's network card is of the same kind in the same place",
-    why: 'The connection of the move must go on while everything else stands still.',
+    title: 'the OS finds a network card at the target',
+    why: 'It asks for its freedom over that card, and its connections go on over it.',
     compare: (_a, b, { ways }) => {
       const network = ways.find(each => each.class === 'network');
-      if (!network || network.way === 'direct') return null;
+      if (network?.way === 'lost') {
+        const text = `The OS would have no network on ${b.name}: ${network.reason}.`;
+        return finding(text, `put a network card into ${b.name}, or choose another computer`);
+      }
+      if (network?.way !== 'converted' || b.nic?.pciAddress) return null;
       return finding(
-        network.way === 'lost'
-          ? `The OS would have no network on ${b.name}: ${network.reason}.`
-          : `The network card of ${b.name} is of another kind or in another place.`,
-        'choose another computer, or put the same card into the same slot',
+        `The network card of ${b.name} is no PCI card: the OS could not find it there.`,
+        `use a PCI card of ${b.name} for the machine address, or choose another computer`,
       );
     },
   },

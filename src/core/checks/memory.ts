@@ -29,9 +29,22 @@ function onMemoryOf(a: Capabilities, b: Capabilities, chosen: (range: DeviceRang
   return [...new Set(found.map(each => each.name))];
 }
 
+/** Megabytes, rounded outwards, as `memmap=` takes them: what B has of memory in windows of A from which cards get places. */
+function reservation(a: Capabilities, b: Capabilities): string {
+  const windows = a.memory.deviceRanges.filter(isWindow);
+  const inside = subtractRanges(b.memory.ramRanges, subtractRanges(b.memory.ramRanges, windows));
+  const pagesPerMiB = 256;
+  return inside
+    .map(({ startPfn, endPfn }) => {
+      const start = Math.floor(startPfn / pagesPerMiB);
+      return `memmap=${Math.ceil(endPfn / pagesPerMiB) - start}M$${start}M`;
+    })
+    .join(' ');
+}
+
 /** Registers that go on answering where they are: of the chipset, and of cards that are not taken away before. */
 function registersOnMemory(a: Capabilities, b: Capabilities): string[] {
-  const removed = new Set(functionsToRemove(a.pci, b.pci).map(each => each.address));
+  const removed = new Set(functionsToRemove(a, b).map(each => each.address));
   return onMemoryOf(a, b, range => !isWindow(range) && !removed.has(range.name));
 }
 
@@ -88,7 +101,22 @@ export const memoryChecks: readonly PreflightCheck[] = [
       if (names.length === 0) return null;
       return finding(
         `${b.name} has memory where the OS looks for places for cards (${listed(names)}); one that it finds on ${b.name} may not work.`,
-        `if one does not: start ${b.name} with mem= set to the memory of ${a.name}`,
+        `if one does not, start the OS with: ${reservation(a, b)}`,
+      );
+    },
+  },
+  {
+    id: 'network-place',
+    severity: 'error',
+    title: "there is a place for the target's network card where the target has no memory",
+    why: 'The OS gives a card that it finds at the target a place where the source has no memory; if the target has some there, the card does not answer and the OS is cut off.',
+    compare: (a, b) => {
+      const card = a.nic?.pciAddress;
+      if (!functionsToRemove(a, b).some(each => each.address === card)) return null;
+      if (onMemoryOf(a, b, isWindow).length === 0) return null;
+      return finding(
+        `${b.name} has another network card than ${a.name}, and memory where the OS would put its registers.`,
+        `start the OS with: ${reservation(a, b)} (in GRUB's files with \\$ for $)`,
       );
     },
   },
