@@ -31,6 +31,7 @@ export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
 
 /** Of the moves here. */
+export const token: Uint8Array = new Uint8Array(32).fill(0x70);
 export const claimKey = new Uint8Array(32).fill(0x77);
 export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
@@ -86,7 +87,7 @@ export async function move(changes: Changes = {}): Promise<World> {
   ];
   const common = {
     epoch: 42,
-    token: new Uint8Array(32).fill(0x70),
+    token,
     plain: !hasTls,
   };
   const secret = new Uint8Array(32).fill(0x71);
