@@ -1,5 +1,5 @@
-// The stream of a move under keys: whoever has none, changes bytes on the way, or repeats them gets nowhere. On a kernel
-// without TLS a job with keys ends: nothing is taken in the clear instead. Whole moves: move.test.ts.
+// The stream of a move under keys: whoever has none gets nowhere. On a kernel without TLS a job with keys ends: nothing is
+// taken in the clear instead. Whole moves: move.test.ts; somebody in the middle: test/attack/image.test.ts.
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -12,10 +12,9 @@ import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { frameHeaderBytes, frameTypes } from '#wire/frames.ts';
 import { encodeSourceJob, type TlsOfStream } from '#wire/job.ts';
-import { attacks, relay, tlsRecord, unchanged } from '../../test/attack/relay.ts';
 import { logOf, startFake } from './test/helpers.ts';
 import { streamOf as framesOf, imagePages, patternPage } from './test/image.ts';
-import { begin, closed, job, mailboxPage, pages, program, root, target, token } from './test/lone-target.ts';
+import { begin, closed, job, pages, program, root, target, token } from './test/lone-target.ts';
 import { hasTls } from './test/tls.ts';
 
 const host = '127.0.0.1';
@@ -25,16 +24,6 @@ const keys: { readonly plain: false; readonly tls: TlsOfStream } = {
   plain: false,
   tls: { out: cryptoInfo(server.out), in: cryptoInfo(server.in) },
 };
-/** Of more than a few records. */
-const long = Buffer.concat([
-  begin,
-  ...framesOf(
-    imagePages(
-      Array.from({ length: 200 }, (_, index) => 0x100 + index),
-      Array.from({ length: 200 }, (_, index) => (index === 77 ? mailboxPage : patternPage(index))),
-    ),
-  ),
-]);
 const whole = Buffer.concat([begin, ...framesOf(pages)]);
 
 async function connected(port: number, withSecret = secret): Promise<OwnedFd> {
@@ -110,39 +99,6 @@ if (hasTls) {
     await stream.write(whole);
     const ready = await stream.read(frameHeaderBytes);
     assert.equal(ready.readUInt8(3), frameTypes.ready.number);
-  });
-
-  // Record 0 is BEGIN, in one piece with what follows it; 2 is in the middle of the image.
-  for (const [what, attack] of Object.entries(attacks(2, 3, 2)))
-    test(`the image ${what} on the way: it is dropped, and why is told`, async () => {
-      await using b = await target({}, keys);
-      await using between = await relay({ host, port: 0 }, { host, port: b.port }, tlsRecord, attack());
-      using socket = await connected(between.port);
-      await streamOf(socket.fd, 5000, 'an image').write(long);
-      const report = await b.helper.report;
-      const reason = what === 'truncated' ? 'linkLost' : 'tampered';
-      assert.deepEqual([report.outcome, report.reason], ['discarded', reason]);
-      assert.deepEqual(logOf(b.folder), []); // nothing was frozen or restored
-    });
-
-  test('a connection that was recorded cannot be played again', async () => {
-    let recorded = Buffer.alloc(0);
-    {
-      await using b = await target({}, keys);
-      await using between = await relay({ host, port: 0 }, { host, port: b.port }, tlsRecord, unchanged);
-      using socket = await connected(between.port);
-      const stream = streamOf(socket.fd, 5000, 'what is recorded');
-      await stream.write(whole);
-      await stream.read(frameHeaderBytes);
-      recorded = Buffer.concat(between.recorded);
-    }
-    assert.ok(recorded.length > whole.length && !recorded.includes(begin));
-    const next = tlsKeys(new Uint8Array(32).fill(0x53), 'image', 'aes128gcm', 'server');
-    await using b = await target(
-      {},
-      { ...keys, tls: { out: cryptoInfo(next.out), in: cryptoInfo(next.in) } },
-    );
-    assert.equal(await shouted(b.port, recorded), 0);
   });
 } else {
   test('a kernel without TLS takes nothing in the clear instead', async () => {

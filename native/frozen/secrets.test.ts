@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { frameTypes } from '#wire/frames.ts';
+import { waitForLog } from './test/helpers.ts';
 import { streamOf } from './test/image.ts';
 import { begin, pages, program, root, target, token } from './test/lone-target.ts';
-import { needsRoot } from './test/world.ts';
+import { claimKey, move, token as moveToken, needsRoot, pastClaim } from './test/world.ts';
 
 /** The sanitizers have mappings that no memory is behind. */
 const mostBytes = 64 << 20;
@@ -62,3 +64,36 @@ test('the helper leaves no core dump, and opens its memory to no other user', ne
   child.kill('SIGKILL');
   await once(child, 'exit');
 });
+
+/** As bytes, and in what else they could be written. */
+const spellings = (secret: Uint8Array): Buffer[] => [
+  Buffer.from(secret),
+  ...(['hex', 'base64', 'base64url'] as const).map(each => Buffer.from(Buffer.from(secret).toString(each))),
+];
+
+test(
+  'no secret of a move is on a command line, in an environment, in a log or in a report',
+  needsRoot,
+  async () => {
+    await using world = await move({
+      aFaults: ['copy.arrive:delay=10'],
+      bFaults: ['target.freeze:delay=10'],
+    });
+    const report = await world.a.report;
+    assert.equal(report.outcome, 'arrived');
+    await waitForLog(world.folder, 'copy unfreeze');
+    const ghost = Math.abs(world.ghost() ?? 0);
+    assert.ok(ghost > 0);
+    const seen = Buffer.concat([
+      ...[world.a.pid, ghost].flatMap(pid =>
+        ['cmdline', 'environ'].map(name => readFileSync(`/proc/${pid}/${name}`)),
+      ),
+      ...['log', 'kmsg'].map(name => readFileSync(join(world.folder, name))),
+      ...[...world.a.frames, ...world.b.frames].map(({ payload }) => Buffer.from(payload)),
+      Buffer.from(JSON.stringify(report)),
+    ]);
+    assert.ok(seen.includes('copy.arrive')); // the kernel log is among it
+    for (const secret of [claimKey, pastClaim.key, moveToken])
+      for (const spelling of spellings(secret)) assert.ok(!seen.includes(spelling));
+  },
+);

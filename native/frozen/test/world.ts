@@ -32,6 +32,7 @@ export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
 
 /** Of the moves here. */
+export const token: Uint8Array = new Uint8Array(32).fill(0x70);
 export const claimKey = new Uint8Array(32).fill(0x77);
 export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
@@ -94,7 +95,7 @@ export async function move(changes: Changes = {}): Promise<World> {
   ];
   const common = {
     epoch: 42,
-    token: new Uint8Array(32).fill(0x70),
+    token,
     tagSeed: new Uint8Array(bMemory ? 32 : 0).fill(0x72),
     plain: !hasTls,
   };
