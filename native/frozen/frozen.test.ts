@@ -65,6 +65,8 @@ const common = {
   epoch: 7,
   token: new Uint8Array(32).fill(0x5a),
   timeouts: { stallMs: 1, readyMs: 2, claimMs: 3, repeatMs: 4 },
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
+  tagSeed: new Uint8Array(32).fill(0x5d),
 };
 const sourceJob: SourceJob = {
   ...common,
@@ -76,7 +78,6 @@ const sourceJob: SourceJob = {
   copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
-  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
   parkPages: 100,
   plans: {
     leave: everyStep,

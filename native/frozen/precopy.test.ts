@@ -109,6 +109,46 @@ test('a page is known in whatever frame it comes', needsRoot, async () => {
   assertImage(world);
 });
 
+test('equal pages are sent once', needsRoot, async () => {
+  await using world = await move(withMemory(frame => pages[dataAt + (frame % 2 ? 1 : 2)]!));
+  const report = await world.a.report;
+  assert.deepEqual(
+    [report.outcome, report.referencedPages, roundsOf(world)[0]?.pagesSent],
+    ['arrived', 2, 2],
+  );
+  assertImage(world);
+});
+
+test('memory that changes altogether in every round costs no more room', needsRoot, async () => {
+  let world: World | undefined;
+  await using made = await move(
+    withMemory(frame => patternPage(1000 + frame), {
+      aSettings: {
+        decide: ({ round }) => {
+          if (world)
+            writeMemory(world.folder, frame =>
+              round === 5 ? live(frame) : patternPage(1000 * (round + 1) + frame),
+            );
+          return round < 6 ? 'again' : 'freeze';
+        },
+      },
+    }),
+  );
+  world = made;
+  const report = await made.a.report;
+  assert.deepEqual([report.outcome, report.rounds], ['arrived', 6]);
+  assert.deepEqual(
+    new Set(
+      roundsOf(made)
+        .slice(0, 5)
+        .map(round => round.pagesSent),
+    ),
+    new Set([freeFrom]),
+  );
+  assert.ok(report.referencedPages > 300);
+  assertImage(made);
+});
+
 const without: [what: string, changes: Changes, rounds: number][] = [
   ['nobody asks for it', { memory: [], parkPages: 700 }, 0],
   ['the target holds nothing', withMemory(live, { parkPages: 0 }), 0],

@@ -127,6 +127,11 @@ static int take_parked(const struct frame *frame) {
   return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
 }
 
+static int take_tags(const struct frame *frame) {
+  const char *wrong = index_in_stream ? "tags behind the first page of the image" : recall_take(job, frame, in);
+  return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
+}
+
 static int source_says(bool receiving) {
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
@@ -142,8 +147,9 @@ static int source_says(bool receiving) {
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
   if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
-  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES || frame.type == FRAME_TAGS) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
   if (frame.type == FRAME_PARK) return take_parked(&frame);
+  if (frame.type == FRAME_TAGS) return take_tags(&frame);
   if (frame.type == FRAME_PAGES) {
     uint64_t began = now_us();
     int event = take_pages(&frame);
@@ -233,6 +239,7 @@ static int receive(void) {
     if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (!p[0].revents) continue;
     int event = source_says(true);
+    if (event == WAIT && recall_asked()) event = recall_answer(job, agent, stream, in);
     if (event != WAIT) return event;
     if (now_us() - told > 250000) {
       uint64_t progress[3] = { index_in_stream, pages, park_filled() };

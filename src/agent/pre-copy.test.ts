@@ -9,6 +9,7 @@ const base: PreCopyRound = {
   round: 1,
   state: 'underWay',
   error: 0,
+  pagesRecalled: 0,
   framesDone: 0,
   framesTotal: 1000,
   pagesSent: 0,
@@ -51,6 +52,19 @@ test('rounds until little has changed; shown while they go on', async () => {
   await tell(500, { round: 2, state: 'over', framesDone: 1000, pagesSent: pages(12) });
   assert.deepEqual(said, ['again', 'enough']);
   assert.match(lines.join('\n'), /round 2: 13 MB in 1.0 s; freeze: little has changed/);
+});
+
+test('what the target has already is no part of the first round, nor is the time it looked for it', async () => {
+  const { said, shown, lines, tell } = world();
+  await tell(1000, { round: 0, framesDone: 500 });
+  await tell(4000, { round: 0, framesDone: 1000 });
+  assert.deepEqual(shown.at(-1), { round: 0, bytesDone: 0, bytesTotal: 300 * 2 ** 20 });
+  await tell(500, { framesDone: 500, pagesSent: pages(10), pagesRecalled: pages(260) });
+  assert.deepEqual(shown.at(-1), { round: 1, bytesDone: 10 * 2 ** 20, bytesTotal: 25 * 2 ** 20 });
+  await tell(500, { state: 'over', framesDone: 1000, pagesSent: pages(20), pagesRecalled: pages(260) });
+  assert.deepEqual(said, ['again']);
+  assert.equal(lines[0], 'the target has 273 MB of it already, found in 5.0 s');
+  assert.match(lines[1] ?? '', /round 1: 21 MB in 1.0 s/);
 });
 
 test('no more room, memory that cannot be read, and a move without pre-copy: the freeze comes all the same', async () => {

@@ -38,10 +38,17 @@ export function rounds(options: RoundsOptions, why?: string): Rounds {
   const { promise: enough, resolve } = Promise.withResolvers<void>();
   const { told, again, log, now } = options;
   const over: Round[] = [];
-  let began = now();
-  const listener = ({ round, state, error, pagesSent, roomPages, framesDone, framesTotal }: PreCopyRound) => {
+  const startedAt = now();
+  let began = startedAt;
+  const listener = (heard: PreCopyRound) => {
+    const { round, state, error, pagesSent, pagesRecalled, roomPages, framesDone, framesTotal } = heard;
+    if (round === 0 && state === 'underWay') {
+      began = now();
+      return told({ round, bytesDone: 0, bytesTotal: options.usedBytes });
+    }
     const bytes = pagesSent * PAGE_BYTES;
     const share = framesTotal > 0 ? framesDone / framesTotal : 0;
+    const recalled = pagesRecalled * PAGE_BYTES;
     if (state === 'impossible') {
       const without = why ?? errorText(error);
       told({ round, bytesDone: bytes, bytesTotal: bytes, without });
@@ -49,14 +56,17 @@ export function rounds(options: RoundsOptions, why?: string): Rounds {
       return resolve();
     }
     if (state === 'underWay') {
-      const bytesTotal = roundTotal({ round, bytes, share }, options.usedBytes);
+      const used = Math.max(0, options.usedBytes - recalled);
+      const bytesTotal = roundTotal({ round, bytes, share }, used);
       return told({ round, bytesDone: bytes, bytesTotal });
     }
     told({ round, bytesDone: bytes, bytesTotal: bytes });
+    if (over.length === 0 && recalled > 0)
+      log(`the target has ${mega(recalled)} MB of it already, found in ${seconds(began - startedAt)} s`);
     const durationMs = now() - began;
     over.push({ bytes, durationMs });
     const { step, why: because } = nextStep(over, roomPages === 0);
-    log(`round ${round}: ${mega(bytes)} MB in ${(durationMs / 1000).toFixed(1)} s; ${step}: ${because}`);
+    log(`round ${round}: ${mega(bytes)} MB in ${seconds(durationMs)} s; ${step}: ${because}`);
     began = now();
     if (step === 'again') again();
     else resolve();
@@ -86,3 +96,4 @@ function errorText(error: number): string {
 }
 
 const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);

@@ -18,6 +18,7 @@ const reportOf = (reason: ReasonName, more: Partial<HelperReport> = {}): HelperR
   referencedPages: 0,
   preCopyBytes: 0,
   rounds: 0,
+  recalledPages: 0,
   wireBytes: 0,
   text: '',
   ...more,

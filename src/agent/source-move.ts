@@ -161,7 +161,7 @@ export async function runJob(
   if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
   const secret = randomBytes(secretBytes);
   const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
-  const { port, parkBytes, keys } = await ask(
+  const { port, parkBytes, keys, tagSeed } = await ask(
     peerOf(request),
     'prepare',
     {
@@ -196,6 +196,7 @@ export async function runJob(
     copyAddress: target.address,
     ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
     memory,
+    tagSeed,
     parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
     plans: move.prepared.plans,
   });

@@ -1,11 +1,14 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
+import { randomBytes } from 'node:crypto';
+import type { RamRange } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
-import { parkBytesOf } from '#core/precopy.ts';
+import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
 import { cryptoInfo } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
@@ -19,7 +22,7 @@ import {
   controlPort,
   protocolVersion,
 } from '#wire/control.ts';
-import { maxParkPages } from '#wire/frames.ts';
+import { maxParkPages, tagSeedBytes } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities, measuredOnce } from './capabilities.ts';
@@ -127,6 +130,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const keys = tlsKeys(secret, 'image', cipher, 'server');
+    const memory = mayHavePages(osId, behind?.osId) ? ownMemory(mine.memory.ramRanges) : [];
+    const tagSeed = memory.length > 0 ? randomBytes(tagSeedBytes) : new Uint8Array();
     const job = encodeTargetJob({
       epoch,
       token: moveToken(secret),
@@ -137,6 +142,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
       parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
+      memory,
+      tagSeed,
       makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();
@@ -169,7 +176,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
-    return { port: bulkPort, parkBytes, keys: keyring.keys };
+    return { port: bulkPort, parkBytes, keys: keyring.keys, tagSeed };
   }
 
   const notTakenIn = (sentence: string): YadoError =>
@@ -227,6 +234,16 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     await loadLendable(each).catch((error: Error) => log(error.message));
   await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
   await agentImageHash().catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
+}
+
+/** Where all of it can be read; nowhere when it cannot: then everything is sent. */
+function ownMemory(ram: readonly RamRange[]): readonly MemoryPiece[] {
+  try {
+    return readMemoryPieces(ram);
+  } catch (error) {
+    log(`cannot look for the OS in memory: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
 }
 
 const mebi = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { forecast, nextStep, parkBytesOf, preCopyLimits, type Round, roundTotal } from './precopy.ts';
+import {
+  forecast,
+  mayHavePages,
+  nextStep,
+  parkBytesOf,
+  preCopyLimits,
+  type Round,
+  roundTotal,
+} from './precopy.ts';
 
 const MB = 2 ** 20;
 const round = (megabytes: number, seconds: number): Round => ({
@@ -69,4 +77,10 @@ test('a target never promises what its kernel needs for the image', () => {
       assert.ok(park >= 0 && (park === 0 || park + image < free));
     }),
   );
+});
+
+test('a target looks for pages of the OS that was there last, of no other', () => {
+  assert.equal(mayHavePages('crab', 'crab'), true);
+  assert.equal(mayHavePages('crab', 'lobster'), false);
+  assert.equal(mayHavePages('crab', undefined), false);
 });

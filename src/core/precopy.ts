@@ -83,3 +83,11 @@ export function parkBytesOf(freeBytes: number, imageBytes: number): number {
   const left = Math.max(0, freeBytes - imageBytes * 1.05 - spareBytes);
   return Math.floor(Math.min(left * (2 / 3), imageBytes * 1.25));
 }
+
+/**
+ * Whether a target looks through all its memory for pages of the OS: only one that was there last has left many. Others
+ * would make it read everything for little. `lastHere`: id of the OS that has left it, if any since it was switched on.
+ */
+export function mayHavePages(osId: string, lastHere: string | undefined): boolean {
+  return lastHere === osId;
+}

@@ -13,6 +13,12 @@ export const pageBytes = 4096;
 export const pagesPrologueBytes = 8 + (2 * pagesPerFrame) / 8;
 export const preCopyBytes = 48;
 export const parkPrologueBytes = 8; // u32 count, u32 zero
+/** What a page is known by, see native/frozen/tag.c. */
+export const tagBytes = 32;
+/** From which both sides make the key of their tags; B draws it for each move. */
+export const tagSeedBytes = 32;
+/** Of the bitmap in one `had` frame: short enough for whoever hears B. */
+export const hadBytes = 384;
 /** A `park` frame has a u32 for every page, a `pages` frame one instead of a page: the former is the longest. */
 export const maxPayloadBytes = parkPrologueBytes + pagesPerFrame * (4 + pageBytes);
 export const maxJobBytes = 1 << 20;
@@ -45,10 +51,20 @@ export const frameTypes = {
     arg: 'round',
     payload: 'count, u32 slots, as many pages; a count of 0 says only that A is alive',
   },
+  tags: {
+    number: 10,
+    arg: 'first slot',
+    payload: `tags of ${tagBytes} bytes, for this slot and those behind it; none: there are no more`,
+  },
   // target helper → source helper
   ready: { number: 6, arg: 'microseconds spent writing pages', payload: '' },
   failed: { number: 7, arg: 'reason', payload: 'text' },
   cancel: { number: 8, arg: '', payload: '' },
+  had: {
+    number: 11,
+    arg: 'first slot',
+    payload: `bitmap, ${hadBytes} bytes but for the last one: slots whose page B has; empty: it is still looking`,
+  },
   // agent → helper
   jobSource: { number: 20, arg: '', payload: 'job fields' },
   jobTarget: { number: 21, arg: '', payload: 'job fields' },
@@ -97,12 +113,13 @@ export const jobFields = {
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
   token: 23,
-  memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none: no pre-copy
+  memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none at A: no pre-copy
   parkPages: 25, // u32, pages that B holds for A before it takes in the image
   claimKey: 26, // of A: what claims of this move are signed with
   pastClaims: 27, // of A, u64 epoch and claim key for each move that has ended here: their copies are refused
   tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream; none: in the clear, for tests only
   tlsIn: 29, // of B: the same for what it receives
+  tagSeed: 40, // of both: what the key of the tags is made from; none: B does not look for pages of A in its memory
 } as const;
 
 /** What a helper says at the end of a job. */

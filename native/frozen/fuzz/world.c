@@ -81,6 +81,7 @@ static void frame_said(bool peer, const struct frame *frame) {
   if (!peer && frame->type == FRAME_PRE_COPY) reach(AT_ROUND);
   if (!peer && frame->type == FRAME_RESULT) { world.reported = true; world.outcome = frame->arg; }
   if (!peer) return;
+  if (frame->type == FRAME_TAGS && !frame->length) reach(AT_NAMED);
   if (frame->type == FRAME_PAGES) reach(AT_PAGES);
   if (frame->type == FRAME_END || frame->type == FRAME_READY) reach(AT_END);
   if (frame->type == FRAME_GO) { world.go_sent = true; reach(AT_GO); }

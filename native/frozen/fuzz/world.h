@@ -7,7 +7,7 @@
 // connection of the stream; SUBJECT is what the fuzzer is about (a plan), not something heard.
 enum { STREAM, AGENT, CLAIMS, NETLINK, HANG_UP, RESET, SUBJECT, CHANNELS };
 // How far the helper has come; a piece of a script is heard from its stage on.
-enum { AT_START, AT_ROUND, AT_FROZEN, AT_IMAGE, AT_PAGES, AT_END, AT_GO, STAGES };
+enum { AT_START, AT_NAMED, AT_ROUND, AT_FROZEN, AT_IMAGE, AT_PAGES, AT_END, AT_GO, STAGES };
 
 /// One piece: u8 channel, u8 stage (low half) and gap (high half), u16 length, bytes. With a gap a stream comes byte by
 /// byte, a datagram later, so many times GAP_US apart; a datagram with the gap FLOOD comes again and again.

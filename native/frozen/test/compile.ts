@@ -46,7 +46,20 @@ function compile(out: string, files: readonly string[], more: readonly string[] 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
   const files = [
-    ...['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'sha256.c', 'park.c', 'tag.c', 'fault.c'],
+    ...[
+      'test/harness.c',
+      'io.c',
+      'job.c',
+      'plan.c',
+      'claim.c',
+      'sha256.c',
+      'park.c',
+      'recall.c',
+      'known.c',
+      'memory.c',
+      'tag.c',
+      'fault.c',
+    ],
   ];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
@@ -61,11 +74,14 @@ const helper = [
   'fault.c',
   'source.c',
   'precopy.c',
+  'memory.c',
+  'known.c',
   'tag.c',
   'copy.c',
   'guard.c',
   'target.c',
   'park.c',
+  'recall.c',
 ];
 
 /** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */

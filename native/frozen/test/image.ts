@@ -69,6 +69,10 @@ export function parkFrame(parked: readonly (readonly [slot: number, page: Buffer
   return encodeFrame(frameTypes.park.number, 1n, Buffer.concat([prologue, ...slots, ...pages]));
 }
 
+/** One `tags` frame: tags that are told from slot `first` on. */
+export const tagsFrame = (first: number, tags: readonly Uint8Array[]): Buffer =>
+  encodeFrame(frameTypes.tags.number, BigInt(first), Buffer.concat(tags));
+
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);

@@ -30,6 +30,8 @@ export const job: TargetJob = {
   e820Checksum: 0xdeadbeef,
   physicalPages: 0x1_2345_6789,
   parkPages: 4,
+  memory: [],
+  tagSeed: new Uint8Array(),
   makeRoom: [],
 };
 export const empty = Buffer.alloc(pageBytes);
@@ -81,12 +83,19 @@ export async function target(more: Partial<FakeSettings> = {}, changes: Partial<
 }
 
 /** One test: these bytes behind BEGIN are refused for this reason, and nothing is frozen or restored. */
-export function refuses(what: string, bytes: Buffer, reason: ReasonName, text: RegExp): void {
+export function refuses(
+  what: string,
+  bytes: Buffer,
+  reason: ReasonName,
+  text: RegExp,
+  changes: Partial<TargetJob> = {},
+): void {
   test(`refused by name: ${what}`, async () => {
-    await using b = await target();
+    await using b = await target({}, changes);
     const { socket, next } = b.open();
     socket.write(Buffer.concat([begin, bytes]));
-    const answer = await next();
+    let answer = await next();
+    while (answer?.type === frameTypes.had.number) answer = await next();
     assert.equal(answer?.type, frameTypes.failed.number);
     assert.equal(Number(answer.arg), reasons[reason]);
     assert.match(answer.payload.toString(), text);

@@ -63,6 +63,8 @@ export interface Changes {
   readonly memory?: SourceJob['memory'];
   /** Pages that B holds. */
   readonly parkPages?: number;
+  /** What is in B's memory, page by page, when B looks for pages of A in it; it does not without. */
+  readonly bMemory?: readonly Buffer[];
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
   /** What a shell does as the ghost. */
@@ -74,7 +76,8 @@ export async function move(changes: Changes = {}): Promise<World> {
   const folder = mkdtempSync(join(root, 'move-'));
   writeImage(folder, pages);
   changes.prepare?.(folder);
-  const { parkPages = 0 } = changes;
+  const { parkPages = 0, bMemory } = changes;
+  if (bMemory) writeFileSync(join(folder, 'memory-of-b'), Buffer.concat(bMemory));
   const ghostFile = join(folder, 'ghost-pid');
   const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
   for (const path of Object.values(marks)) writeFileSync(path, '');
@@ -82,7 +85,11 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
     writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
-  const common = { epoch: 42, token: new Uint8Array(32).fill(0x70) };
+  const common = {
+    epoch: 42,
+    token: new Uint8Array(32).fill(0x70),
+    tagSeed: new Uint8Array(bMemory ? 32 : 0).fill(0x72),
+  };
   const secret = new Uint8Array(32).fill(0x71);
   const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
@@ -107,6 +114,7 @@ export async function move(changes: Changes = {}): Promise<World> {
       e820Checksum: 1,
       physicalPages: 2,
       parkPages,
+      memory: bMemory ? [{ offset: 0n, startPfn: 0x100, endPfn: 0x100 + bMemory.length }] : [],
       makeRoom: [],
     }),
     ...changes.bSettings,
