@@ -17,6 +17,8 @@ export const parkPrologueBytes = 8; // u32 count, u32 zero
 export const tagBytes = 32;
 /** From which both sides make the key of their tags; B draws it for each move. */
 export const tagSeedBytes = 32;
+/** Two pages, a little more than it takes for one. */
+export const tagKeyBytes = 2 * pageBytes;
 /** Of the bitmap in one `had` frame: short enough for whoever hears B. */
 export const hadBytes = 384;
 /** A `park` frame has a u32 for every page, a `pages` frame one instead of a page: the former is the longest. */

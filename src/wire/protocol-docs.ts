@@ -14,6 +14,7 @@ import {
   frameHeaderBytes,
   frameMagic,
   frameTypes,
+  hadBytes,
   jobFields,
   macBytes,
   maxJobBytes,
@@ -26,6 +27,8 @@ import {
   planOps,
   reasons,
   timedSteps,
+  tagBytes,
+  tagKeyBytes,
   tokenBytes,
   wireVersion,
 } from '#wire/frames.ts';
@@ -180,6 +183,14 @@ A \`park\` payload is a u32 count (0 to ${pagesPerFrame}), a u32 that is 0 (thes
 as many pages of ${pageBytes} bytes. B keeps each page under its slot, in place of what it had there; slots are numbered from 0 and
 there are as many as its answer to \`prepare\` has room for (\`parkBytes\`). B knows nothing else of them. A sends at least one
 \`park\` a second as long as it copies ahead, an empty one if need be; none comes behind the first \`pages\`.
+
+When the answer to \`prepare\` has a \`tagSeed\`, A names its pages before it copies any: \`tags\` frames with a tag of ${tagBytes} bytes for
+each slot, in ascending order without a gap, the last of them empty. Meanwhile \`park\` frames are empty. B looks for these pages
+in its own memory; what it finds is in the slot as if A had sent it. It answers with \`had\` frames: empty ones while it looks,
+then the bitmap of all slots that were named, ${hadBytes} bytes a frame. The key of the tags is ${(tagKeyBytes / macBytes).toFixed(0)} times HMAC-SHA256 of a u32 that counts
+from 0, keyed with the seed. A tag is two sums of 128 bits over the pairs of u64 of the page, (m0 + k0)(m1 + k1) + (m2 + k2)(m3 + k3) +
+…, the second with the key two words on. Tags that nobody asked for, more of them than slots, and any behind the empty one or
+behind a parked page are refused.
 
 The pages of the image are those that \`/dev/snapshot\` gives: a header, the list of page frame numbers, the data,
 ${pageBytes} bytes each. A \`pages\` payload is a u32 count (1 to ${pagesPerFrame}), a u32 that is 0, two bitmaps of ${pagesPerFrame} bits (these first
