@@ -1,5 +1,6 @@
 // What is shown of a move under way: phase, bytes, rate, time left. Fed by whoever carries the move; never reads a clock.
 import { etaMsOf, newRateMeter, type Phase, type Progress, rateOf, withSample } from '#core/progress.ts';
+import { formatMs } from '#core/quantities.ts';
 import type { PreCopyProgress } from './pre-copy.ts';
 import type { MoveRequest } from './source-move.ts';
 
@@ -28,9 +29,11 @@ export class MoveProgress {
     if (!arriving) this.#done = this.#total = 0;
   }
 
-  copied({ round, bytesDone, bytesTotal, without }: PreCopyProgress, timeMs: number): void {
+  copied({ round, bytesDone, bytesTotal, without, waitsAtMs }: PreCopyProgress, timeMs: number): void {
     this.enter('pre-copy');
     this.#note = without && `without copying ahead: ${without}`;
+    if (waitsAtMs !== undefined)
+      this.#note = `waiting for a quiet moment: now the OS would stand still for ${formatMs(waitsAtMs)}`;
     if (round !== this.#round) this.#meter = newRateMeter();
     this.#round = round || undefined;
     this.#done = bytesDone;

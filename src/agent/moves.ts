@@ -6,6 +6,7 @@ import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
 import type { ComputerKeys } from '#core/pins.ts';
+import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
@@ -96,9 +97,13 @@ export class Moves {
     dryRun,
     acceptRisks,
     preCopy,
+    maxDowntimeMs,
   }: MigrateRequest): Promise<{ status: number; body: object }> {
     const abort = new AbortController();
-    const request = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
+    if (maxDowntimeMs !== undefined && preCopy === false)
+      throw yadoError('badRequest', { reason: 'a longest downtime cannot be kept with stop-and-copy' });
+    const asked = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
+    const request = { ...asked, wish: this.#wish(maxDowntimeMs) };
     if (dryRun) {
       const move = await this.#check(request);
       return { status: 200, body: { ...reportOf(move), plan: planOf(move) } };
@@ -142,6 +147,13 @@ export class Moves {
       preCopy,
       signal,
     };
+  }
+
+  /** What it takes besides sending is taken to be as the last time. */
+  #wish(maxMs: number | undefined): DowntimeWish | undefined {
+    if (maxMs === undefined) return undefined;
+    const last = this.#os.history.find(each => each.downtime)?.downtime;
+    return { maxMs, restMs: last ? last.total - last.send : 0 };
   }
 
   /** @throws YadoError `nothingToCancel` */

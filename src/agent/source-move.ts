@@ -8,6 +8,7 @@ import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import type { ComputerKeys } from '#core/pins.ts';
+import type { DowntimeWish } from '#core/precopy.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { hasAddress } from '#devices/network/network.ts';
@@ -31,7 +32,7 @@ import { armedFaults } from './faults.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
-import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
+import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
 import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 export interface MoveRequest {
@@ -46,6 +47,8 @@ export interface MoveRequest {
   readonly acceptRisks: readonly string[];
   /** Whether memory is copied ahead while the OS runs. */
   readonly preCopy: boolean;
+  /** How long the OS may stand still; undefined: as long as it takes. */
+  readonly wish?: DowntimeWish | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -206,21 +209,33 @@ export async function runJob(
   secret.fill(0);
   let frozen = false;
   const { listener, enough } = rounds(
-    { usedBytes: move.source.memory.usedBytes, told: preCopy, again: () => helper.again(), log, now },
+    {
+      usedBytes: move.source.memory.usedBytes,
+      parkBytes,
+      wish: request.wish,
+      told: preCopy,
+      again: () => helper.again(),
+      log,
+      now,
+      later: (ms, work) => void setTimeout(work, ms),
+    },
     why,
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
   const cancel = (): void => helper.cancel();
   signal.addEventListener('abort', cancel);
   try {
-    const ended = await Promise.race([helper.report, enough]);
-    if (ended) return ended; // before anything was stopped
-    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
-    await freezing().catch(async (error: unknown) => {
+    const stay = async (error: unknown): Promise<never> => {
       helper.cancel();
       await helper.report.catch(() => {}); // it has ended, this way or that
       throw error;
-    });
+    };
+    const ended = await Promise.race([helper.report, enough]).catch(error =>
+      error instanceof StandsTooLong ? stay(tooLong(request, error)) : Promise.reject(error),
+    );
+    if (ended) return ended; // before anything was stopped
+    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await freezing().catch(stay);
     signal.removeEventListener('abort', cancel); // from here on nothing of ours would be heard
     frozen = !signal.aborted;
     if (frozen) helper.freeze();
@@ -237,6 +252,17 @@ export async function runJob(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function tooLong({ here, target, wish }: MoveRequest, { downtimeMs, message }: StandsTooLong): YadoError {
+  const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
+  return yadoError('downtimeTooLong', {
+    source: here.name,
+    computer: target.name,
+    seconds: inSeconds(downtimeMs),
+    most: inSeconds(wish?.maxMs ?? 0),
+    reason: message,
+  });
 }
 
 const now = (): number => performance.now();

@@ -7,8 +7,9 @@ import type * as v from 'valibot';
 import { ComputersSchema, defaultSocketPath, EmptySchema, LentSchema, StatusSchema } from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
-import { asYadoError, families } from '#core/errors.ts';
+import { asYadoError, families, yadoError } from '#core/errors.ts';
 import { HistorySchema } from '#core/history.ts';
+import { parseMs } from '#core/quantities.ts';
 import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { dryRun, migrate, wait } from './migrate.ts';
@@ -110,12 +111,14 @@ function newProgram(
   verb('migrate <computer>', 'move the running OS to another computer')
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
+    .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
     .action(async (to: string, options: MigrateOptions) => {
       const request = {
         to,
         acceptRisks: options.acceptRisk,
         ...(options.stopAndCopy && { preCopy: false }),
+        ...(options.maxDowntime !== undefined && { maxDowntimeMs: longest(options.maxDowntime) }),
       };
       const run = options.dryRun ? dryRun : migrate;
       setExitCode(await run(client, terminal, request, options.json === true));
@@ -191,7 +194,15 @@ interface MigrateOptions {
   readonly json?: boolean;
   readonly dryRun?: boolean;
   readonly stopAndCopy?: boolean;
+  readonly maxDowntime?: string;
   readonly acceptRisk: string[];
+}
+
+function longest(text: string): number {
+  const ms = parseMs(text);
+  if (ms === undefined || ms < 1)
+    throw yadoError('badUsage', { what: `--max-downtime takes a time such as 2s or 500ms, not "${text}"` });
+  return ms;
 }
 
 function collect(value: string, before: string[]): string[] {

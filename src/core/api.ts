@@ -58,6 +58,8 @@ export const MigrateRequestSchema = v.strictObject({
   dryRun: v.optional(v.boolean()),
   /** False: nothing is copied while the OS runs, all of it while it stands still. */
   preCopy: v.optional(v.boolean()),
+  /** For how long the OS may stand still: otherwise a quiet moment is waited for, and then the move is given up. */
+  maxDowntimeMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600_000))),
   acceptRisks: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(64))),
 });
 export type MigrateRequest = Readonly<v.InferOutput<typeof MigrateRequestSchema>>;

@@ -243,6 +243,11 @@ export const errorTable = {
     what: '{computer} has {free} of free memory, but the image needs {needed}.',
     hint: 'choose a computer with more memory: yado computers',
   },
+  downtimeTooLong: {
+    family: 'refused',
+    what: 'The OS stays on {source}: to go to {computer} it would stand still for about {seconds} s, more than the {most} s that were allowed ({reason}).',
+    hint: 'when less is going on, or with more time: yado migrate {computer} --max-downtime',
+  },
   targetRefused: {
     family: 'refused',
     what: '{computer} refused the OS: {reason}.',

@@ -26,9 +26,9 @@ import {
   parkPrologueBytes,
   planOps,
   reasons,
-  timedSteps,
   tagBytes,
   tagKeyBytes,
+  timedSteps,
   tokenBytes,
   wireVersion,
 } from '#wire/frames.ts';
