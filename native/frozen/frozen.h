@@ -64,7 +64,8 @@ int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
 uint32_t reason_of_silence(int error);
 /// Pages lie here before they are sent; there is room in front for everything a frame begins with.
 extern uint8_t *const out_pages;
-/// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages. Its length, or -1 with errno.
+/// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages, packed when that pays. Its length on
+/// the wire, or -1 with errno.
 ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, const uint32_t *words, uint32_t word_count, uint32_t pages, uint32_t stall_ms);
 /// Zeroed memory of our own, taken when it is touched; NULL when there is none.
 void *room(size_t length);
@@ -85,6 +86,14 @@ int fault_times(const struct job *job, int point);
 void guard_open(int snapshot, void (*bereft)(void));
 /// Ends the child: whoever is exempt from freezing must be gone before the thaw.
 void guard_close(void);
+
+// pack.c
+/// What is to be sent in place of a frame: it, or a smaller one that holds it. `length` with the header.
+const uint8_t *pack_frame(int fd, const uint8_t *frame, uint32_t *length);
+/// No more measuring, and nothing taken, from here on; clears what need not be in the image.
+void pack_settle(void);
+/// Unpacks a frame, which becomes the one that was packed; `out` has room for MAX_PAYLOAD_BYTES. NULL, or what is wrong.
+const char *pack_open(const uint8_t *packed, struct frame *frame, uint8_t *out);
 
 // job.c
 bool parse_job(const uint8_t *data, uint32_t length, struct job *job);

@@ -263,6 +263,8 @@ int pre_copy(const struct job *the_job, int agent_fd, int stream_fd) {
   }
   close_memory();
   if (event == SOURCE_ON_OK && parked.count) disown();
+  memset(out_pages, 0, (size_t)PAGES_PER_FRAME * PAGE); // what lies there need not be in the image
+  pack_settle();
   return event;
 }
 

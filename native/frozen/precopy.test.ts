@@ -109,6 +109,14 @@ test('a page is known in whatever frame it comes', needsRoot, async () => {
   assertImage(world);
 });
 
+test('packed, the image is the same and less goes over the wire', needsRoot, async () => {
+  await using world = await move(withMemory(live, { packs: true }));
+  const report = await world.a.report;
+  assert.deepEqual([report.outcome, report.reason], ['arrived', 'none']);
+  assert.ok(report.preCopyBytes < 300 * pageBytes, `${report.preCopyBytes} bytes`);
+  assertImage(world);
+});
+
 test('equal pages are sent once', needsRoot, async () => {
   await using world = await move(withMemory(frame => pages[dataAt + (frame % 2 ? 1 : 2)]!));
   const report = await world.a.report;

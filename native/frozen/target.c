@@ -17,7 +17,7 @@ enum { WAIT = -1, BEGIN_MS = 15000 };
 #define END_OF_LIST UINT64_MAX            // kernel/power/snapshot.c BM_END_OF_MAP
 enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
-static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
+static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE))), packed[MAX_PAYLOAD_BYTES];
 static const uint8_t zero_page[PAGE];
 static const struct job *job;
 static int agent, stream = -1, snapshot = -1;
@@ -141,13 +141,15 @@ static int source_says(bool receiving) {
     return error == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
   }
   if (!get_frame(head, &frame, MAX_PAYLOAD_BYTES)) return bad(REASON_PROTOCOL, EBADMSG, "a frame header is malformed");
-  if (frame.length && recv_all(stream, in, frame.length, job->stall_ms) < 0) {
+  if (frame.length && recv_all(stream, frame.type == FRAME_PACKED ? packed : in, frame.length, job->stall_ms) < 0) {
     because(errno == ETIMEDOUT ? REASON_LINK_LOST : reason_of_silence(errno), errno, -1, NULL);
     return TARGET_ON_LINK_LOST;
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
   if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
-  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES || frame.type == FRAME_TAGS) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  const char *wrong = frame.type == FRAME_PACKED ? pack_open(packed, &frame, in) : NULL;
+  if (wrong) return bad(REASON_PROTOCOL, EBADMSG, wrong);
   if (frame.type == FRAME_PARK) return take_parked(&frame);
   if (frame.type == FRAME_TAGS) return take_tags(&frame);
   if (frame.type == FRAME_PAGES) {

@@ -24,6 +24,7 @@ function world(why?: string, wish?: DowntimeWish) {
   const lines: string[] = [];
   const pauses: [number, () => void][] = [];
   let time = 0;
+  let wire = 0;
   const { listener, enough } = rounds(
     {
       usedBytes: 300 * 2 ** 20,
@@ -43,7 +44,8 @@ function world(why?: string, wish?: DowntimeWish) {
   );
   const tell = async (ms: number, round: Partial<PreCopyRound>) => {
     time += ms;
-    listener({ ...base, ...round });
+    if (round.state === 'over') wire += (round.pagesSent ?? 0) * 4100;
+    listener({ ...base, wireBytes: wire, ...round });
     await new Promise(resolve => setImmediate(resolve));
   };
   return { said, shown, lines, pauses, tell };
@@ -60,6 +62,16 @@ test('rounds until little has changed; shown while they go on', async () => {
   await tell(500, { round: 2, state: 'over', framesDone: 1000, pagesSent: pages(12) });
   assert.deepEqual(said, ['again', 'enough']);
   assert.match(lines.join('\n'), /round 2: 13 MB in 1.0 s; freeze: little has changed/);
+});
+
+test('what packing has saved is told', async () => {
+  const { lines, tell } = world();
+  await tell(1000, { state: 'over', pagesSent: pages(280), wireBytes: 120e6 });
+  await tell(1000, { round: 2, state: 'over', pagesSent: pages(20), wireBytes: 130e6 });
+  assert.match(
+    lines.join('\n'),
+    /round 1: 294 MB, packed 120 MB, in 1.0 s.*\nround 2: 21 MB, packed 10 MB, in/,
+  );
 });
 
 test('what the target has already is no part of the first round, nor is the time it looked for it', async () => {

@@ -55,13 +55,17 @@ export function rounds(options: RoundsOptions, why?: string): Rounds {
   const over: Round[] = [];
   /** Of those `over`, since the last pause. */
   let attempt: Round[] = [];
+  /** On the wire, up to the round under way. */
+  let before = 0;
   let waitingSince: number | undefined;
   const startedAt = now();
   let began = startedAt;
   const listener = (heard: PreCopyRound) => {
-    const { round, state, error, pagesSent, pagesRecalled, roomPages, framesDone, framesTotal } = heard;
+    const { round, state, error, pagesSent, pagesRecalled, roomPages, framesDone, framesTotal, wireBytes } =
+      heard;
     if (round === 0 && state === 'underWay') {
       began = now();
+      before = heard.wireBytes;
       return told({ round, bytesDone: 0, bytesTotal: options.usedBytes });
     }
     const bytes = pagesSent * PAGE_BYTES;
@@ -92,8 +96,11 @@ export function rounds(options: RoundsOptions, why?: string): Rounds {
       why: because,
       downtimeMs,
     } = decide({ rounds: attempt, full, leftOutBytes, waitedMs, wish });
+    const onWire = wireBytes - before;
+    const wire = onWire < bytes * 0.9 ? `, packed ${mega(onWire)} MB,` : '';
     const still = downtimeMs === undefined ? '' : `, a standstill of about ${seconds(downtimeMs)} s`;
-    log(`round ${round}: ${mega(bytes)} MB in ${seconds(durationMs)} s; ${step}: ${because}${still}`);
+    log(`round ${round}: ${mega(bytes)} MB${wire} in ${seconds(durationMs)} s; ${step}: ${because}${still}`);
+    before = wireBytes;
     const next = (): void => {
       began = now();
       again();

@@ -13,6 +13,7 @@ export const pageBytes = 4096;
 export const pagesPrologueBytes = 8 + (2 * pagesPerFrame) / 8;
 export const preCopyBytes = 48;
 export const parkPrologueBytes = 8; // u32 count, u32 zero
+export const packedPrologueBytes = 8; // u32 type, u32 length
 /** What a page is known by, see native/frozen/tag.c. */
 export const tagBytes = 32;
 /** From which both sides make the key of their tags; B draws it for each move. */
@@ -57,6 +58,12 @@ export const frameTypes = {
     number: 10,
     arg: 'first slot',
     payload: `tags of ${tagBytes} bytes, for this slot and those behind it; none: there are no more`,
+  },
+  packed: {
+    number: 12,
+    arg: 'as in the frame that is packed',
+    payload:
+      'u32 type of that frame (`park` or `pages`), u32 length of its payload, the payload as one LZ4 block',
   },
   // target helper → source helper
   ready: { number: 6, arg: 'microseconds spent writing pages', payload: '' },

@@ -39,7 +39,7 @@ export function temporaryFolder(): string {
 
 function compile(out: string, files: readonly string[], more: readonly string[] = []): string {
   const paths = files.map(file => join(sources, file));
-  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths], { stdio: 'inherit' });
+  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths, '-llz4'], { stdio: 'inherit' });
   return out;
 }
 
@@ -55,6 +55,7 @@ export function compileHarness(folder: string): string {
       'sha256.c',
       'park.c',
       'recall.c',
+      'pack.c',
       'known.c',
       'memory.c',
       'tag.c',
@@ -82,14 +83,17 @@ const helper = [
   'target.c',
   'park.c',
   'recall.c',
+  'pack.c',
 ];
 
-/** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
-export function compileFakeFrozen(folder: string): string {
+/**
+ * The whole helper on the fake kernel; `packs`: it packs however fast the network is.
+ * @returns its path @throws Error when a dangerous call is not wrapped
+ */
+export function compileFakeFrozen(folder: string, packs = false): string {
   const files = ['test/fake-kernel.c', 'main.c', ...helper];
-  const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
-  const out = compile(join(folder, 'frozen'), files, wrap);
-  return checked(out);
+  const more = [...wrapped.map(name => `-Wl,--wrap=${name}`), ...(packs ? ['-DPACK_ALWAYS'] : [])];
+  return checked(compile(join(folder, packs ? 'frozen-packs' : 'frozen'), files, more));
 }
 
 /** The helper in a world of memory, fed with bad input (see native/frozen/fuzz). @returns its path @throws as above */

@@ -18,7 +18,8 @@ import { freePort, freeUdpPort } from './ports.ts';
 import { hasTls } from './tls.ts';
 
 const root = temporaryFolder();
-const program = compileFakeFrozen(root);
+const plain = compileFakeFrozen(root);
+let packing: string | undefined;
 export const ip = '127.0.0.1';
 export const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' }; // the copy binds its socket to an interface
 const plans = ['leave', 'serve', 'back', 'arrive', 'adopt'] as const;
@@ -65,6 +66,8 @@ export interface Changes {
   readonly parkPages?: number;
   /** What is in B's memory, page by page, when B looks for pages of A in it; it does not without. */
   readonly bMemory?: readonly Buffer[];
+  /** A packs what it sends, however fast the network is. */
+  readonly packs?: boolean;
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
   /** What a shell does as the ghost. */
@@ -77,6 +80,8 @@ export async function move(changes: Changes = {}): Promise<World> {
   writeImage(folder, pages);
   changes.prepare?.(folder);
   const { parkPages = 0, bMemory } = changes;
+  if (changes.packs) packing ??= compileFakeFrozen(root, true);
+  const program = (changes.packs && packing) || plain;
   if (bMemory) writeFileSync(join(folder, 'memory-of-b'), Buffer.concat(bMemory));
   const ghostFile = join(folder, 'ghost-pid');
   const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
