@@ -1,15 +1,16 @@
-// `npm run bench [-- move|stop-and-copy|return|display|printer …]`: measurements in the lab, one after the other; all of them without a name.
+// `npm run bench [-- move|stop-and-copy|return|slow|display|printer …]`: measurements in the lab, one after the other; all of them without a name.
 // Figures of emulated computers compare only with each other.
 import { errorText, LabError } from '#lab/lab-error.ts';
 import { benchDisplay } from './display.ts';
 import { benchMove } from './move.ts';
 import { benchPrinter } from './printer.ts';
-import { benchReturn } from './return.ts';
+import { benchReturn, benchSlow } from './return.ts';
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   move: () => benchMove(),
   'stop-and-copy': () => benchMove('stop-and-copy', ' --stop-and-copy'),
   return: benchReturn,
+  slow: benchSlow,
   display: benchDisplay,
   printer: benchPrinter,
 };

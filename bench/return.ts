@@ -1,6 +1,6 @@
-// `npm run bench -- return`: the OS goes from A to B and home again, idle and then with the workload, all in one boot: what
-// went over the wire, what did not need to, and how long it stood still. Prints a row for each move and writes
-// lab/out/bench-return.json. Figures of emulated computers compare only with each other.
+// `npm run bench -- return slow`: the OS goes from A to B and home again, idle and then with the workload, all in one boot: what
+// went over the wire, what did not need to, and how long it stood still; and once more to a B behind a slow cable. Prints a row for each move and writes
+// lab/out/bench-<name>.json. Figures of emulated computers compare only with each other.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { checkWorkload, startWorkload } from '#lab/workload.ts';
 import { lastMove, type MoveFigures, printTable } from './figures.ts';
 
 const pageBytes = 4096;
+/** Of a slow cable. */
+const megabits = 100;
 
 interface Row extends MoveFigures {
   readonly load: string;
@@ -34,9 +36,16 @@ async function standsBy(computer: Computer): Promise<void> {
 async function moveOnce(load: string, from: Computer, to: Computer): Promise<Row> {
   await from.shell(`yado migrate ${to.name}`, { timeoutMs: scaled(300_000) });
   const said =
-    "journalctl -u yadod -o cat --no-pager | grep -o 'the target has .*\\|round [0-9]: .*' | tail -n 8";
+    "journalctl -u yadod -o cat --no-pager | grep -o 'the target has .*\\|round [0-9]: .*' | tail -n 6";
   const found = (await to.shell(said)).trim();
   return { load, from: from.name, to: to.name, found, ...(await lastMove(to)) };
+}
+
+/** The first visit over a slow cable. */
+async function measureSlow(lab: Lab): Promise<Row[]> {
+  const [a, b] = [lab.computer('a'), lab.computer('b')];
+  await b.setRate(megabits);
+  return [await moveOnce(`idle, ${megabits} Mbit/s`, a, b)];
 }
 
 async function measure(lab: Lab, say: (text: string) => void): Promise<Row[]> {
@@ -51,7 +60,7 @@ async function measure(lab: Lab, say: (text: string) => void): Promise<Row[]> {
     ] as const) {
       const row = await moveOnce(load, from, to);
       rows.push(row);
-      say(`${load}, ${from.name} to ${to.name}: ${row.found.replaceAll('\n', '; ')}`);
+      say(`${load}, ${from.name} to ${to.name}: ${(row.report.wireBytes / 1e6).toFixed(0)} MB`);
       if (load === 'workload') await checkWorkload(to);
     }
   }
@@ -83,15 +92,23 @@ function cellsOf({ load, from, to, downtime, report }: Row): string[] {
   ];
 }
 
-export async function benchReturn(): Promise<void> {
+export const benchReturn = (): Promise<void> => bench('return', measure);
+export const benchSlow = (): Promise<void> => bench('slow', measureSlow);
+
+async function bench(
+  name: string,
+  run: (lab: Lab, say: (text: string) => void) => Promise<Row[]>,
+): Promise<void> {
   const say = (text: string): void => console.error(text);
   await using lab = await startLab({ ...product(say), say });
   const out = join(repositoryDir, 'lab', 'out');
   mkdirSync(out, { recursive: true });
-  const rows = await measure(lab, say).catch(async (error: unknown) => {
-    await lab.evidence(join(out, 'return'));
+  const rows = await run(lab, say).catch(async (error: unknown) => {
+    await lab.evidence(join(out, name));
     throw error;
   });
+  for (const row of rows)
+    console.log(`${row.load}, ${row.from} to ${row.to}: ${row.found.replaceAll('\n', '; ')}`);
   printTable([
     [
       'MOVE',
@@ -116,5 +133,5 @@ export async function benchReturn(): Promise<void> {
   console.log(
     `software emulation on ${cpus().length} host cores: noisy, and many times slower than hardware`,
   );
-  writeFileSync(join(out, 'bench-return.json'), `${JSON.stringify(rows, null, 2)}\n`);
+  writeFileSync(join(out, `bench-${name}.json`), `${JSON.stringify(rows, null, 2)}\n`);
 }
