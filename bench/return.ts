@@ -1,6 +1,6 @@
-// `npm run bench -- return slow`: the OS goes from A to B and home again, idle and then with the workload, all in one boot: what
-// went over the wire, what did not need to, and how long it stood still; and once more to a B behind a slow cable. Prints a row for each move and writes
-// lab/out/bench-<name>.json. Figures of emulated computers compare only with each other.
+// `npm run bench -- return`: the OS goes from A to B and home again, idle and then with the workload, all in one boot: what
+// went over the wire, what did not need to, and how long it stood still; `slow`: once to a B behind a slow cable. Prints a
+// row for each move and writes lab/out/bench-<name>.json. Figures of emulated computers compare only with each other.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ async function moveOnce(load: string, from: Computer, to: Computer): Promise<Row
 /** The first visit over a slow cable. */
 async function measureSlow(lab: Lab): Promise<Row[]> {
   const [a, b] = [lab.computer('a'), lab.computer('b')];
-  await b.setRate(megabits);
+  await b.slow(megabits);
   return [await moveOnce(`idle, ${megabits} Mbit/s`, a, b)];
 }
 
