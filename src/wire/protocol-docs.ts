@@ -192,6 +192,9 @@ from 0, keyed with the seed. A tag is two sums of 128 bits over the pairs of u64
 …, the second with the key two words on. Tags that nobody asked for, more of them than slots, and any behind the empty one or
 behind a parked page are refused.
 
+A \`packed\` frame stands for the frame that is in it: its payload is a u32 type (\`park\` or \`pages\`, nothing else), a u32 length and
+one block of LZ4 that unpacks to exactly that many bytes. A packs what it likes.
+
 The pages of the image are those that \`/dev/snapshot\` gives: a header, the list of page frame numbers, the data,
 ${pageBytes} bytes each. A \`pages\` payload is a u32 count (1 to ${pagesPerFrame}), a u32 that is 0, two bitmaps of ${pagesPerFrame} bits (these first
 ${pagesPrologueBytes} bytes are always there), a u32 slot for each page whose bit is set in the second, and each page whose bit is set in the

@@ -4,6 +4,7 @@ import { maxTextBytes, pageBytes, reasons } from '#wire/frames.ts';
 import {
   imagePages,
   mailboxSignature,
+  packedFrame,
   parkFrame,
   patternPage,
   streamOf,
@@ -52,11 +53,14 @@ function stream(pages: readonly (Buffer | number)[], perFrame: number): Buffer[]
 }
 const pfns = [0x10, 0x1f, 0x100, 0xfff, 0x200].toSorted((a, b) => a - b);
 const image = imagePages(pfns, [patternPage(1), mailbox, empty, patternPage(2), patternPage(3)]);
+/** The frame of a piece that the stream brings, packed. */
+const packedPiece = (each: Buffer): Buffer => piece('stream', 'start', packedFrame(each.subarray(2)));
 const named = [[Buffer.alloc(32, 1), Buffer.alloc(32, 2)], [Buffer.alloc(32, 1), Buffer.alloc(32)], []].map(
   (tags, at) => piece('stream', 'start', tagsFrame(2 * at, tags)),
 );
 const targetScripts: readonly Recording[] = [
   [...stream(image, 2).slice(0, 1), ...named, ...stream(image, 2).slice(1)],
+  stream(image, 2).map((each, at) => (at === 1 || at === 2 ? packedPiece(each) : each)),
   [...stream(image, 2).slice(0, 1), ...named, piece('agent', 'start', frame('cancel', 0))],
   stream(image, 256),
   stream(image, 1),
