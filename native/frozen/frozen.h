@@ -167,6 +167,8 @@ void recall_forget(void);
 // park.c
 /// Takes room for so many pages, which costs nothing until they come.
 bool park_open(uint32_t pages);
+/// From now on a page that is kept takes the memory of one page, not of the many around it.
+void park_thinly(void);
 /// NULL, or what is wrong with the payload of FRAME_PARK.
 const char *park_take(const uint8_t *payload, uint32_t length);
 /// Keeps a page in a slot that there is.

@@ -18,6 +18,8 @@ bool park_open(uint32_t pages) {
   return true;
 }
 
+void park_thinly(void) { if (slots) madvise(slots, (size_t)slot_count * PAGE, MADV_NOHUGEPAGE); }
+
 const char *park_take(const uint8_t *payload, uint32_t length) {
   uint32_t count, slot;
   if (length < PARK_PROLOGUE_BYTES) return "a park frame is malformed";

@@ -19,22 +19,23 @@ import {
   writeFlags,
   writeMemory,
 } from './test/memory.ts';
-import { type Changes, mailboxAt, move, needsRoot, pages, pfns, runsAt, type World } from './test/world.ts';
+import {
+  assertImage,
+  type Changes,
+  mailboxAt,
+  move,
+  needsRoot,
+  pages,
+  pfns,
+  runsAt,
+  type World,
+} from './test/world.ts';
 
 const roundsOf = (world: World): PreCopyRound[] =>
   world.a.frames
     .filter(frame => frame.type === frameTypes.preCopy.number)
     .map(frame => decodePreCopy(frame.arg, frame.payload))
     .filter(round => round.state !== 'underWay');
-
-function assertImage(world: World): void {
-  const restored = readFileSync(join(world.folder, 'restored'));
-  assert.equal(restored.length, pages.length * pageBytes);
-  for (const [index, page] of pages.entries()) {
-    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
-    assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
-  }
-}
 
 /** Frames of the image that are neither empty nor the mailbox. */
 const full = (from: number, to: number): number =>

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { WAIT = -1, TELL_US = 250000 };
@@ -65,8 +64,10 @@ static void keep_wanted(const uint8_t *pages, uint32_t count, uint32_t *left) {
   }
 }
 
-/// Everything once, in the order of its addresses; what cannot be read is passed over.
+/// Everything once, in the order of its addresses; what cannot be read is passed over. Memory that is taken to keep a page
+/// may have been that of another one: as little as can be, as late as can be.
 static int search(const struct job *job, int agent, int stream, uint8_t *chunk) {
+  park_thinly();
   uint32_t left = wanted.count;
   int event = WAIT, kcore = fault_at(job, FAULT_TARGET_RECALL) < 0 ? -1 : open("/proc/kcore", O_RDONLY | O_CLOEXEC);
   for (unsigned i = 0; kcore >= 0 && i < memory_pieces(job); i++) {

@@ -11,16 +11,7 @@ import { logOf, waitForLog } from './test/helpers.ts';
 import { pagesFrame, parkFrame, patternPage, streamOf, tagsFrame } from './test/image.ts';
 import * as lone from './test/lone-target.ts';
 import { freeFrom, live, withMemory } from './test/memory.ts';
-import { mailboxAt, move, needsRoot, pages, pfns, runsAt, type World } from './test/world.ts';
-
-function assertImage(world: World): void {
-  const restored = readFileSync(join(world.folder, 'restored'));
-  assert.equal(restored.length, pages.length * pageBytes);
-  for (const [index, page] of pages.entries()) {
-    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
-    assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
-  }
-}
+import { assertImage, move, needsRoot, pfns, runsAt } from './test/world.ts';
 
 /** Frames of A that are looked at and not empty. */
 const inUse = pfns

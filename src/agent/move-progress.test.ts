@@ -43,3 +43,16 @@ test('a move without pre-copy says so', () => {
   assert.match(shown.at(10).note ?? '', /without copying ahead: lockdown/);
   assert.equal(shown.at(10).round, undefined);
 });
+
+test('what is waited for is said: the target that looks, and a quiet moment', () => {
+  const shown = new MoveProgress(request, 0);
+  shown.copied({ round: 0, bytesDone: 0, bytesTotal: 500 }, 10);
+  assert.equal(shown.at(10).note, 'b looks for what it has of the OS');
+  shown.copied({ round: 3, bytesDone: 500, bytesTotal: 500, waitsAtMs: 6100 }, 20);
+  assert.match(
+    shown.at(20).note ?? '',
+    /waiting for a quiet moment: now the OS would stand still for 6\.1 s/,
+  );
+  shown.copied({ round: 4, bytesDone: 0, bytesTotal: 500 }, 30);
+  assert.equal(shown.at(30).note, undefined);
+});

@@ -40,14 +40,19 @@ export class MoveProgress {
 
   copied({ round, bytesDone, bytesTotal, without, waitsAtMs }: PreCopyProgress, timeMs: number): void {
     this.enter('pre-copy');
-    this.#note = without && `without copying ahead: ${without}`;
-    if (waitsAtMs !== undefined)
-      this.#note = `waiting for a quiet moment: now the OS would stand still for ${formatMs(waitsAtMs)}`;
+    this.#note = this.#noteOf(round, without, waitsAtMs);
     if (round !== this.#round) this.#meter = newRateMeter();
     this.#round = round || undefined;
     this.#done = bytesDone;
     this.#total = bytesTotal;
     this.#meter = withSample(this.#meter, timeMs, bytesDone);
+  }
+
+  #noteOf(round: number, without?: string, waitsAtMs?: number): string | undefined {
+    if (without !== undefined) return `without copying ahead: ${without}`;
+    if (waitsAtMs !== undefined)
+      return `waiting for a quiet moment: now the OS would stand still for ${formatMs(waitsAtMs)}`;
+    return round === 0 ? `${this.#move.target} looks for what it has of the OS` : undefined;
   }
 
   /** The OS woke up on the target; `sent`: bytes of the whole move. */

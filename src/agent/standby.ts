@@ -131,7 +131,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const keys = tlsKeys(secret, 'image', cipher, 'server');
-    const memory = mayHavePages(osId, behind?.osId) ? ownMemory(mine.memory.ramRanges) : [];
+    const looks = mayHavePages(osId, behind?.osId, mine.agentImageHash);
+    const memory = looks ? ownMemory(mine.memory.ramRanges) : [];
     const tagSeed = memory.length > 0 ? randomBytes(tagSeedBytes) : new Uint8Array();
     const tls = { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) };
     forgetKeys(keys);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { movingAgentImage } from './capabilities.ts';
 import {
   decide,
   forecast,
@@ -80,10 +81,11 @@ test('a target never promises what its kernel needs for the image', () => {
   );
 });
 
-test('a target looks for pages of the OS that was there last, of no other', () => {
-  assert.equal(mayHavePages('crab', 'crab'), true);
-  assert.equal(mayHavePages('crab', 'lobster'), false);
-  assert.equal(mayHavePages('crab', undefined), false);
+test('a target looks for pages of the OS that was there last, and for the agent where that moves', () => {
+  assert.equal(mayHavePages('crab', 'crab', 'ab'), true);
+  assert.equal(mayHavePages('crab', 'lobster', 'ab'), false);
+  assert.equal(mayHavePages('crab', undefined, 'ab'), false);
+  assert.equal(mayHavePages('crab', undefined, movingAgentImage), true);
 });
 
 const wished = (megabytes: number, wish: { maxMs: number; restMs: number }, waitedMs = 0) =>

@@ -1,6 +1,8 @@
 // The policy of the pre-copy: after each round, one more or freeze; and what is shown of a round under way. Pure.
 // The helper copies and measures; it never decides this.
 
+import { movingAgentImage } from './capabilities.ts';
+
 /** A round that is over. Bytes of the pages that were sent in it, and how long it took. */
 export interface Round {
   readonly bytes: number;
@@ -133,9 +135,10 @@ export function parkBytesOf(freeBytes: number, imageBytes: number): number {
 }
 
 /**
- * Whether a target looks through all its memory for pages of the OS: only one that was there last has left many. Others
- * would make it read everything for little. `lastHere`: id of the OS that has left it, if any since it was switched on.
+ * Whether a target looks through all its memory for pages of the OS: one that it was the last to leave has left many, and
+ * where no memory is set aside for the agent the same agent lies in the memory of both. Others would make it read everything
+ * for little. `lastHere`: id of the OS that has left it, if any since it was switched on.
  */
-export function mayHavePages(osId: string, lastHere: string | undefined): boolean {
-  return lastHere === osId;
+export function mayHavePages(osId: string, lastHere: string | undefined, agentImageHash: string): boolean {
+  return lastHere === osId || agentImageHash === movingAgentImage;
 }

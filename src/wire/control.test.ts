@@ -200,6 +200,10 @@ test('a body is checked to the last field', () => {
     [{ sourceAddress: '::1' }, /::1/],
   ] as const)
     assert.throws(() => checkRequest('prepare', { ...prepare, ...wrong }), why);
+  const prepared = { port: 7402, parkBytes: 0, keys: { secret: 'A'.repeat(43), owners: [] } };
+  for (const length of [0, 32]) checkAnswer('prepare', { ...prepared, tagSeed: new Uint8Array(length) });
+  for (const tagSeed of [new Uint8Array(31), new Uint8Array(33), undefined, '0'])
+    assert.throws(() => checkAnswer('prepare', { ...prepared, tagSeed }), /answer to prepare/);
   assert.throws(() => checkAnswer('status', { name: 'a', role: 'king' }), /answer to status/);
 });
 

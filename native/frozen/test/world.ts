@@ -1,5 +1,6 @@
 // Two fake kernels with the helper as A and as B on them, over loopback, for tests of whole moves.
 
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tlsKeys } from '#linux/channel-keys.ts';
@@ -206,3 +207,13 @@ export const runsAt = (log: readonly string[]): string[] => [
   ...(log.includes('A freeze') && !log.includes('A unfreeze') ? [] : ['A']),
   ...(log.includes('copy unfreeze') ? ['B'] : []),
 ];
+
+/** The image at B is that of A, byte for byte. */
+export function assertImage({ folder }: World): void {
+  const restored = readFileSync(join(folder, 'restored'));
+  assert.equal(restored.length, pages.length * pageBytes);
+  for (const [index, page] of pages.entries()) {
+    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
+    assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
+  }
+}
