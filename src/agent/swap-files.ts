@@ -42,13 +42,16 @@ const realWorld: SwapWorld = {
   soonMs,
 };
 
+/** The tool on the disk of the OS, found there: busybox would take its own of that name, whose swapon knows no priority. */
 async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
   signal?.addEventListener('abort', kill);
   try {
     const [[code], said] = await Promise.all([once(child, 'close'), text(child.stderr)]);
-    if (code !== 0) throw new Error(said.trim() || `${words[0]} ended with ${code}`);
+    if (code !== 0) throw new Error(said.trim().split('\n')[0] || `${words[0]} ended with ${code}`);
   } finally {
     signal?.removeEventListener('abort', kill);
   }
