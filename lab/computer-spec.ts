@@ -44,8 +44,7 @@ const memory = (aside: boolean): string[] => (aside ? [`memmap=${setAside}`] : [
 
 /** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */
 export function osCommandLine(root: string, extra: readonly string[] = [], aside = true): string {
-  const own = root === '/dev/vda' ? [] : ['yado.root=/dev/vda'];
-  return [...common, ...memory(aside), `root=${root}`, ...own, 'rw', ...extra].join(' ');
+  return [...common, ...memory(aside), `root=${root}`, 'rw', ...extra].join(' ');
 }
 
 /** The kernel's command line of a computer that boots the standby image. */

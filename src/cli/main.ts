@@ -55,7 +55,8 @@ export async function runCli(
   }
 }
 
-function newProgram(
+/** The parser with all its verbs. */
+export function newProgram(
   client: ApiClient,
   terminal: Terminal,
   keysFolder: string,

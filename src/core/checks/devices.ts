@@ -76,8 +76,8 @@ export const deviceChecks: readonly PreflightCheck[] = [
       classes.includes('disk')
         ? null
         : finding(
-            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
-            'start the OS with root=/dev/mapper/yado-root and yado.root= as the README says',
+            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root over a disk or a partition.`,
+            'restart this computer once, without yado.root=off; on LVM, RAID or encryption it cannot be moved yet',
           ),
     ),
   },

@@ -50,7 +50,7 @@ test('what does not fit is refused, what cannot be read has no mark', () => {
 
 test('the initramfs looks for the same mark', () => {
   const script = readFileSync(
-    join(import.meta.dirname, '../../../packaging/files/initramfs-local-top'),
+    join(import.meta.dirname, '../../../packaging/files/initramfs-local-premount'),
     'utf8',
   );
   assert.ok(script.includes(`= ${markMagic} ]`) && script.includes(`bs=${markMagic.length} count=1`));

@@ -3,7 +3,7 @@
 // written where nothing else is. The initramfs looks for it, and so does a standby that was switched on anew.
 import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
 
-/** At offset 0; packaging/files/initramfs-local-top knows it too. */
+/** At offset 0; packaging/files/initramfs-local-premount knows it too. */
 export const markMagic = 'YADOKARI';
 const markBytes = 1024;
 

@@ -1,18 +1,21 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
-import { type BlockDevice, type BlockPlace, blockDeviceAt, bottomDevices } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, blockDeviceAt, deviceRightBelow } from '#linux/block.ts';
 import { encodeSuspend, linearTarget } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 
 export const rootStub = 'yado-root';
 
-/** The stub and the real device beneath it; undefined when the root file system does not lie on a stub. */
+/**
+ * The stub and the disk or partition beneath it; undefined when the root file system does not lie on a stub, or the stub on
+ * something else, as a volume of LVM: of that only a part would be served.
+ */
 export function findStub(name = rootStub): { stub: BlockDevice; below: BlockDevice } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
-    const below = bottomDevices(stub.name)[0];
-    return below && below.name !== stub.name ? { stub, below } : undefined;
+    const below = deviceRightBelow(stub.name);
+    return below && { stub, below };
   } catch {
     return undefined;
   }
