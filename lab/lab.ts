@@ -7,6 +7,7 @@ import { agentReady } from './agent-ready.ts';
 import { Computer, type StandbyImage } from './computer.ts';
 import type { Role } from './computer-spec.ts';
 import { CommandBook } from './console.ts';
+import type { DiskLayout } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
@@ -24,6 +25,8 @@ export interface LabOptions {
   readonly deb?: string;
   /** The standby image; without it standby computers stay off. */
   readonly standby?: StandbyImage;
+  /** What the root file system of the OS lies on; default the whole disk. */
+  readonly layout?: DiskLayout;
   /** Further Debian packages for the OS. */
   readonly include?: readonly string[];
   readonly kernelParameters?: Partial<Record<Role, readonly string[]>>;
@@ -112,7 +115,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     others.map(spec => ({ name: spec.name, address: address(spec) })),
   );
   const files = osKeyFiles(home, others);
-  const os = await osImage({ deb, include: options.include ?? [], config, files, say });
+  const { layout, include = [] } = options;
+  const os = await osImage({ deb, layout, include, config, files, say });
 
   const dir = stateDir(id);
   if (!options.keepFiles) rmSync(dir, { recursive: true, force: true });

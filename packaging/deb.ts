@@ -24,6 +24,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['yado', 'usr/bin/yado', 0o755],
   ['enter', 'usr/lib/yadokari/enter', 0o755],
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
+  ['medium', 'usr/lib/yadokari/medium', 0o755],
   ['config.toml', 'etc/yadokari/config.toml', 0o644],
   ['yadod.service', 'usr/lib/systemd/system/yadod.service', 0o644],
   ['yadod-prepare.service', 'usr/lib/systemd/system/yadod-prepare.service', 0o644],

@@ -106,6 +106,7 @@ export class Active {
       ...pairing.handlers,
       pair: request => moves.whileStill(() => pairing.handlers.pair(request)),
       accept: () => moves.whileStill(() => pairing.handlers.accept()),
+      medium: request => moves.whileStill(async () => pairing.handlers.medium(request)),
       firstEvent: () => {
         const data = moves.progress;
         return data && { event: 'progress', data };

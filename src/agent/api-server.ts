@@ -11,6 +11,8 @@ import {
   defaultSocketPath,
   type LendRequest,
   LendRequestSchema,
+  type MediumRequest,
+  MediumRequestSchema,
   type MigrateRequest,
   MigrateRequestSchema,
   type PairRequest,
@@ -44,6 +46,7 @@ export interface ApiHandlers {
   accept?: () => Answer;
   confirm?: (request: ConfirmRequest) => Answer;
   unpair?: (request: UnpairRequest) => Answer;
+  medium?: (request: MediumRequest) => Answer;
   /** The event a new listener begins with. */
   firstEvent?: () => { event: string; data: unknown } | undefined;
 }
@@ -68,6 +71,7 @@ const bodies = {
   pair: PairRequestSchema,
   confirm: ConfirmRequestSchema,
   unpair: UnpairRequestSchema,
+  medium: MediumRequestSchema,
 } as const;
 
 export class ApiServer {

@@ -4,6 +4,7 @@ import type { Argument, Command, Option } from 'commander';
 import { families } from '#core/errors.ts';
 import { newApiClient } from './api-client.ts';
 import { newProgram } from './main.ts';
+import { mediumPlaces } from './standby-medium.ts';
 import { processTerminal } from './terminal.ts';
 
 export interface OptionText {
@@ -61,7 +62,7 @@ function commandTexts(command: Command, before: string): CommandText[] {
 
 /** The command line of this version. */
 export function listCommands(): ProgramText {
-  const program = newProgram(newApiClient(''), processTerminal(), '', () => {});
+  const program = newProgram(newApiClient(''), processTerminal(), '', mediumPlaces({}), () => {});
   return {
     name: program.name(),
     description: program.description(),

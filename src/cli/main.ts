@@ -22,6 +22,7 @@ import {
   renderStatus,
   renderWhere,
 } from './render.ts';
+import { buildMedium, type MediumOptions, type MediumPlaces, mediumPlaces } from './standby-medium.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 const exitCodeHelp = `
@@ -39,7 +40,7 @@ export async function runCli(
   const client = newApiClient(environment.YADO_SOCKET || defaultSocketPath);
   let exitCode = 0;
   const folder = environment.YADO_KEYS || defaultKeysFolder;
-  const program = newProgram(client, terminal, folder, code => {
+  const program = newProgram(client, terminal, folder, mediumPlaces(environment), code => {
     exitCode = code;
   });
   try {
@@ -60,6 +61,7 @@ export function newProgram(
   client: ApiClient,
   terminal: Terminal,
   keysFolder: string,
+  places: MediumPlaces,
   setExitCode: (code: number) => void,
 ): Command {
   const program = new Command('yado')
@@ -149,14 +151,16 @@ export function newProgram(
     },
   );
 
-  verb('standby <computer>', 'make a computer that the OS has left ready to receive one again').action(
-    async (computer: string, { json }: { json?: boolean }) => {
-      await client.call('standby', EmptySchema, { computer });
-      terminal.out(
-        json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
-      );
-    },
-  );
+  const standby = verb(
+    'standby <computer>',
+    'make a computer that the OS has left ready to receive one again',
+  ).action(async (computer: string, { json }: { json?: boolean }) => {
+    await client.call('standby', EmptySchema, { computer });
+    terminal.out(
+      json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
+    );
+  });
+  addMedium(standby, json => ({ client, terminal, json: json === true, folder: keysFolder }), places);
   addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;
 }
@@ -186,6 +190,31 @@ function addPairing(
   verb('unpair <name>', 'forget the key of a computer, or of another OS that may use this one').action(
     (name: string, { json }: JsonOption) => unpair(context(json), name),
   );
+}
+
+function addMedium(
+  standby: Command,
+  context: (json: boolean | undefined) => PairContext,
+  places: MediumPlaces,
+): void {
+  standby
+    .command('build <computer>')
+    .description('make a medium that starts a computer as a standby, paired with this OS already')
+    .option('--iso <file>', 'a file for a CD or any USB stick, for BIOS and UEFI')
+    .option('--usb <disk>', 'write it to a whole disk, as /dev/sdb; everything on it is lost')
+    .option(
+      '--pxe <folder>',
+      'what a TFTP server gives to a computer that starts from the network; has no keys',
+    )
+    .option('--address <ip>', 'machine address and prefix length, where the configuration names none')
+    .option('--nic <mac>', 'MAC of the network card to use; without it the first one found')
+    .option('--console <line>', 'a root shell without a password on that serial line, as ttyS0')
+    .option('--no-keys', 'do not pair: a medium that is no secret')
+    .option('--yes', 'do not ask before a disk is overwritten')
+    .option('--json', 'answer in JSON, for programs')
+    .action((computer: string, options: MediumOptions & JsonOption) =>
+      buildMedium(context(options.json), computer, options, places),
+    );
 }
 
 interface MigrateOptions {

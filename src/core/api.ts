@@ -33,6 +33,7 @@ export const apiPaths = {
   accept: 'POST /v1/accept',
   confirm: 'POST /v1/confirm',
   unpair: 'POST /v1/unpair',
+  medium: 'POST /v1/medium',
 } as const;
 
 export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
@@ -135,6 +136,12 @@ export const ConfirmRequestSchema = v.strictObject({
 });
 export type ConfirmRequest = Readonly<v.InferOutput<typeof ConfirmRequestSchema>>;
 export const PairedNameSchema = v.object({ name: NameSchema });
+/** Keys for a computer's standby medium: it is paired with this OS from the moment of the answer. */
+export const MediumRequestSchema = PairRequestSchema;
+export type MediumRequest = Readonly<v.InferOutput<typeof MediumRequestSchema>>;
+/** `keys`: the archive that its kernel unpacks before the standby image, in base64. Secret. */
+export const MediumSchema = v.object({ keys: v.pipe(v.string(), v.base64()) });
+export type Medium = Readonly<v.InferOutput<typeof MediumSchema>>;
 export const UnpairRequestSchema = v.strictObject({ name: NameSchema });
 export type UnpairRequest = Readonly<v.InferOutput<typeof UnpairRequestSchema>>;
 /** Public keys only. `os` is not there where no OS is; its `computers` and `owners` are what it keeps on its disk. */

@@ -96,6 +96,16 @@ export const errorTable = {
     what: '{computer} does not answer at {address}.',
     hint: 'check that {computer} is switched on and its cable is in, then: yado computers',
   },
+  pairedAlready: {
+    family: 'usage',
+    what: '{computer} is paired already, and a new medium would have other keys.',
+    hint: 'yado unpair {computer}, then again; or --no-keys for a medium without any',
+  },
+  mediumFailed: {
+    family: 'usage',
+    what: 'The standby medium cannot be made at {target}: {reason}.',
+    hint: '{hint}',
+  },
   notPaired: {
     family: 'refused',
     what: 'This OS is not paired with {computer}.',
