@@ -21,6 +21,4 @@ if (!process.argv.includes('--deb')) {
   console.log(`standby initrd   ${standby.initrd}`);
   for (const [part, bytes] of Object.entries(standby.sizes))
     console.log(`  ${part.padEnd(12)} ${megabytes(bytes)}`);
-  console.log(`
-For a computer that is to stay paired when it was switched off (docs/threat-model.md): npm run standby-keys`);
 }
