@@ -46,7 +46,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The OS on ${name} has no bridge os0 with a card in it.`,
-            'set it up as the README says: "The OS on A"',
+            'set it up as docs/install.md says: "The network of the OS"',
           ),
     ),
   },
