@@ -55,6 +55,9 @@ test('bash completes verbs, options, and names that the agent knows', () => {
   assert.deepEqual(offered('yado migrate --dr'), ['--dry-run']);
   assert.deepEqual(offered('yado doctor --with a'), ['alpha']);
   assert.deepEqual(offered('yado lend '), ['display0']);
+  assert.deepEqual(offered('yado standby b'), ['beta', 'build']);
+  assert.deepEqual(offered('yado standby build b'), ['beta']);
+  assert.deepEqual(offered('yado standby build beta --is'), ['--iso']);
   assert.deepEqual(offered('yado lend display0 --to '), ['alpha', 'beta']);
 });
 
