@@ -25,6 +25,8 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['enter', 'usr/lib/yadokari/enter', 0o755],
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
   ['medium', 'usr/lib/yadokari/medium', 0o755],
+  ['grub-probe', 'usr/lib/yadokari/grub-probe', 0o755],
+  ['grub.cfg', 'etc/default/grub.d/yadokari.cfg', 0o644],
   ['config.toml', 'etc/yadokari/config.toml', 0o644],
   ['yadod.service', 'usr/lib/systemd/system/yadod.service', 0o644],
   ['yadod-prepare.service', 'usr/lib/systemd/system/yadod-prepare.service', 0o644],
@@ -33,7 +35,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['initramfs-hook', 'usr/share/initramfs-tools/hooks/yadokari', 0o755],
   ['initramfs-local-premount', 'usr/share/initramfs-tools/scripts/local-premount/yadokari', 0o755],
 ];
-const examples = ['grub.cfg', '10-os0.netdev', '20-nic.network', '30-os0.network'];
+const examples = ['10-os0.netdev', '20-nic.network', '30-os0.network'];
 const maintainerScripts = ['postinst', 'prerm', 'postrm'];
 const doc = 'usr/share/doc/yadokari';
 
