@@ -17,6 +17,7 @@ import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { bashCompletion, fishCompletion, zshCompletion } from './completions.ts';
 import { manPage } from './man-page.ts';
+import { everythingIn, plainModes } from './modes.ts';
 import { thirdPartyTerms } from './third-party.ts';
 
 /** From packaging/files to the OS. */
@@ -63,6 +64,7 @@ export function buildDeb(image: string): string {
     const folder = `${temporary}.stage`;
     try {
       stage(folder, image, version, epochSeconds);
+      plainModes(folder);
       date(folder, epochSeconds);
       // Lintian wants gzip or xz; of these gzip is the one that is quick to unpack.
       run(['dpkg-deb', '--root-owner-group', '-Zgzip', '-z6', '-b', folder, temporary], {
@@ -115,11 +117,7 @@ function checksums(folder: string): string {
   return run(['md5sum', ...names.toSorted()], { cwd: folder });
 }
 
-/** Gives all files and folders one time and modes that the builder's umask has no part in. */
+/** Gives all files and folders one time. */
 function date(folder: string, epochSeconds: number): void {
-  for (const name of ['.', ...globSync('**', { cwd: folder })]) {
-    const path = join(folder, name);
-    if (lstatSync(path).isDirectory()) chmodSync(path, 0o755);
-    lutimesSync(path, epochSeconds, epochSeconds);
-  }
+  for (const path of everythingIn(folder)) lutimesSync(path, epochSeconds, epochSeconds);
 }
