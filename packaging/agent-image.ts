@@ -8,6 +8,7 @@ import { bundleApp } from './bundle.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { debianKernel } from './kernel.ts';
+import { plainModes } from './modes.ts';
 
 const tools = ['/usr/bin/nbdkit'] as const;
 /** What nbdkit loads by path. */
@@ -68,6 +69,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
   writeFileSync(join(image, 'etc/group'), 'root:x:0:\n');
   writeFileSync(join(image, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\n');
+  plainModes(image);
   chmodSync(join(image, 'tmp'), 0o1777);
 }
 
@@ -81,6 +83,7 @@ function recipeHash(): string {
     'standby/initrd.ts',
     'packaging/agent-image.ts',
     'packaging/bundle.ts',
+    'packaging/modes.ts',
     'packaging/files/enter',
     'packaging/files/yado',
     'package.json',

@@ -17,6 +17,7 @@ import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { bashCompletion, fishCompletion, zshCompletion } from './completions.ts';
 import { manPage } from './man-page.ts';
+import { everythingIn, plainModes } from './modes.ts';
 import { thirdPartyTerms } from './third-party.ts';
 
 /** From packaging/files to the OS. */
@@ -25,6 +26,8 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['enter', 'usr/lib/yadokari/enter', 0o755],
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
   ['medium', 'usr/lib/yadokari/medium', 0o755],
+  ['grub-probe', 'usr/lib/yadokari/grub-probe', 0o755],
+  ['grub.cfg', 'etc/default/grub.d/yadokari.cfg', 0o644],
   ['config.toml', 'etc/yadokari/config.toml', 0o644],
   ['yadod.service', 'usr/lib/systemd/system/yadod.service', 0o644],
   ['yadod-prepare.service', 'usr/lib/systemd/system/yadod-prepare.service', 0o644],
@@ -33,7 +36,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['initramfs-hook', 'usr/share/initramfs-tools/hooks/yadokari', 0o755],
   ['initramfs-local-premount', 'usr/share/initramfs-tools/scripts/local-premount/yadokari', 0o755],
 ];
-const examples = ['grub.cfg', '10-os0.netdev', '20-nic.network', '30-os0.network'];
+const examples = ['10-os0.netdev', '20-nic.network', '30-os0.network'];
 const maintainerScripts = ['postinst', 'prerm', 'postrm'];
 const doc = 'usr/share/doc/yadokari';
 
@@ -61,6 +64,7 @@ export function buildDeb(image: string): string {
     const folder = `${temporary}.stage`;
     try {
       stage(folder, image, version, epochSeconds);
+      plainModes(folder);
       date(folder, epochSeconds);
       // Lintian wants gzip or xz; of these gzip is the one that is quick to unpack.
       run(['dpkg-deb', '--root-owner-group', '-Zgzip', '-z6', '-b', folder, temporary], {
@@ -113,11 +117,7 @@ function checksums(folder: string): string {
   return run(['md5sum', ...names.toSorted()], { cwd: folder });
 }
 
-/** Gives all files and folders one time and modes that the builder's umask has no part in. */
+/** Gives all files and folders one time. */
 function date(folder: string, epochSeconds: number): void {
-  for (const name of ['.', ...globSync('**', { cwd: folder })]) {
-    const path = join(folder, name);
-    if (lstatSync(path).isDirectory()) chmodSync(path, 0o755);
-    lutimesSync(path, epochSeconds, epochSeconds);
-  }
+  for (const path of everythingIn(folder)) lutimesSync(path, epochSeconds, epochSeconds);
 }

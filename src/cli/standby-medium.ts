@@ -186,7 +186,9 @@ export function kernelParameters(
 function make(script: string, args: readonly string[], keys: Buffer, target: string): void {
   const { error, status, stderr } = spawnSync(script, args, { input: keys, encoding: 'utf8' });
   if (!error && status === 0) return;
-  const reason = error?.message ?? (stderr.trim().split('\n').at(-1) || `${script} ended with ${status}`);
+  // One that ends before it has read the keys has said why.
+  const said = stderr?.trim().split('\n').at(-1);
+  const reason = said || (error?.message ?? `${script} ended with ${status}`);
   throw yadoError('mediumFailed', {
     target,
     reason,
