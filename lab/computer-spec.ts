@@ -19,6 +19,8 @@ export interface ComputerSpec {
   readonly address: string;
   readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'qxl' | 'none';
   readonly disk?: 'virtio-blk' | 'ahci';
+  /** A second, empty disk (/dev/vdb) of this size. */
+  readonly spareMiB?: number;
   readonly printer?: 'parallel';
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;

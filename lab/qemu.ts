@@ -10,6 +10,10 @@ export interface QemuFiles {
   readonly initrd: string;
   /** Raw disk image, written to. */
   readonly disk?: string | undefined;
+  /** Raw image of the second disk. */
+  readonly spare?: string | undefined;
+  /** Where the state of another QEMU comes in (`tcp:ADDRESS:PORT`); until then the computer stands still. */
+  readonly incoming?: string | undefined;
   readonly serialLog: string;
   readonly consoleSocket: string;
   readonly monitorSocket: string;
@@ -96,6 +100,12 @@ export function qemuArguments(
     if (spec.disk === 'virtio-blk') args.push('-device', 'virtio-blk-pci,drive=disk,addr=6');
     else args.push('-device', 'ahci,id=ahci,addr=6', '-device', 'ide-hd,drive=disk,bus=ahci.0');
   }
+  if (files.spare !== undefined) {
+    const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
+    args.push('-drive', `file=${quoted(files.spare)},${options}`);
+    args.push('-device', 'virtio-blk-pci,drive=spare,addr=7');
+  }
+  if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {
     args.push(
       '-chardev',
