@@ -5,7 +5,7 @@ import type { Computer } from '#lab/computer.ts';
 import { LabError } from '#lab/lab-error.ts';
 import { scaled, waitFor } from '#lab/time.ts';
 import { measureBound } from './bound.ts';
-import { measure, type Move } from './measure.ts';
+import { type Move, measure } from './measure.ts';
 import type { RunMethod } from './method.ts';
 import { addressOf, announce, dropAddress, startPeers, takeAddress } from './peers.ts';
 import { keepBound, resultsDir } from './result.ts';
@@ -41,14 +41,19 @@ function sourceText(pid: number, target: string, { files }: Workload): string {
   const common = (round: number): string =>
     `-t ${pid} -D /mnt/${round} -o dump.log --track-mem --page-server --address ${target} --port ${firstPort + round}` +
     (round > 1 ? ` --prev-images-dir ../${round - 1}` : '');
-  const ahead = rounds.slice(0, -1).map(round => `mkdir /mnt/${round}; criu pre-dump ${common(round)} || exit 1\n`);
+  const ahead = rounds
+    .slice(0, -1)
+    .map(round => `mkdir /mnt/${round}; criu pre-dump ${common(round)} || exit 1\n`);
   const last = rounds.at(-1)!;
   const sync = files
     ? `rsync -a --delete --port=${rsyncPort} ${files} rsync://${target}/files/ || exit 1\n`
     : '';
   return (
     `${sync}${ahead.join('')}mkdir /mnt/${last}\n` +
-    timed('dump', `criu dump ${common(last)} --tcp-established --network-lock nftables --manage-cgroups=ignore`) +
+    timed(
+      'dump',
+      `criu dump ${common(last)} --tcp-established --network-lock nftables --manage-cgroups=ignore`,
+    ) +
     (sync && timed('files', sync.trim().replace(' || exit 1', ''))) +
     dropAddress +
     timed(

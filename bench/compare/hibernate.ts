@@ -2,13 +2,13 @@
 // what was written to B, which waits in the same rescue system; B is started and resumes. The root disk is not carried and not
 // counted: B is given A's, as if it had lain on a network disk.
 import { statSync } from 'node:fs';
-import type { Computer } from '#lab/computer.ts';
 import { carried, carrierCommandLine, carrierImage } from '#lab/carrier.ts';
+import type { Computer } from '#lab/computer.ts';
 import { osCommandLine } from '#lab/computer-spec.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
 import { scenarioNamed } from '#lab/scenarios.ts';
 import { scaled, waitFor } from '#lab/time.ts';
-import { answers, measure, type Move } from './measure.ts';
+import { answers, type Move, measure } from './measure.ts';
 import { packages, type RunMethod } from './method.ts';
 import { addressOf } from './peers.ts';
 import { resultsDir } from './result.ts';

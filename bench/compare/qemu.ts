@@ -5,7 +5,7 @@ import { startLab } from '#lab/lab.ts';
 import { LabError } from '#lab/lab-error.ts';
 import { scenarioNamed } from '#lab/scenarios.ts';
 import { scaled, waitFor } from '#lab/time.ts';
-import { measure, type Move } from './measure.ts';
+import { type Move, measure } from './measure.ts';
 import { packages, type RunMethod } from './method.ts';
 
 const port = 7700;

@@ -5,7 +5,7 @@ import { product } from '#lab/product.ts';
 import { scenarioNamed } from '#lab/scenarios.ts';
 import { scaled } from '#lab/time.ts';
 import { lastMove } from '../last-move.ts';
-import { measure, type Move, type Told } from './measure.ts';
+import { type Move, measure, type Told } from './measure.ts';
 import { packages, type RunMethod, type Surroundings } from './method.ts';
 import { resultsDir } from './result.ts';
 import { workloads } from './workloads.ts';
