@@ -1,8 +1,10 @@
 // CRIU (Debian's package) moves the workload's tree of processes from one Debian to another with the same files: two
 // pre-dumps while it runs, then the dump, its pages through CRIU's page server, the rest as an archive, all in memory; files the
 // workload writes go by rsync, once ahead and once while it is stopped.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Computer } from '#lab/computer.ts';
-import { LabError } from '#lab/lab-error.ts';
+import { errorText, LabError } from '#lab/lab-error.ts';
 import { scaled, waitFor } from '#lab/time.ts';
 import { measureBound } from './bound.ts';
 import { type Move, measure } from './measure.ts';
@@ -117,8 +119,10 @@ async function dumpedBytes(from: Computer): Promise<number> {
   return Number(pages) * 4096;
 }
 
-/** What CRIU wrote into its logs, for a run that failed. */
+/** What went wrong by CRIU's own logs, for a run that failed; the last of them go to the results whole. */
 async function lastWords(computer: Computer): Promise<string> {
+  const logs = await computer.exec('tail -n +1 /mnt/*/*.log', { timeoutMs: 120_000 });
+  writeFileSync(join(resultsDir, `criu-${computer.name}.log`), logs.bytes);
   const { output } = await computer.exec(
     'for f in /mnt/*/*.log; do echo "== $f"; grep -E "Error|Warn" $f | tail -n 5; done',
   );
@@ -129,6 +133,8 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
   await using lab = await startPeers(say);
   const [a, b] = [lab.computer('a'), lab.computer('b')];
   keepBound(await measureBound(lab));
+  mkdirSync(resultsDir, { recursive: true });
+  const failed: string[] = [];
   for (const [index, name] of names.entries()) {
     if (index > 0) {
       await b.exec(dropAddress);
@@ -144,11 +150,12 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
       const imageBytes = await dumpedBytes(a);
       keep({ ...result, imageBytes, frozenBytes: (result.frozenBytes ?? 0) + imageBytes });
     } catch (error) {
+      failed.push(name);
       await lab.evidence(resultsDir);
-      throw new LabError(
-        `criu, ${name}: ${error instanceof Error ? error.message : String(error)}\n` +
-          `a: ${await lastWords(a)}\nb: ${await lastWords(b)}`,
-      );
+      say(`criu, ${name}: ${errorText(error)}\na: ${await lastWords(a)}\nb: ${await lastWords(b)}`);
+      for (const computer of [a, b])
+        await computer.exec('kill -9 -- -$(cat /run/bench.pid); pkill criu; pkill carry');
     }
   }
+  if (failed.length > 0) throw new LabError(`criu did not move: ${failed.join(', ')}`);
 };

@@ -1,6 +1,6 @@
 // `npm run bench -- compare [METHOD[:WORKLOAD] …]`: moves under the same workloads, by Yadokari and by others. Each run is
 // kept as JSON (result.ts); the table and the figures are made from all that is kept. `compare report` measures nothing.
-import { LabError } from '#lab/lab-error.ts';
+import { errorText, LabError } from '#lab/lab-error.ts';
 import { runCriu } from './criu.ts';
 import { runHibernate } from './hibernate.ts';
 import type { RunMethod } from './method.ts';
@@ -55,10 +55,16 @@ export async function benchCompare(words: readonly string[]): Promise<void> {
   if (words[0] !== 'report') {
     const runs = runsOf(words);
     const ours = runs.filter(run => !Object.hasOwn(others, run.method));
-    if (ours.length > 0) await runVisits(ours, around);
+    const jobs: (() => Promise<void>)[] = ours.length > 0 ? [() => runVisits(ours, around)] : [];
     for (const [method, run] of Object.entries(others)) {
       const named = runs.filter(each => each.method === method).map(each => each.workload);
-      if (named.length > 0) await run(named, around);
+      if (named.length > 0) jobs.push(() => run(named, around));
+    }
+    for (const job of jobs) {
+      await job().catch((error: unknown) => {
+        process.exitCode = 1; // the others need not wait for another day
+        console.error(`compare: ${errorText(error)}`);
+      });
     }
   }
   report();
