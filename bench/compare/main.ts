@@ -55,11 +55,12 @@ export async function benchCompare(words: readonly string[]): Promise<void> {
   if (words[0] !== 'report') {
     const runs = runsOf(words);
     const ours = runs.filter(run => !Object.hasOwn(others, run.method));
-    const jobs: (() => Promise<void>)[] = ours.length > 0 ? [() => runVisits(ours, around)] : [];
+    const jobs: (() => Promise<void>)[] = [];
     for (const [method, run] of Object.entries(others)) {
       const named = runs.filter(each => each.method === method).map(each => each.workload);
       if (named.length > 0) jobs.push(() => run(named, around));
     }
+    if (ours.length > 0) jobs.push(() => runVisits(ours, around));
     for (const job of jobs) {
       await job().catch((error: unknown) => {
         process.exitCode = 1; // the others need not wait for another day
