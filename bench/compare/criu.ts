@@ -34,7 +34,7 @@ const targetText = (): string =>
   takeAddress + // not announced before the sockets are there: it would refuse their packets
   timed(
     'restore',
-    'criu restore -D /mnt/3 -o restore.log --tcp-established --network-lock nftables --manage-cgroups=ignore --restore-detached',
+    'criu restore -D /mnt/3 -o restore.log --tcp-established --manage-cgroups=ignore --restore-detached',
   ) +
   announce;
 

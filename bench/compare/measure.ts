@@ -28,7 +28,7 @@ const cpuOf = (computers: readonly Computer[]): number =>
   computers.reduce((sum, each) => sum + (each.on ? each.cpuSeconds() : 0), 0);
 
 /** Waits until the OS, or what moved of it, answers the third machine again: then the gap is over. */
-export async function answers(lab: Lab): Promise<void> {
+export async function answers(lab: Lab, timeoutMs = 300_000): Promise<void> {
   await waitFor(
     'an answer of what was moved',
     () =>
@@ -36,7 +36,7 @@ export async function answers(lab: Lab): Promise<void> {
         () => true as const,
         () => undefined,
       ),
-    { timeoutMs: scaled(300_000) },
+    { timeoutMs: scaled(timeoutMs) },
   );
 }
 

@@ -66,7 +66,8 @@ export async function startWorkload(on: Computer, { commands, status }: Workload
     `systemctl stop redis-server; rm -f ${pidFile} ${status?.file ?? ''}\n` +
       `echo ${firstPid} >/proc/sys/kernel/ns_last_pid\n` +
       `cat >/run/bench.sh <<'.'\n${tree}\n.\n` +
-      'cd /; setsid sh /run/bench.sh </dev/null >/dev/null 2>&1 &',
+      // Not from the file: it would be open, and missing where only the processes go.
+      'cd /; setsid sh -c "$(cat /run/bench.sh)" </dev/null >/dev/null 2>&1 &',
   );
   const pid = await waitFor(
     `the workload on ${on.name}`,
