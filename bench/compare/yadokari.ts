@@ -1,5 +1,7 @@
 // Yadokari, copying ahead or not: the OS goes from computer to computer, each of them freshly started, so that every run is
 // a first visit. Its disk stays with A.
+import { agentReady } from '#lab/agent-ready.ts';
+import type { Computer } from '#lab/computer.ts';
 import { startLab } from '#lab/lab.ts';
 import { product } from '#lab/product.ts';
 import { scenarioNamed } from '#lab/scenarios.ts';
@@ -36,11 +38,16 @@ async function runTrip(trip: readonly Visit[], ramMiB: number, { say, keep }: Su
     ...product(say),
     scenario: { about, computers: wanted },
     include: packages,
+    boot: false,
     say,
   });
+  const [home, first] = lab.computers;
+  if (!home || !first) return;
   try {
+    await Promise.all([powerOn(home), powerOn(first)]);
     for (const [index, { method, workload }] of trip.entries()) {
       const [from, to] = [lab.computers[index]!, lab.computers[index + 1]!];
+      if (!to.on) await powerOn(to);
       say(`${method}, ${workload}: ${from.name} to ${to.name}`);
       const move: Move = async () => {
         await from.shell(`yado migrate ${to.name}${options[method]}`, { timeoutMs: scaled(600_000) });
@@ -48,11 +55,18 @@ async function runTrip(trip: readonly Visit[], ramMiB: number, { say, keep }: Su
       };
       const result = await measure(lab, from, to, { method, workload, move });
       keep({ ...result, ...toldBy(await lastMove(to)) });
+      if (from !== home) await from.kill(); // has nothing to serve, and costs the host time
     }
   } catch (error) {
     await lab.evidence(resultsDir);
     throw error;
   }
+}
+
+async function powerOn(computer: Computer): Promise<void> {
+  await computer.boot();
+  await computer.ready();
+  await agentReady(computer);
 }
 
 function toldBy({ downtime, report }: Awaited<ReturnType<typeof lastMove>>): Told {
