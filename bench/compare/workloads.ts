@@ -72,7 +72,7 @@ export async function startWorkload(on: Computer, { commands, status }: Workload
   const pid = await waitFor(
     `the workload on ${on.name}`,
     async () => {
-      const wanted = `${status ? `grep ${status.going} ${status.file} && ` : ''}cat ${pidFile}`;
+      const wanted = `${status ? `grep ${status.going} ${status.file} && ` : ''}grep . ${pidFile}`;
       const { code, output } = await on.exec(wanted);
       return code === 0 ? Number(output.trim().split('\n').at(-1)) : undefined;
     },
