@@ -22,6 +22,8 @@ export interface ComputerSpec {
   /** A second, empty disk (/dev/vdb) of this size. */
   readonly spareMiB?: number;
   readonly printer?: 'parallel';
+  /** True: a host thread for each CPU. Only where no PCI device is ever moved: see qemu.ts. */
+  readonly threads?: boolean;
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
   /** False: nobody has paired it with the OS yet. */

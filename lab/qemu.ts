@@ -58,9 +58,9 @@ export function qemuArguments(
     '-nodefaults',
     '-no-user-config',
     '-accel',
-    // One thread for all CPUs of a computer: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
+    // One thread for all CPUs of a computer, unless asked otherwise: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
     // does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
-    accelerated ? 'kvm' : 'tcg,thread=single',
+    accelerated ? 'kvm' : `tcg,thread=${spec.threads ? 'multi' : 'single'}`,
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
     accelerated ? 'max' : 'max,-erms',

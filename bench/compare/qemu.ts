@@ -10,7 +10,7 @@ import { packages, type RunMethod } from './method.ts';
 
 const port = 7700;
 /** Emulated, an OS may come over with some of its memory as it was before: tried again, and told. */
-const tries = 3;
+const tries = 2;
 
 interface Migration {
   readonly status: string;
@@ -47,7 +47,8 @@ export const runQemu: RunMethod = async (names, { say, keep }) => {
   const { about, computers } = scenarioNamed('peers');
   const [a] = computers;
   if (!a) return;
-  const { spareMiB: _, ...spec } = a;
+  const { spareMiB: _, ...rest } = a;
+  const spec = { ...rest, threads: true }; // with one thread the OS came over broken
   // The other QEMU must have the same hardware, to the address of the card.
   const pair = { about, computers: [spec, { ...spec, name: 'b' }] };
   await using lab = await startLab({ scenario: pair, include: packages, boot: false, say });
