@@ -154,7 +154,7 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
       await lab.evidence(resultsDir);
       say(`criu, ${name}: ${errorText(error)}\na: ${await lastWords(a)}\nb: ${await lastWords(b)}`);
       for (const computer of [a, b])
-        await computer.exec('kill -9 -- -$(cat /run/bench.pid); pkill criu; pkill carry');
+        await computer.exec('kill -9 -$(cat /run/bench.pid); pkill criu; pkill carry');
     }
   }
   if (failed.length > 0) throw new LabError(`criu did not move: ${failed.join(', ')}`);

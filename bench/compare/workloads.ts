@@ -88,5 +88,5 @@ export async function paceOf(on: Computer, { status }: Workload): Promise<string
 
 /** Ends the whole tree. */
 export async function endWorkload(on: Computer, pid: number, { files }: Workload): Promise<void> {
-  await on.exec(`kill -9 -- -${pid}; rm -rf ${files ?? ''}`);
+  await on.shell(`kill -9 -${pid} && rm -rf ${files ?? ''}`);
 }
