@@ -141,8 +141,10 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
       await a.shell(takeAddress + announce);
     }
     say(`criu, ${name}: a to b`);
+    let tree = 0;
     try {
       const move: Move = async (workload, pid) => {
+        tree = pid;
         await prepare(a, b, workload);
         return moveTo(a, b)(workload, pid);
       };
@@ -153,8 +155,7 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
       failed.push(name);
       await lab.evidence(resultsDir);
       say(`criu, ${name}: ${errorText(error)}\na: ${await lastWords(a)}\nb: ${await lastWords(b)}`);
-      for (const computer of [a, b])
-        await computer.exec('kill -9 -$(cat /run/bench.pid); pkill criu; pkill carry');
+      for (const computer of [a, b]) await computer.exec(`kill -9 -${tree}; pkill criu; pkill carry`);
     }
   }
   if (failed.length > 0) throw new LabError(`criu did not move: ${failed.join(', ')}`);

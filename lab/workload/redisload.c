@@ -3,6 +3,7 @@
 // Its status line in /run/redisload tells of the rate of the last second.
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,11 +25,20 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void whole(ssize_t got, ssize_t wanted, const char *what)
+// Whoever stops a process for a while may cut a call short: the rest is asked for again.
+static void whole(int wire, char *bytes, size_t length, int isSent)
 {
-	if (got != wanted) {
-		perror(what);
-		exit(1);
+	for (size_t at = 0; at < length;) {
+		ssize_t done = isSent ? send(wire, bytes + at, length - at, MSG_NOSIGNAL)
+				      : recv(wire, bytes + at, length - at, 0);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			perror("redisload");
+			exit(1);
+		}
+		at += (size_t)done;
 	}
 }
 
@@ -70,9 +80,9 @@ int main(int argc, char **argv)
 			for (int at = 0; at < VALUE; at += 512) // no two pages alike, whatever was drawn
 				*(uint64_t *)(request + head + at) = random64();
 			memcpy(request + head + VALUE, "\r\n", 2);
-			whole(send(wire, request, (size_t)head + VALUE + 2, MSG_NOSIGNAL), head + VALUE + 2, "send");
+			whole(wire, request, (size_t)head + VALUE + 2, 1);
 		}
-		whole(recv(wire, answers, sizeof(answers), MSG_WAITALL), sizeof(answers), "answer");
+		whole(wire, answers, sizeof(answers), 0);
 		double now = seconds();
 		due = written <= keys ? now : due + BATCH * VALUE / rate;
 		if (now < due)
