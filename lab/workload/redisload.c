@@ -1,6 +1,6 @@
 // redisload PORT MB_A_SECOND MiB: writes values of 16 KiB, each of bytes that were not there before, into the redis-server at
 // this port: first all of its MiB as fast as it goes, then again and again at the rate asked for (or as fast as it goes).
-// Its status line in /run/redisload tells of the rate of the last second.
+// Its status line in /run/redisload tells of the rate of the last second, steady when all of it was at that rate.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 			continue;
 		char line[128];
 		snprintf(line, sizeof(line), "%ld written %.1f MB/s %s\n", written,
-			 (double)(written - toldAt) * VALUE / 1e6 / (now - told), written < keys ? "filling" : "steady");
+			 (double)(written - toldAt) * VALUE / 1e6 / (now - told), toldAt < keys ? "filling" : "steady");
 		write_status("/run/redisload", line);
 		told = now;
 		toldAt = written;
