@@ -37,6 +37,10 @@ export interface ComputerSpec {
   /** Further kernel parameters, whatever it boots. */
   readonly kernelParameters?: readonly string[];
   readonly printer?: 'parallel' | undefined;
+  /** A second, empty disk (/dev/vdb) of this size. */
+  readonly spareMiB?: number;
+  /** True: a host thread for each CPU. Only where no PCI device is ever moved: see qemu.ts. */
+  readonly threads?: boolean;
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
   /** False: nobody has paired it with the OS yet. */

@@ -37,6 +37,16 @@ export interface Surroundings {
   readonly kernelParameters?: Partial<Record<Role, readonly string[]>> | undefined;
 }
 
+/** For a boot that is not the usual one of its role. */
+export interface BootOptions {
+  /** Instead of the role's own command line. */
+  readonly commandLine?: string;
+  /** Another computer's disk instead of its own; nobody else may be writing to it. */
+  readonly diskFile?: string;
+  /** See QemuFiles. */
+  readonly incoming?: string;
+}
+
 /** What is in the machine while its power is on. */
 interface Power {
   readonly process: ChildProcess;
@@ -104,6 +114,11 @@ export class Computer {
     return this.#file('disk.raw');
   }
 
+  /** The second disk's raw image, of a computer that has one. */
+  get spareFile(): string {
+    return this.#file('spare.raw');
+  }
+
   /** What the printer has printed so far: every byte that came through the port. */
   get printerFile(): string {
     return this.#file('printer');
@@ -130,7 +145,7 @@ export class Computer {
   }
 
   /** Switches the power on. Its disk keeps what it held; the first boot starts from a fresh OS image. */
-  async boot(role: Role = this.spec.role): Promise<void> {
+  async boot(role: Role = this.spec.role, options: BootOptions = {}): Promise<void> {
     if (this.on) throw new LabError(`computer ${this.name} is on already`, `yado lab kill ${this.name}`);
     const { os, standby, network, book } = this.#around;
     const boot = role === 'os' ? os : standby;
@@ -140,25 +155,29 @@ export class Computer {
     if (this.spec.firmware === 'uefi' && !existsSync(uefiFile))
       throw new LabError(`computer ${this.name} has no firmware: ${uefiFile} is missing`, 'apt install ovmf');
     await this.#clear();
-    if (this.spec.disk && !existsSync(this.diskFile)) {
-      await copySparse(os.disk, this.diskFile);
-    }
+    const disk = this.spec.disk && (options.diskFile ?? this.diskFile);
+    if (disk !== undefined && !existsSync(disk)) await copySparse(os.disk, disk);
+    const spare = this.spec.spareMiB === undefined ? undefined : this.spareFile;
+    if (spare !== undefined && !existsSync(spare))
+      await run(['truncate', '-s', `${this.spec.spareMiB}M`, spare]);
     this.#tap ??= await network.plug(this.name);
     const extra = this.#around.kernelParameters?.[role] ?? [];
-    const commandLine =
+    const usual =
       role === 'os' ? osCommandLine(this.spec, os.root, extra) : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,
       {
         kernel: boot.kernel,
         initrd: role === 'standby' ? await this.#initrdWithKeys(boot.initrd) : boot.initrd,
-        disk: this.spec.disk && this.diskFile,
+        disk,
+        spare,
+        incoming: options.incoming,
         serialLog: this.serialLogFile,
         consoleSocket: this.#file('tty'),
         monitorSocket: this.#file('qmp'),
         printerFile: this.printerFile,
       },
-      commandLine,
+      options.commandLine ?? usual,
       this.#tap,
       hasHardwareAcceleration(),
     );
@@ -266,6 +285,17 @@ export class Computer {
   /** Magic SysRq by keyboard: "t" lists tasks, "w" blocked tasks, "c" crashes. The answer is in the serial log. */
   async sysrq(letter: string): Promise<void> {
     await this.#press(['alt', 'sysrq', ...keysOfCharacter(letter)]);
+  }
+
+  /** Processor time this computer has taken from the host since its power came on, in seconds. */
+  cpuSeconds(): number {
+    const words = readFileSync(`/proc/${this.#live().process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(words[11]) + Number(words[12])) / 100; // utime and stime, in ticks of 10 ms (proc(5))
+  }
+
+  /** A command of QEMU's monitor protocol; gives its return value. */
+  qmp(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return this.#live().monitor.execute(command, args);
   }
 
   /** A command of QEMU's human monitor; gives its answer. */

@@ -10,6 +10,10 @@ export interface QemuFiles {
   readonly initrd: string;
   /** Raw disk image, written to. */
   readonly disk?: string | undefined;
+  /** Raw image of the second disk. */
+  readonly spare?: string | undefined;
+  /** Where the state of another QEMU comes in (`tcp:ADDRESS:PORT`); until then the computer stands still. */
+  readonly incoming?: string | undefined;
   readonly serialLog: string;
   readonly consoleSocket: string;
   readonly monitorSocket: string;
@@ -69,9 +73,9 @@ export function qemuArguments(
     '-nodefaults',
     '-no-user-config',
     '-accel',
-    // One thread for all CPUs of a computer: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
+    // One thread for all CPUs of a computer, unless asked otherwise: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
     // does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
-    accelerated ? 'kvm' : 'tcg,thread=single',
+    accelerated ? 'kvm' : `tcg,thread=${spec.threads ? 'multi' : 'single'}`,
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
     ['max', ...(accelerated ? [] : ['-erms']), ...(spec.lacks ?? []).map(name => `-${name}`)].join(','),
@@ -111,6 +115,12 @@ export function qemuArguments(
     args.push('-drive', `file=${quoted(files.disk)},format=raw,if=none,id=disk,cache=unsafe,discard=unmap`);
     args.push(...diskDevices[spec.disk](spec.machine).flatMap(each => ['-device', each]));
   }
+  if (files.spare !== undefined) {
+    const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
+    args.push('-drive', `file=${quoted(files.spare)},${options}`);
+    args.push('-device', 'virtio-blk-pci,drive=spare,addr=7');
+  }
+  if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {
     args.push(
       '-chardev',

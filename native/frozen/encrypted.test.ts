@@ -13,7 +13,7 @@ import { connectTcp } from '#linux/tcp.ts';
 import { frameHeaderBytes, frameTypes } from '#wire/frames.ts';
 import { encodeSourceJob, type TlsOfStream } from '#wire/job.ts';
 import { logOf, startFake } from './test/helpers.ts';
-import { streamOf as framesOf, imagePages, patternPage } from './test/image.ts';
+import { streamOf as framesOf } from './test/image.ts';
 import { begin, closed, job, pages, program, root, target, token } from './test/lone-target.ts';
 import { hasTls } from './test/tls.ts';
 
