@@ -66,7 +66,7 @@ export function startHelper(
       reject(error);
     }
   });
-  channel.on('error', reject);
+  channel.on('error', () => {}); // a word to one that has ended: how it ended is told below
   child.on('error', reject);
   // Not at its exit: the report may still lie in the channel.
   child.on('close', (code, signal) =>

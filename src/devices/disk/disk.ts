@@ -15,14 +15,14 @@ import {
   breakConnection,
   detachFormer,
   isConnectionLost,
-  letGoLater,
   markHome,
   type RemoteDisk,
+  takeOver,
 } from './driver.ts';
 import { exportNameOf } from './serve.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
-import { findStub, putBeneath, suspendStep } from './stub.ts';
+import { findStub, letThrough, putBeneath, suspendStep } from './stub.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
@@ -39,7 +39,7 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
   const { stub, below } = found;
   const memory = v.safeParse(DiskMemorySchema, remembered);
   if (memory.success) {
-    letGoLater(below.name);
+    takeOver(below.name);
     return new RootDisk(stub.sizeBytes, memory.output);
   }
   const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
@@ -161,7 +161,8 @@ class RootDisk implements Device {
   }
 
   #putBeneath(disk: AttachedDisk): void {
-    putBeneath(disk, this.#sizeBytes);
+    if (disk.isBeneath) letThrough();
+    else putBeneath(disk, this.#sizeBytes);
     this.#isUp = true;
     detachFormer(disk);
   }

@@ -24,6 +24,8 @@ export interface AttachedDisk {
   readonly major: number;
   readonly minor: number;
   readonly sizeBytes: number;
+  /** The stub lies on it already. */
+  readonly isBeneath?: boolean;
 }
 
 /** The disk at `place` on this computer; waits for a probe that is still under way. */
@@ -56,10 +58,18 @@ export interface RemoteDisk {
 /** What a client says first. */
 export const diskHello: Buffer = Buffer.from(diskHelloText);
 
-let attached: { index: number; socket: OwnedFd } | undefined;
+/** `socket` undefined: it was made by an agent that is no more, and only the kernel has it still. */
+let attached: { index: number; socket: OwnedFd | undefined } | undefined;
 
-/** Attaches an NBD export as a block device. A former attachment is let go once nothing uses it. */
+/**
+ * Attaches an NBD export as a block device. A former attachment is let go once nothing uses it; that of an agent that is no
+ * more is given the new connection.
+ */
 export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
+  if (attached && !attached.socket) {
+    await attachAgain(disk, signal);
+    return { ...describeNbd(attached.index), isBeneath: true };
+  }
   const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
   try {
     using nbd = new NbdClient();
@@ -73,24 +83,29 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
     const former = attached;
     attached = { index, socket };
     if (former) formerAttachments.push(former);
-    const { major, minor } = describeName(`nbd${index}`);
-    return { major, minor, sizeBytes };
+    return describeNbd(index);
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;
   }
 }
 
+function describeNbd(index: number): AttachedDisk {
+  const { major, minor, sizeBytes } = describeName(`nbd${index}`);
+  return { major, minor, sizeBytes };
+}
+
 /** True when the attached disk's connection has ended, from whichever side. */
 export function isConnectionLost(): boolean {
   if (!attached) return false;
+  if (!attached.socket) return true;
   // The first byte of struct tcp_info is the state (include/uapi/linux/tcp.h).
   return (getsockoptInt(attached.socket.fd, C.IPPROTO_TCP, C.TCP_INFO) & 0xff) !== C.TCP_ESTABLISHED;
 }
 
 /** Ends the attached disk's connection; requests wait for the next one. */
 export function breakConnection(): void {
-  if (attached && !isConnectionLost()) shutdown(attached.socket.fd);
+  if (attached?.socket && !isConnectionLost()) shutdown(attached.socket.fd);
 }
 
 /** Gives the attached disk a new connection; requests that wait go out on it. */
@@ -99,7 +114,7 @@ export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promis
   try {
     const old = attached;
     if (!old) throw new Error('no disk is attached');
-    breakConnection(); // the kernel replaces only what it knows to be dead
+    breakConnection(); // the kernel replaces only what it knows to be dead; without a socket the server has ended it
     using nbd = new NbdClient();
     await waitUntil(
       'the kernel to take the new connection',
@@ -109,7 +124,7 @@ export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promis
       },
       { timeoutMs: 5000, everyMs: 50, signal },
     );
-    old.socket[Symbol.dispose]();
+    old.socket?.[Symbol.dispose]();
     attached = { index: old.index, socket };
   } catch (error) {
     socket[Symbol.dispose]();
@@ -142,12 +157,17 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   }
 }
 
-const formerAttachments: { index: number; socket?: OwnedFd }[] = [];
+const formerAttachments: { index: number; socket: OwnedFd | undefined }[] = [];
 
-/** An attachment of an agent that is no more ("nbd0") is let go by `detachFormer`; other names are nothing to let go. */
-export function letGoLater(name: string): void {
+/**
+ * The stub lies on an attachment ("nbd0") that an agent made that is no more: the kernel keeps it, and with it the requests
+ * under way. Another device beneath the stub would not do: the server ends the old connection when a new one comes, and
+ * the stub would wait, and this agent with it, for answers that can come only through the old device. Other names are
+ * nothing to take over.
+ */
+export function takeOver(name: string): void {
   const index = /^nbd(\d+)$/.exec(name)?.[1];
-  if (index !== undefined) formerAttachments.push({ index: Number(index) });
+  if (index !== undefined) attached = { index: Number(index), socket: undefined };
 }
 
 /** Lets go of NBD devices that lie beneath nothing any more (after the stub was given another table). */

@@ -38,4 +38,10 @@ export function putBeneath(
   dm.resume(name);
 }
 
+/** Lets the waiting requests through to what lies beneath already; does nothing while none are held back. */
+export function letThrough(name = rootStub): void {
+  using dm = new DmControl();
+  dm.resume(name);
+}
+
 export type { BlockPlace };
