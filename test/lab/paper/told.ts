@@ -44,10 +44,3 @@ export async function keepsTime(work: () => Promise<void>): Promise<void> {
   );
   assert.ok(error <= 50, 'wall time is right');
 }
-
-/** Starts B anew and waits until it can take in an OS. */
-export async function startAgain(): Promise<void> {
-  await b.kill();
-  await b.boot();
-  await standbyReady(b);
-}
