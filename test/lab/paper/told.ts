@@ -4,7 +4,7 @@ import type { History } from '#core/history.ts';
 import { os } from '#lab/os-recipe.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
 import { bootStory } from '../boot-story.ts';
-import { bootIdOf, json, standbyReady, worksOn } from '../stories.ts';
+import { bootIdOf, json, worksOn } from '../stories.ts';
 
 const { lab, a, b, bootId, evidence, story } = await bootStory('paper');
 await startWorkload(a);
