@@ -145,8 +145,11 @@ export class DiskConnections {
     const { program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
     setBlocking(socket.fd, true);
     const options = ['--single', '--log=stderr', '--tls=off'];
-    const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
-    const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
+    const filters = ['exportname', 'fua'].map(name => `--filter=${modules}/nbdkit-${name}-filter.so`);
+    const file = [...filters, `${modules}/nbdkit-file-plugin.so`];
+    // Written through: when the power of this computer fails the OS goes on elsewhere, and holds for written what was answered,
+    // flushed or not.
+    const what = [path, `exportname=${exportName}`, 'exportname-strict=true', 'fuamode=force'];
     const server = spawn(program, [...options, ...file, ...what], {
       stdio: [socket.fd, socket.fd, 'inherit'],
     });
