@@ -148,9 +148,9 @@ export class DiskConnections {
     const filters = ['exportname', 'fua'].map(name => `--filter=${modules}/nbdkit-${name}-filter.so`);
     const file = [...filters, `${modules}/nbdkit-file-plugin.so`];
     // Written through: when the power of this computer fails the OS goes on elsewhere, and holds for written what was answered,
-    // flushed or not.
-    const what = [path, `exportname=${exportName}`, 'exportname-strict=true', 'fuamode=force'];
-    const server = spawn(program, [...options, ...file, ...what], {
+    // flushed or not. And not kept in memory here: the OS keeps it there, and a standby needs its memory to take an OS in.
+    const how = ['exportname-strict=true', 'fuamode=force', 'cache=none'];
+    const server = spawn(program, [...options, ...file, path, `exportname=${exportName}`, ...how], {
       stdio: [socket.fd, socket.fd, 'inherit'],
     });
     this.#server = server;
