@@ -20,7 +20,7 @@ story('B refuses a page frame outside its RAM: the OS goes on at A', async () =>
 });
 
 story('a second move is refused; cancel while memory is copied ahead: nothing was stopped', async () => {
-  await b.slow(40); // as long as a person needs to change their mind
+  await b.slow(15); // as long as a person needs to change their mind
   const moving = migrate();
   await waitFor(
     'memory that is copied ahead',
