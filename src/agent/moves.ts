@@ -8,7 +8,7 @@ import type { HistoryEntry } from '#core/history.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
-import { type Phase, type Progress, phaseNames } from '#core/progress.ts';
+import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
@@ -162,12 +162,13 @@ export class Moves {
     return { maxMs, restMs: last ? last.total - last.send : 0 };
   }
 
-  /** @throws YadoError `nothingToCancel`, or `tooLateToCancel` when nothing here would be heard any more */
+  /** @throws YadoError `nothingToCancel`, or `tooLateToCancel` when the OS is there */
   cancel(): object {
     const { progress } = this;
-    if (!this.#move || !progress) throw yadoError('nothingToCancel', { computer: this.#os.here().name });
-    if (phaseNames.indexOf(progress.phase) >= phaseNames.indexOf('freeze'))
-      throw yadoError('tooLateToCancel', { computer: progress.target });
+    if (progress?.phase === 'arrive' || progress?.phase === 'after')
+      throw yadoError('tooLateToCancel', { computer: progress.target, source: progress.source });
+    if (!this.#move || progress?.phase === 'return')
+      throw yadoError('nothingToCancel', { computer: this.#os.here().name });
     this.#move.abort.abort();
     return {};
   }

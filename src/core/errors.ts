@@ -65,11 +65,6 @@ export const errorTable = {
     what: '{device} is at {computer} and was not lent.',
     hint: 'yado where',
   },
-  tooLateToCancel: {
-    family: 'usage',
-    what: 'It is too late to cancel: the OS is on its way to {computer}.',
-    hint: 'yado wait',
-  },
   nothingToCancel: {
     family: 'usage',
     what: 'No migration is under way on {computer}.',
