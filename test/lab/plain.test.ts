@@ -22,7 +22,7 @@ test('the OS moves although no memory was set aside for the agent', async () => 
   await using connection = await lab.third.watchConnection(os.address, tickerPort);
   assert.match(await a.shell('cat /proc/mounts'), /^\/dev\/mapper\/yado-root \/ ext4 /m);
   assert.equal(await a.shell('cat /sys/block/dm-0/slaves/*/partition'), '2\n');
-  const moved = await a.exec('yado migrate b', { timeoutMs: 240_000 });
+  const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await b.shell('cat /proc/sys/kernel/random/boot_id'), bootId);
   const work = await checkWorkload(b);

@@ -74,7 +74,7 @@ story('it has no paper when the OS leaves: what was begun at A is printed at A, 
   await a.shell("systemd-run --quiet --collect --unit=lab-print sh -c 'exec cat /root/raw > /dev/usb/lp0'");
   await printed(start + rawBytes / 20);
   await statusIs(a, /paper/);
-  const moved = await a.exec('yado migrate b', { timeoutMs: 300_000 });
+  const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await bootIdOf(b), bootId);
   assert.equal((await deviceRow(b, 'printer0')).way, 'remote');
@@ -105,7 +105,7 @@ story('A becomes a standby, which finds the printer and prints for B', async () 
 
 story('the OS goes home to its printer', async () => {
   await standbyReady(a);
-  const moved = await b.exec('yado migrate a', { timeoutMs: 300_000 });
+  const moved = await b.exec('yado migrate a', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await bootIdOf(a), bootId);
   assert.equal((await deviceRow(a, 'printer0')).way, 'direct');

@@ -66,7 +66,7 @@ story('Xorg draws on the stub with its own fbdev driver', async () => {
 });
 
 story('it moves to B, with another card: the clock goes on there, pixel for pixel', async () => {
-  const moved = await a.exec('yado migrate b', { timeoutMs: 300_000 });
+  const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await bootIdOf(b), bootId);
   for (const unit of ['lab-x', 'lab-clock'])

@@ -73,7 +73,7 @@ story('the agent is started anew at B: it knows where the disk is and connects i
 story('the OS goes home: same boot, disk and display direct again', async () => {
   await a.ready();
   const homeward = await lab.third.watchConnection(os.address, tickerPort);
-  const moved = await b.exec('yado migrate a', { timeoutMs: 240_000 });
+  const moved = await b.exec('yado migrate a', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await bootIdOf(a), bootId);
   await worksOn(a);

@@ -59,7 +59,7 @@ story('yado cancel while the image is on its way: the OS goes on at A', async ()
 
 async function cancelWhileSending(): Promise<void> {
   const mark = a.serialMark();
-  const moving = a.exec('yado migrate b --stop-and-copy', { timeoutMs: 240_000 });
+  const moving = migrate('--stop-and-copy');
   await a.waitForSerial(/Image created/, { timeoutMs: 120_000, since: mark });
   assert.equal((await b.exec('yado cancel', { timeoutMs: 60_000 })).code, 0);
   await goesOnAtA(await moving, /cancelled/);
@@ -78,7 +78,7 @@ story('a program that cannot stand still is named: the OS goes on at A', async (
     async () => (await a.exec('pgrep -x cat -r D')).output.trim() || undefined,
     { timeoutMs: 60_000 },
   );
-  const refused = await a.exec('yado migrate b --stop-and-copy', { timeoutMs: 240_000 });
+  const refused = await migrate('--stop-and-copy');
   await goesOnAtA(refused, new RegExp(`cat \\(pid ${waits}\\) on a would not stand still`));
   assert.match(refused.output, new RegExp(`next: end cat \\(pid ${waits}\\), then try again`));
   const [entry] = await json<History>(a, 'yado history --json');
@@ -89,7 +89,7 @@ story('a program that cannot stand still is named: the OS goes on at A', async (
 
 story('the cable is pulled and not healed: the OS goes on at A', async () => {
   const mark = a.serialMark();
-  const moving = migrate();
+  const moving = migrate('--stop-and-copy');
   await a.waitForSerial(/Image created/, { timeoutMs: 120_000, since: mark });
   await b.cut();
   const result = await moving;
@@ -101,7 +101,7 @@ story('the cable is pulled and not healed: the OS goes on at A', async () => {
 story('a late copy on B claims after the roll back: it is refused and B becomes a standby', async () => {
   const marks = [a.serialMark(), b.serialMark()] as const;
   await armed(a, 'copy.arrive:delay=60000');
-  await goesOnAtA(await migrate(), /b did not claim the OS within/);
+  await goesOnAtA(await migrate('--stop-and-copy'), /b did not claim the OS within/);
   await a.waitForSerial(/refused a late claim from 10\.77\.0\.2/, { timeoutMs: 120_000, since: marks[0] });
   await b.waitForSerial(/standby b at/, { timeoutMs: 240_000, since: marks[1] });
   await standbyReady(b);
@@ -111,6 +111,6 @@ story('a late copy on B claims after the roll back: it is refused and B becomes 
 
 story('B dies in the restore: A takes the OS back by its time-out', async () => {
   await armed(b, 'target.restore:reset');
-  await goesOnAtA(await migrate(), /b did not claim the OS within/);
+  await goesOnAtA(await migrate('--stop-and-copy'), /b did not claim the OS within/);
   await standbyReady(b);
 });

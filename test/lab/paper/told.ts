@@ -13,8 +13,8 @@ const connection = await lab.third.watchConnection(os.address, tickerPort);
 export { a, b, bootId, connection, evidence, lab, story };
 
 /** `yado migrate b` on A; gives its exit code and words. */
-export const migrate = (): Promise<{ code: number; output: string }> =>
-  a.exec('yado migrate b', { timeoutMs: 240_000 });
+export const migrate = (options = ''): Promise<{ code: number; output: string }> =>
+  a.exec(`yado migrate b ${options}`, { timeoutMs: 400_000 });
 
 /** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
 export async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
