@@ -22,7 +22,7 @@ function control(request: number, requestType: number, value: number, length: nu
 }
 
 function bulk(text: string): Buffer {
-  const header = Buffer.from([0x01, 0, text.length, 0, 0, 0, 0, 0]);
+  const header = Buffer.from([0x01, 0, text.length, 0, 0, 0, 0, 0, 0, 0]);
   return Buffer.concat([header, Buffer.from(text)]);
 }
 

@@ -19,8 +19,8 @@ export const packet = {
 
 export const redirStatus = { success: 0, cancelled: 1, stall: 4 } as const;
 
-/** What QEMU's xhci wants of us: a version and sizes are told, ids have 64 bits in all packets behind the hello. */
-const capabilities = (1 << 1) | (1 << 4) | (1 << 5);
+/** What QEMU's xhci wants of us: a version and sizes are told, ids have 64 bits behind the hello, bulk lengths 32. */
+const capabilities = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 6);
 const helloHeaderBytes = 12;
 const headerBytes = 16;
 const helloBytes = 64;
@@ -138,12 +138,13 @@ export function answerControl({ id, body }: Packet, data: Buffer | undefined): B
   return encodePacket(packet.control, id, Buffer.concat([header, sent]));
 }
 
-export const bulkHeaderBytes = 8;
+/** Endpoint, status, low half of the length, stream, high half of the length. */
+export const bulkHeaderBytes = 10;
 
 /** Answers a bulk transfer out of the computer: all of it was taken, or none. */
 export function answerBulk({ id, body }: Packet, status: number): Buffer {
   const header = Buffer.from(body.subarray(0, bulkHeaderBytes));
   header[1] = status;
-  if (status !== redirStatus.success) header.writeUInt16LE(0, 2);
+  if (status !== redirStatus.success) header.fill(0, 2, 4).fill(0, 8);
   return encodePacket(packet.bulk, id, header);
 }
