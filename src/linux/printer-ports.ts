@@ -81,6 +81,14 @@ export function nodeOf({ kind, name, path, major, minor }: PrinterPort): string 
   return own;
 }
 
+/** Takes the node of a USB port ("lp0") away, so that a stub can have its name; `nodeOf` makes another one. False: there is none. */
+export function takeNodeAway(name: string): boolean {
+  const found = listPrinterPorts().find(each => each.kind === 'usb' && each.name === name);
+  if (!found || !isNode(found.path, found.major, found.minor)) return false;
+  rmSync(found.path);
+  return true;
+}
+
 function isNode(path: string, major: number, minor: number): boolean {
   const rdev = statSync(path, { throwIfNoEntry: false })?.rdev;
   // gnu_dev_makedev, as stat gives it

@@ -5,6 +5,7 @@ import { chmod, chown } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { C } from '#linux/abi.ts';
 import { CuseDevice } from '#linux/cuse-device.ts';
+import { takeNodeAway } from '#linux/printer-ports.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Spool } from './spool.ts';
 import { encodeDeviceId } from './translate.ts';
@@ -101,7 +102,11 @@ export function answerIoctl(
   return undefined;
 }
 
+/** A USB printer gives its name away: programs know that one, and what they print past the stub would not move with the OS. */
 function freeName(): string {
   const taken = existsSync('/dev/usb') ? readdirSync('/dev/usb') : [];
-  for (let number = 0; ; number++) if (!taken.includes(`lp${number}`)) return `usb/lp${number}`;
+  for (let number = 0; ; number++) {
+    const name = `lp${number}`;
+    if (!taken.includes(name) || takeNodeAway(name)) return `usb/${name}`;
+  }
 }
