@@ -1,6 +1,9 @@
 // The disk that follows the OS, as a sum: which part of it lies where, what is copied next, how far it is and how long it
 // takes. Pure. The work itself: src/devices/disk/follow.ts; who has what at each moment: docs/disk.md.
 
+import * as v from 'valibot';
+import { formatBytes, formatMs } from './quantities.ts';
+
 /** Compared, and copied, as a whole. A power of two; the last one of a disk may be shorter. */
 export const regionBytes = 512 * 1024;
 /** Compared at once, and at most copied at once: what is copied when the OS goes on is lost. */
@@ -121,3 +124,70 @@ export function forecastMs(progress: FollowProgress, nowMs: number): number | un
 export const restShare = 0.5;
 export const restMs = (workedMs: number): number =>
   Math.min(5000, Math.round((workedMs * restShare) / (1 - restShare)));
+
+/** Where a disk that follows stands. The words are in `followText`. */
+export type FollowState =
+  | { readonly kind: 'waiting'; readonly reason: string }
+  | { readonly kind: 'copying'; readonly progress: FollowProgress }
+  | { readonly kind: 'done'; readonly copiedBytes: number; readonly sizeBytes: number }
+  | { readonly kind: 'givenUp'; readonly reason: string };
+
+/** What may come after what; from anywhere it may begin anew, after a move or with another agent. */
+const followSteps: Readonly<Record<FollowState['kind'], readonly FollowState['kind'][]>> = {
+  waiting: ['waiting', 'copying', 'givenUp'],
+  copying: ['copying', 'done', 'givenUp', 'waiting'],
+  done: ['waiting'],
+  givenUp: ['waiting'],
+};
+
+/** @throws Error naming both when the second cannot come after the first */
+export function afterFollow(before: FollowState, next: FollowState): FollowState {
+  if (!followSteps[before.kind].includes(next.kind))
+    throw new Error(`a disk that is "${before.kind}" cannot become "${next.kind}"`);
+  return next;
+}
+
+/** For `yado status` and `yado devices`. `computer`: to which it follows. */
+export function followText(state: FollowState, computer: string, nowMs: number): string {
+  switch (state.kind) {
+    case 'waiting':
+      return `waits to follow to ${computer}: ${state.reason}`;
+    case 'copying': {
+      const { sizeBytes, doneBytes, copiedBytes } = state.progress;
+      const percent = Math.floor((doneBytes / sizeBytes) * 100);
+      const left = forecastMs(state.progress, nowMs);
+      const rest = left === undefined ? '' : `, ${formatMs(left)} left`;
+      return `follows to ${computer}: ${percent} %, ${formatBytes(copiedBytes)} copied${rest}`;
+    }
+    case 'done':
+      return `at ${computer}, verified; ${formatBytes(state.copiedBytes)} of ${formatBytes(state.sizeBytes)} were copied`;
+    case 'givenUp':
+      return `does not follow to ${computer}: ${state.reason}`;
+  }
+}
+
+/** As the API tells it. Times in milliseconds. */
+export const FollowReportSchema = v.object({
+  computer: v.string(),
+  kind: v.picklist(['waiting', 'copying', 'done', 'givenUp']),
+  /** A sentence without its subject. */
+  text: v.string(),
+  sizeBytes: v.exactOptional(v.number()),
+  doneBytes: v.exactOptional(v.number()),
+  copiedBytes: v.exactOptional(v.number()),
+  leftMs: v.exactOptional(v.number()),
+});
+export type FollowReport = Readonly<v.InferOutput<typeof FollowReportSchema>>;
+
+export function followReport(state: FollowState, computer: string, nowMs: number): FollowReport {
+  const text = followText(state, computer, nowMs);
+  const base = { computer, kind: state.kind, text };
+  if (state.kind === 'done') {
+    const { sizeBytes, copiedBytes } = state;
+    return { ...base, sizeBytes, doneBytes: sizeBytes, copiedBytes };
+  }
+  if (state.kind !== 'copying') return base;
+  const { sizeBytes, doneBytes, copiedBytes } = state.progress;
+  const leftMs = forecastMs(state.progress, nowMs);
+  return { ...base, sizeBytes, doneBytes, copiedBytes, ...(leftMs !== undefined && { leftMs }) };
+}

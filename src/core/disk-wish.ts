@@ -16,6 +16,8 @@ export const BlockPlaceSchema = v.strictObject({
   partition: v.exactOptional(v.number()),
 });
 
+export type BlockPlace = v.InferOutput<typeof BlockPlaceSchema>;
+
 /** As a person names it: a path below /dev/disk/by-id, the last part of one, or a serial number. */
 export const DiskNameSchema = v.pipe(v.string(), v.minLength(4), v.maxLength(200));
 
@@ -53,6 +55,20 @@ export const DiskLookSchema = v.strictObject({
   names: v.pipe(v.array(Short), v.maxLength(maxDiskNames)),
 });
 export type DiskLook = Readonly<v.InferOutput<typeof DiskLookSchema>>;
+
+/** What is to become of the OS's disk at the computer it has come to: a disk of that computer. */
+export const DestinySchema = v.strictObject({
+  mode: v.picklist(['follow', 'shared']),
+  computer: v.string(),
+  /** Of the disk, as that computer calls it. */
+  name: v.string(),
+  place: BlockPlaceSchema,
+  /** A person has said that what is on it may be lost. */
+  mayOverwrite: v.boolean(),
+  /** The OS was started on that computer. */
+  isHome: v.boolean(),
+});
+export type Destiny = Readonly<v.InferOutput<typeof DestinySchema>>;
 
 /** What is known before a move whose disk is not to stay. */
 export interface DiskPlan {

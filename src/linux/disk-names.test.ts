@@ -66,7 +66,8 @@ test('a name stands for one disk or one partition', () => {
   assert.deepEqual(named('virtio-spare-b-part7'), []);
   assert.deepEqual(named('scsi-0ATA_QEMU_HARDDISK_QM00005'), ['sda']);
   assert.deepEqual(named('wwn-0x5000c500a1b2c3d4'), ['sda']);
-  for (const none of ['spare', 'vda', 'virtio-spare-bb', 'QM0000', '/dev/vda', 'dm-0']) assert.deepEqual(named(none), []);
+  for (const none of ['spare', 'vda', 'virtio-spare-bb', 'QM0000', '/dev/vda', 'dm-0'])
+    assert.deepEqual(named(none), []);
 });
 
 test('two disks of one serial number are two', () => {

@@ -62,7 +62,9 @@ const udevName = (text: string): string => text.trim().replaceAll(/[^\w.+:@#=-]+
 /** The vital product data page 0x80 of a SCSI disk: four bytes, then the serial number. */
 function pageOfSerial(disk: string, root: string): string {
   try {
-    return readFileSync(join(root, 'sys/class/block', disk, 'device/vpd_pg80')).subarray(4).toString('latin1');
+    return readFileSync(join(root, 'sys/class/block', disk, 'device/vpd_pg80'))
+      .subarray(4)
+      .toString('latin1');
   } catch {
     return '';
   }

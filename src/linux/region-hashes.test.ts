@@ -10,7 +10,7 @@ import { hashParts } from './region-hashes.ts';
 const folder = mkdtempSync(join(import.meta.dirname, '../../node_modules/.hashes-'));
 after(() => rmSync(folder, { recursive: true }));
 const path = join(folder, 'disk');
-const bytes = Buffer.from({ length: 64 * 1024 }, (_: unknown, index: number) => (index * 7) % 251);
+const bytes = Buffer.alloc(64 * 1024).map((_, index) => (index * 7) % 251);
 writeFileSync(path, bytes);
 const sha256 = (start: number, length: number): string =>
   createHash('sha256')

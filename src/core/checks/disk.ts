@@ -91,7 +91,8 @@ export const diskChecks: readonly PreflightCheck[] = [
       if (!mine) return finding(`The disk of the OS is not at ${a.name} but at ${disk.at}.`, stay);
       const { name, sizeBytes, print } = look.found ?? mine;
       if (name === mine.name && sizeBytes === mine.sizeBytes && print === mine.print) return null;
-      const what = name === mine.name ? 'has something else on it' : `is ${name} there, and ${mine.name} here`;
+      const what =
+        name === mine.name ? 'has something else on it' : `is ${name} there, and ${mine.name} here`;
       return finding(`The disk that ${b.name} has is not the one the OS has at ${a.name}: it ${what}.`, stay);
     },
   },

@@ -129,9 +129,10 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
     const stream = streamOf(socket.fd, 5000, 'NBD handshake', signal);
     await stream.write(diskHello);
     const found = await nbdHandshake(stream, disk.exportName);
-    if (found.sizeBytes !== disk.sizeBytes) {
+    // A disk that it has followed to may be larger.
+    if (found.sizeBytes < disk.sizeBytes) {
       throw yadoError('diskUnreachable', {
-        device: `${disk.exportName} (of another size)`,
+        device: `${disk.exportName} (too small)`,
         computer: disk.ip,
       });
     }

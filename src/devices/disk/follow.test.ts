@@ -117,7 +117,8 @@ class FakeDisks implements FollowWorld {
     const segment = this.segments.find(
       each => each.start + each.bytes > piece * pieceBytes && each.start <= piece * pieceBytes,
     );
-    const isMirrored = segment?.kind === 'both' || (segment?.kind === 'copy' && !this.#toCopy.includes(region));
+    const isMirrored =
+      segment?.kind === 'both' || (segment?.kind === 'copy' && !this.#toCopy.includes(region));
     // Two that are under way to the same place have no order, and a file system waits for the first.
     if (this.#underWay.some(each => each.piece === piece)) return;
     const to = isMirrored ? [this.there, this.here] : [this.there];
@@ -214,7 +215,10 @@ test('a disk that fails ends it', async () => {
   for (const where of ['here', 'there'] as const) {
     const disks = new FakeDisks(numbered(), numbered(), 0, never);
     disks.failed = where;
-    await assert.rejects(follow(disks), (error: unknown) => error instanceof DiskFailed && error.where === where);
+    await assert.rejects(
+      follow(disks),
+      (error: unknown) => error instanceof DiskFailed && error.where === where,
+    );
   }
 });
 

@@ -126,7 +126,8 @@ async function firstLook(world: FollowWorld, doneBytes: number, window: Extent):
  */
 async function lookAgain(world: FollowWorld, doneBytes: number, window: Extent): Promise<readonly Extent[]> {
   let suspects: readonly Extent[] = [window];
-  for (let look = 1; look <= looks && suspects.length > 0; look++) suspects = await compareAll(world, suspects);
+  for (let look = 1; look <= looks && suspects.length > 0; look++)
+    suspects = await compareAll(world, suspects);
   let differs = suspects;
   await world.exchange(segmentsOf(world.sizeBytes, doneBytes, window), async () => {
     differs = await compareAll(world, suspects);

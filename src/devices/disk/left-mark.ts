@@ -2,6 +2,7 @@
 // not be started from it a second time. It lies in the first 1024 bytes, which ext4 leaves to boot loaders, and is only
 // written where nothing else is. The initramfs looks for it, and so does a standby that was switched on anew.
 import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { forgetCached } from '#linux/disk-contents.ts';
 
 /** At offset 0; packaging/files/initramfs-local-premount knows it too. */
 export const markMagic = 'YADOKARI';
@@ -29,24 +30,32 @@ export function readMark(path: string): string | undefined {
   }
 }
 
+/**
+ * How the disk is reached. disk: by itself, while nothing else writes to what shares a block with the mark; mounted: by the
+ * device that the file system is mounted from, whose own copy of that block is changed with it.
+ */
+export type ReachedBy = 'disk' | 'mounted';
+
 /** Marks a disk, for good when this returns. @throws Error saying why it cannot be marked */
-export function writeMark(path: string, text: string): void {
+export function writeMark(path: string, text: string, by: ReachedBy = 'disk'): void {
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
-  const there = firstBytes(path);
+  const there = firstBytes(path, by);
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
     throw new Error('something else lies in the first 1024 bytes of the disk');
-  overwrite(path, mark);
+  overwrite(path, mark, by);
 }
 
 /** Takes a mark away; a disk without one is not touched. */
-export function clearMark(path: string): void {
-  if (decodeMark(firstBytes(path)) !== undefined) overwrite(path, Buffer.alloc(markBytes));
+export function clearMark(path: string, by: ReachedBy = 'disk'): void {
+  if (decodeMark(firstBytes(path, by)) !== undefined) overwrite(path, Buffer.alloc(markBytes), by);
 }
 
-function firstBytes(path: string): Buffer {
+function firstBytes(path: string, by: ReachedBy = 'disk'): Buffer {
   const fd = openSync(path, 'r');
   try {
+    // Beneath the stub the disk is written to past what this kernel remembers of it.
+    if (by === 'disk') forgetCached(fd);
     const bytes = Buffer.alloc(markBytes);
     readSync(fd, bytes, 0, markBytes, 0);
     return bytes;
@@ -55,11 +64,13 @@ function firstBytes(path: string): Buffer {
   }
 }
 
-function overwrite(path: string, bytes: Buffer): void {
+function overwrite(path: string, bytes: Buffer, by: ReachedBy): void {
   const fd = openSync(path, 'r+');
   try {
+    if (by === 'disk') forgetCached(fd); // what shares a block with it is written back too
     writeSync(fd, bytes, 0, bytes.length, 0);
     fdatasyncSync(fd);
+    if (by === 'disk') forgetCached(fd);
   } finally {
     closeSync(fd);
   }

@@ -1,11 +1,34 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
-import { type BlockDevice, type BlockPlace, blockDeviceAt, deviceRightBelow } from '#linux/block.ts';
-import { encodeSuspend, linearTarget } from '#linux/device-mapper.ts';
+import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
+import {
+  type BlockDevice,
+  type BlockPlace,
+  blockDeviceAt,
+  describeName,
+  deviceRightBelow,
+} from '#linux/block.ts';
+import {
+  type DmTarget,
+  decodeMirrorStatus,
+  encodeSuspend,
+  linearTarget,
+  mirrorTarget,
+} from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
+import type { MirrorsState } from './follow.ts';
 
 export const rootStub = 'yado-root';
+
+/** Nothing is flushed, for what lies beneath may be away; the file system above is not stopped. */
+const quietly = { noFlush: true, skipLockFs: true } as const;
+
+/** A device beneath the stub. */
+export interface Beneath {
+  readonly major: number;
+  readonly minor: number;
+}
 
 /**
  * The stub and the disk or partition beneath it; undefined when the root file system does not lie on a stub, or the stub on
@@ -21,21 +44,96 @@ export function findStub(name = rootStub): { stub: BlockDevice; below: BlockDevi
   }
 }
 
+/** The stub and all that lies beneath it: two disks while one follows. Undefined when there is no stub. */
+export function findStubOverAny(name = rootStub): { stub: BlockDevice; below: BlockDevice[] } | undefined {
+  try {
+    const stub = blockDeviceAt(`/dev/mapper/${name}`);
+    return { stub, below: stub.slaves.map(each => describeName(each)) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** True when an agent has ended in the middle of exchanging something. */
+export function isStubUnfinished(name = rootStub): boolean {
+  using dm = new DmControl();
+  return dm.device(name).suspended || dm.table(name).some(each => each.type !== 'linear');
+}
+
+/** Of the stub itself. */
+export const stubPath = (name = rootStub): string => `/dev/mapper/${name}`;
+
+/** Nothing passes the stub, since an image was to be made or an agent has ended in the middle of something. */
+export function isHeldBack(name = rootStub): boolean {
+  using dm = new DmControl();
+  return dm.device(name).suspended;
+}
+
 /** Nothing passes the stub after this step: what programs write waits in memory and moves with the OS. */
 export function suspendStep(name = rootStub): PlanStep {
-  const { request, buffer } = encodeSuspend(name, { noFlush: true, skipLockFs: true });
+  const { request, buffer } = encodeSuspend(name, quietly);
   return ioctlStep('hold back the writes of the root disk', DM_CONTROL_PATH, request, buffer);
 }
 
 /** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
-export function putBeneath(
-  device: { major: number; minor: number },
-  sizeBytes: number,
-  name = rootStub,
-): void {
+export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
   using dm = new DmControl();
-  dm.loadTable(name, [linearTarget(`${device.major}:${device.minor}`, sizeBytes / 512)]);
+  dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
+  // Of a mirror one disk may have refused something: what waits for that goes on with the next table, if nothing is flushed.
+  if (isMirrored(dm, name)) await dm.suspendLater(name, quietly);
   dm.resume(name);
 }
+
+/**
+ * Exchanges what lies beneath. In between nothing passes the stub and nothing is under way beneath it; `isTrue` is asked
+ * then, and when it says no, or throws, all is as it was. Gives its answer.
+ */
+export async function exchange(
+  targets: readonly DmTarget[],
+  isTrue: () => Promise<boolean> = async () => true,
+  name = rootStub,
+): Promise<boolean> {
+  using dm = new DmControl();
+  dm.loadTable(name, targets);
+  let isNew = false;
+  try {
+    await dm.suspendLater(name, quietly);
+    isNew = await isTrue();
+  } finally {
+    if (!isNew) dm.clearTable(name);
+    dm.resume(name);
+  }
+  return isNew;
+}
+
+/** The table for a disk that follows: `remote` is the old disk, `local` the new one. */
+export function tableOf(segments: readonly Segment[], remote: Beneath, local: Beneath): DmTarget[] {
+  return segments.map(({ kind, start, bytes }) => {
+    const [from, count] = [start / 512, bytes / 512];
+    const leg = (device: Beneath) => ({ device: numberOf(device), offsetSector: from });
+    if (kind === 'remote') return { ...linearTarget(numberOf(remote), count, from), startSector: from };
+    const regionSectors = mirrorRegionBytes(bytes) / 512;
+    return mirrorTarget(from, count, [leg(remote), leg(local)], regionSectors, kind === 'both');
+  });
+}
+
+/** What the mirrors beneath the stub say of themselves. @throws FormatError, SystemError */
+export function mirrorsState(name = rootStub): MirrorsState {
+  using dm = new DmControl();
+  const mirrors = dm
+    .status(name)
+    .filter(each => each.type === 'mirror')
+    .map(each => decodeMirrorStatus(each.parameters));
+  const isWell = (leg: 0 | 1): boolean => mirrors.every(each => each.isWell[leg]);
+  return {
+    isCopied: mirrors.every(each => each.equalRegions === each.regions),
+    ...(isWell(1) ? !isWell(0) && { failed: 'there' as const } : { failed: 'here' as const }),
+  };
+}
+
+const isMirrored = (dm: DmControl, name: string): boolean =>
+  dm.device(name).hasLiveTable && dm.table(name).some(each => each.type === 'mirror');
+
+const numberOf = ({ major, minor }: Beneath): string => `${major}:${minor}`;
 
 export type { BlockPlace };
