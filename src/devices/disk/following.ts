@@ -2,20 +2,19 @@
 // `begin` to `stop`, and leaves the old disk alone beneath it unless all of the new one is equal.
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterFollow, type Extent, type FollowState, regionsOf } from '#core/disk-follow.ts';
+import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
 import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
 import { linearTarget } from '#linux/device-mapper.ts';
-import { hashParts } from '#linux/region-hashes.ts';
-import { countWrites } from '#linux/request-count.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
 import { DiskDiffers, DiskFailed, follow } from './follow.ts';
+import { followWorld } from './follow-world.ts';
 import { clearMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
-import { type Beneath, exchange, mirrorsState, putBeneath, tableOf } from './stub.ts';
+import { type Beneath, exchange, mirrorsState, putBeneath, rootStub } from './stub.ts';
 
 /** The disk is looked for again so often while it is not there. */
 const lookMs = 1000;
@@ -123,31 +122,18 @@ export class Following {
     return disk.holds !== null && !mayOverwrite ? `is not empty: ${disk.holds}` : undefined;
   }
 
-  async #copy(local: Beneath & { readonly name: string }): Promise<void> {
+  #copy(local: Beneath): Promise<void> {
     const { sizeBytes, beneath } = this.#disk;
-    const { signal } = this.#stop;
-    const remoteName = describe(beneath).name;
-    await follow({
+    const world = followWorld({
       sizeBytes,
+      remote: beneath,
+      local,
       hashesThere: extent => this.#hashesThere(extent),
-      hashesHere: async extent =>
-        (await hashParts(nodePath(local.name), regionsOf(extent), 'disk', signal)).map(each =>
-          each.toString('hex'),
-        ),
-      writes: () => countWrites(remoteName),
-      exchange: async (segments, isTrue) => {
-        signal.throwIfAborted();
-        return exchange(tableOf(segments, beneath, local), isTrue);
-      },
-      mirrors: () => mirrorsState(),
-      pause: async ms => {
-        await sleep(ms, undefined, { signal });
-        const { failed } = mirrorsState();
-        if (failed) throw new DiskFailed(failed);
-      },
-      nowMs: () => performance.now(),
       told: progress => this.#become({ kind: 'copying', progress }),
+      signal: this.#stop.signal,
+      stub: rootStub,
     });
+    return follow(world);
   }
 
   async #hashesThere({ start, bytes }: Extent): Promise<readonly string[]> {
