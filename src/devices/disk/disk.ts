@@ -17,7 +17,7 @@ import {
   breakConnection,
   detachFormer,
   isConnectionLost,
-  letGoLater,
+  takeOver,
   markHome,
   type RemoteDisk,
 } from './driver.ts';
@@ -54,7 +54,7 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
   const memory = v.safeParse(DiskMemorySchema, remembered);
   const any = memory.success ? findStubOverAny() : undefined;
   if (memory.success && any) {
-    for (const { name } of any.below) letGoLater(name);
+    for (const { name } of any.below) takeOver(name);
     return new RootDisk(any.stub.sizeBytes, memory.output);
   }
   const found = findStub();

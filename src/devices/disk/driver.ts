@@ -56,10 +56,19 @@ export interface RemoteDisk {
 /** What a client says first. */
 export const diskHello: Buffer = Buffer.from(diskHelloText);
 
-let attached: { index: number; socket: OwnedFd } | undefined;
+/** Without a socket: an agent before this one has made the connection. */
+let attached: { readonly index: number; readonly socket?: OwnedFd } | undefined;
 
-/** Attaches an NBD export as a block device. A former attachment is let go once nothing uses it. */
+/**
+ * Attaches an NBD export as a block device. A former attachment is let go once nothing uses it; one of an agent before this
+ * gets a new connection instead: its server ends with this one's beginning, and what is under way would wait for ever.
+ */
 export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
+  if (attached && !attached.socket) {
+    await attachAgain(disk, signal);
+    const { major, minor } = describeName(`nbd${attached.index}`);
+    return { major, minor, sizeBytes: disk.sizeBytes };
+  }
   const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
   try {
     using nbd = new NbdClient();
@@ -83,14 +92,14 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
 
 /** True when the attached disk's connection has ended, from whichever side. */
 export function isConnectionLost(): boolean {
-  if (!attached) return false;
+  if (!attached?.socket) return false;
   // The first byte of struct tcp_info is the state (include/uapi/linux/tcp.h).
   return (getsockoptInt(attached.socket.fd, C.IPPROTO_TCP, C.TCP_INFO) & 0xff) !== C.TCP_ESTABLISHED;
 }
 
 /** Ends the attached disk's connection; requests wait for the next one. */
 export function breakConnection(): void {
-  if (attached && !isConnectionLost()) shutdown(attached.socket.fd);
+  if (attached?.socket && !isConnectionLost()) shutdown(attached.socket.fd);
 }
 
 /** Gives the attached disk a new connection; requests that wait go out on it. */
@@ -109,7 +118,7 @@ export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promis
       },
       { timeoutMs: 5000, everyMs: 50, signal },
     );
-    old.socket[Symbol.dispose]();
+    old.socket?.[Symbol.dispose]();
     attached = { index: old.index, socket };
   } catch (error) {
     socket[Symbol.dispose]();
@@ -143,12 +152,12 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   }
 }
 
-const formerAttachments: { index: number; socket?: OwnedFd }[] = [];
+const formerAttachments: { readonly index: number; readonly socket?: OwnedFd }[] = [];
 
-/** An attachment of an agent that is no more ("nbd0") is let go by `detachFormer`; other names are nothing to let go. */
-export function letGoLater(name: string): void {
+/** The attachment of an agent that is no more ("nbd0") is this one's now; other names are no attachments. */
+export function takeOver(name: string): void {
   const index = /^nbd(\d+)$/.exec(name)?.[1];
-  if (index !== undefined) formerAttachments.push({ index: Number(index) });
+  if (index !== undefined) attached = { index: Number(index) };
 }
 
 /** Lets go of NBD devices that lie beneath nothing any more (after the stub was given another table). */

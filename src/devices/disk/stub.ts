@@ -79,8 +79,9 @@ export function suspendStep(name = rootStub): PlanStep {
 export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
   using dm = new DmControl();
   dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
-  // Of a mirror one disk may have refused something: what waits for that goes on with the next table, if nothing is flushed.
-  if (isMirrored(dm, name)) await dm.suspendLater(name, quietly);
+  // Held back already, it stays so. Else a mirror may be there of which one disk has refused something: what waits because of
+  // that goes on with the next table, if nothing is flushed.
+  await dm.suspendLater(name, quietly);
   dm.resume(name);
 }
 
@@ -130,9 +131,6 @@ export function mirrorsState(name = rootStub): MirrorsState {
     ...(isWell(1) ? !isWell(0) && { failed: 'there' as const } : { failed: 'here' as const }),
   };
 }
-
-const isMirrored = (dm: DmControl, name: string): boolean =>
-  dm.device(name).hasLiveTable && dm.table(name).some(each => each.type === 'mirror');
 
 const numberOf = ({ major, minor }: Beneath): string => `${major}:${minor}`;
 
