@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  afterFollow,
   differing,
   diskUnitBytes,
+  type FollowState,
+  followReport,
   forecastMs,
   joined,
   mirrorRegionBytes,
@@ -82,4 +85,28 @@ test('how long it takes', () => {
   assert.equal(forecastMs({ ...progress, doneBytes: 100 }, 2050), undefined);
   assert.equal(restMs(200), 200);
   assert.equal(restMs(60_000), 5000);
+});
+
+test('how far it is, in words and figures', () => {
+  const progress = { sizeBytes: 4096, doneBytes: 1024, copiedBytes: 512, startedMs: 0, startedBytes: 0 };
+  const copying: FollowState = { kind: 'copying', progress };
+  assert.deepEqual(followReport(copying, 'b', 1000), {
+    computer: 'b',
+    kind: 'copying',
+    text: 'follows to b: 25 %, 512 B copied, 3.0 s left',
+    sizeBytes: 4096,
+    doneBytes: 1024,
+    copiedBytes: 512,
+    leftMs: 3000,
+  });
+  const done: FollowState = { kind: 'done', copiedBytes: 512, sizeBytes: 4096 };
+  assert.equal(followReport(done, 'b', 0).text, 'at b, verified; 512 B of 4.0 KiB were copied');
+  const waiting: FollowState = { kind: 'waiting', reason: 'there is no disk x (yet)' };
+  assert.equal(followReport(waiting, 'b', 0).text, 'waits to follow to b: there is no disk x (yet)');
+  const givenUp: FollowState = { kind: 'givenUp', reason: 'x is too small' };
+  assert.equal(followReport(givenUp, 'b', 0).text, 'does not follow to b: x is too small');
+  assert.equal(afterFollow(waiting, copying), copying);
+  assert.equal(afterFollow(copying, done), done);
+  assert.throws(() => afterFollow(done, givenUp), /"done" cannot become "givenUp"/);
+  assert.throws(() => afterFollow(waiting, done), /"waiting" cannot become "done"/);
 });

@@ -17,9 +17,9 @@ import {
   breakConnection,
   detachFormer,
   isConnectionLost,
-  takeOver,
   markHome,
   type RemoteDisk,
+  takeOver,
 } from './driver.ts';
 import { Following } from './following.ts';
 import { clearMark, writeMark } from './left-mark.ts';

@@ -59,7 +59,9 @@ function disks(name: string) {
     },
     whole: async (device: { major: number; minor: number }, from: 'disk' | 'cached' = 'disk') => {
       const path = nodePath(describe(device).name);
-      return (await hashParts(path, regionsOf({ start: 0, bytes: sizeBytes }), from)).map(each => each.toString('hex'));
+      return (await hashParts(path, regionsOf({ start: 0, bytes: sizeBytes }), from)).map(each =>
+        each.toString('hex'),
+      );
     },
     [Symbol.dispose]: () => {
       sh(`umount ${mountPoint} 2>/dev/null || true`);
@@ -78,7 +80,9 @@ function worldOf(all: ReturnType<typeof disks>, signal = new AbortController().s
     remote: all.remote,
     local: all.local,
     hashesThere: async extent =>
-      (await hashParts(nodePath(all.remote.name), regionsOf(extent), 'disk')).map(each => each.toString('hex')),
+      (await hashParts(nodePath(all.remote.name), regionsOf(extent), 'disk')).map(each =>
+        each.toString('hex'),
+      ),
     told: progress => void told.push(progress),
     signal,
     stub: all.stub,
@@ -113,19 +117,27 @@ test('it follows beneath a file system that is written to; then both disks are e
   const progress = told.at(-1);
   assert.equal(progress?.doneBytes, sizeBytes);
   assert.deepEqual(mirrorsState(all.stub), { isCopied: true });
-  await exchange([linearTarget(`${all.local.major}:${all.local.minor}`, sizeBytes / 512)], async () => {
-    assert.deepEqual(await all.whole(all.local), await all.whole(all.remote));
-    return true;
-  }, all.stub);
+  await exchange(
+    [linearTarget(`${all.local.major}:${all.local.minor}`, sizeBytes / 512)],
+    async () => {
+      assert.deepEqual(await all.whole(all.local), await all.whole(all.remote));
+      return true;
+    },
+    all.stub,
+  );
   const before = await all.whole(all.remote);
-  sh(`echo here > ${all.mountPoint}/later && sync && sha256sum ${all.mountPoint}/big && umount ${all.mountPoint}`);
+  sh(
+    `echo here > ${all.mountPoint}/later && sync && sha256sum ${all.mountPoint}/big && umount ${all.mountPoint}`,
+  );
   assert.deepEqual(await all.whole(all.remote), before, 'the old disk is left alone');
   sh(`e2fsck -fn /dev/dm-${all.local.minor}`);
 });
 
 test('on the way back only what changed is copied', { skip }, async () => {
   using all = disks('b');
-  sh(`mke2fs -q -t ext4 ${all.node} && mount ${all.node} ${all.mountPoint} && head -c 9000000 /dev/urandom > ${all.mountPoint}/big && sync`);
+  sh(
+    `mke2fs -q -t ext4 ${all.node} && mount ${all.node} ${all.mountPoint} && head -c 9000000 /dev/urandom > ${all.mountPoint}/big && sync`,
+  );
   await follow(worldOf(all).world);
   await putBeneath(all.remote, sizeBytes, all.stub);
   sh(`echo changed > ${all.mountPoint}/small && sync`);
@@ -140,7 +152,9 @@ test('a new disk that fails costs nothing: what waits goes on with the old one',
   sh(`mke2fs -q -t ext4 ${all.node} && mount -o errors=remount-ro ${all.node} ${all.mountPoint}`);
   await follow(worldOf(all).world);
   all.breakLocal();
-  sh(`cd ${all.mountPoint} && (head -c 2000000 /dev/urandom > held; sync; echo done > synced) >/dev/null 2>&1 &`);
+  sh(
+    `cd ${all.mountPoint} && (head -c 2000000 /dev/urandom > held; sync; echo done > synced) >/dev/null 2>&1 &`,
+  );
   const { world } = worldOf(all);
   for (;;) {
     try {
@@ -150,7 +164,10 @@ test('a new disk that fails costs nothing: what waits goes on with the old one',
       break;
     }
   }
-  assert.ok(!existsSync(join(all.mountPoint, 'synced')), 'no write is said to be done that one disk has refused');
+  assert.ok(
+    !existsSync(join(all.mountPoint, 'synced')),
+    'no write is said to be done that one disk has refused',
+  );
   await putBeneath(all.remote, sizeBytes, all.stub);
   while (!existsSync(join(all.mountPoint, 'synced'))) await new Promise(resolve => setTimeout(resolve, 50));
   assert.doesNotMatch(sh(`grep ' ${all.mountPoint} ' /proc/mounts`), / ro,/);
