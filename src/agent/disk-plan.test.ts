@@ -19,12 +19,14 @@ const found: FoundDisk = {
     use: null,
     holds: null,
     markOf: null,
+  fileSystem: null,
   },
   print: 'a'.repeat(64),
 };
 const own: FoundDisk = { ...found, name: 'wwn-0x5', place: { pciAddress: '0000:00:06.0', unit: 0 } };
 const storage: Storage = {
   sizeBytes: 1 << 30,
+  fileSystem: () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
   look: () => own,
 };

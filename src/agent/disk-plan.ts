@@ -58,6 +58,7 @@ export async function planDisk(
     os: osId,
     asked,
     sizeBytes: mine.storage.sizeBytes,
+    fileSystem: mine.storage.fileSystem(),
     at: mine.at,
     mine: own,
     look,

@@ -41,6 +41,8 @@ export const FoundDiskSchema = v.strictObject({
   holds: v.nullable(Short),
   /** The OS whose mark is on it: it was left by that OS, or is a copy of a disk that was. */
   markOf: v.nullable(Short),
+  /** UUID of the file system (ext4) on it. */
+  fileSystem: v.nullable(Short),
   /** Hash of its beginning and its end: equal for one disk that two computers reach. */
   print: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 });
@@ -55,6 +57,13 @@ export const DiskLookSchema = v.strictObject({
   names: v.pipe(v.array(Short), v.maxLength(maxDiskNames)),
 });
 export type DiskLook = Readonly<v.InferOutput<typeof DiskLookSchema>>;
+
+/**
+ * True for a disk that the OS has left, or that is a copy of its own: it bears the mark of an OS of that id, and on it is the
+ * OS's own file system. Other OSs may have the same id.
+ */
+export const isOwnOf = (disk: FoundDisk, os: string, fileSystem: string | undefined): boolean =>
+  disk.markOf === os && disk.fileSystem !== null && disk.fileSystem === fileSystem;
 
 /** What is to become of the OS's disk at the computer it has come to: a disk of that computer. */
 export const DestinySchema = v.strictObject({
@@ -79,6 +88,8 @@ export interface DiskPlan {
   readonly asked: string | undefined;
   /** Of the OS's disk. */
   readonly sizeBytes: number;
+  /** UUID of its file system, when that has one that is known here. */
+  readonly fileSystem: string | undefined;
   /** The computer that has it now. */
   readonly at: string;
   /** Of the OS's disk, when it is at the source: for a shared one. */

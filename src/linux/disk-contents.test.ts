@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { readContents } from './disk-contents.ts';
+import { extUuid, readContents, readExtUuid } from './disk-contents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'yado-contents-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -35,6 +35,10 @@ test('what has a name is named', () => {
   const ext4 = disk();
   execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', ext4]);
   assert.equal(holds(ext4), 'a file system (ext2, ext3 or ext4)');
+  const uuid = execFileSync('blkid', ['-p', '-s', 'UUID', '-o', 'value', ext4], { encoding: 'utf8' });
+  assert.equal(readExtUuid(ext4), uuid.trim().replaceAll('-', ''));
+  assert.equal(extUuid(readContents(ext4, size).head), readExtUuid(ext4));
+  assert.equal(readExtUuid(disk()), undefined);
 });
 
 test('two equal disks have one hash, others another', () => {

@@ -17,6 +17,27 @@ export interface DiskContents {
   readonly head: Buffer;
 }
 
+/** The UUID of the ext2, ext3 or ext4 that begins with these bytes (fs/ext4/ext4.h); undefined when none does. */
+export function extUuid(head: Buffer): string | undefined {
+  const superblock = head.subarray(1024, 2048);
+  if (superblock.length < 1024 || superblock.readUInt16LE(56) !== 0xef53) return undefined;
+  return superblock.toString('hex', 104, 120);
+}
+
+/** As `extUuid`, of what is mounted from a device. Undefined also when it cannot be read. */
+export function readExtUuid(path: string): string | undefined {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return extUuid(readAt(fd, 0, 2048));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
 /** At which byte of the beginning; negative: of the end. The first one that fits names it. */
 const signatures: readonly (readonly [offset: number, bytes: string, name: string])[] = [
   [0, 'LUKS', 'an encrypted volume (LUKS)'],

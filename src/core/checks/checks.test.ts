@@ -51,6 +51,7 @@ const spare: FoundDisk = {
   use: null,
   holds: null,
   markOf: null,
+  fileSystem: null,
   print: 'a'.repeat(64),
 };
 const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
@@ -60,7 +61,7 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 });
 /** A disk that may follow to one of beta. */
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
-  ...{ mode: 'follow', os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha' },
+  ...{ mode: 'follow', os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
   ...{ mine: undefined, lacks: undefined, look: lookAt({}) },
   ...change,
 });
@@ -317,7 +318,12 @@ const cases: readonly Case[] = [
   },
   {
     id: 'disk-not-empty',
-    request: { disk: diskPlan({ look: lookAt({ holds: 'data', markOf: 'lobster' }) }) },
+    request: { disk: diskPlan({ look: lookAt({ holds: 'data', markOf: 'lobster', fileSystem: 'f5' }) }) },
+    says: /is not empty: data/,
+  },
+  {
+    id: 'disk-not-empty',
+    request: { disk: diskPlan({ look: lookAt({ holds: 'data', fileSystem: 'f6', markOf: 'crab' }) }) },
     says: /is not empty: data/,
   },
   {
@@ -452,7 +458,7 @@ test('a disk of the target that fits is fine, and so is one that the OS has left
       .map(each => each.id);
   assert.deepEqual(failing(diskPlan({})), []);
   assert.deepEqual(
-    failing(diskPlan({ asked: undefined, look: lookAt({ holds: 'data', markOf: 'crab' }) })),
+    failing(diskPlan({ asked: undefined, look: lookAt({ holds: 'data', markOf: 'crab', fileSystem: 'f5' }) })),
     [],
   );
   assert.deepEqual(failing(diskPlan({ mode: 'shared', mine: spare, look: lookAt({ holds: 'data' }) })), []);

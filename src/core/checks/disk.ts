@@ -1,7 +1,7 @@
 // Checks of a move after which the disk does not stay where it is (`yado migrate --disk=follow` and `=shared`). Pure.
 
 import { diskUnitBytes } from '../disk-follow.ts';
-import type { DiskPlan } from '../disk-wish.ts';
+import { type DiskPlan, isOwnOf } from '../disk-wish.ts';
 import { formatBytes } from '../quantities.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
@@ -72,7 +72,8 @@ export const diskChecks: readonly PreflightCheck[] = [
     why: 'All that is on it is overwritten.',
     compare: (_a, b, { disk }) => {
       const found = disk?.look.found;
-      if (disk?.mode !== 'follow' || !found || found.markOf === disk.os || found.holds === null) return null;
+      if (disk?.mode !== 'follow' || !found || found.holds === null) return null;
+      if (isOwnOf(found, disk.os, disk.fileSystem)) return null;
       return finding(
         `The disk ${found.name} of ${b.name} is not empty: ${found.holds}. It would be overwritten.`,
         `look at it there; if nobody needs it: yado migrate ${b.name} --disk=follow --to-disk=${found.name} --accept-risk=disk-not-empty`,

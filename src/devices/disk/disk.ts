@@ -6,6 +6,7 @@ import { type FollowReport, followReport } from '#core/disk-follow.ts';
 import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { type BlockPlace, findBlockDevice } from '#linux/block.ts';
+import { readExtUuid } from '#linux/disk-contents.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
@@ -133,6 +134,7 @@ class RootDisk implements Device {
   storage(): Storage {
     return {
       sizeBytes: this.#sizeBytes,
+      fileSystem: () => readExtUuid(stubPath()),
       placeAt: computer => this.#former[computer],
       look: () => {
         const here = findBlockDevice(this.#place);

@@ -3,10 +3,11 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
-import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
+import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
 import { linearTarget } from '#linux/device-mapper.ts';
+import { readExtUuid } from '#linux/disk-contents.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -14,7 +15,7 @@ import { DiskDiffers, DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
 import { clearMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
-import { type Beneath, exchange, mirrorsState, putBeneath, rootStub } from './stub.ts';
+import { type Beneath, exchange, mirrorsState, putBeneath, rootStub, stubPath } from './stub.ts';
 
 /** The disk is looked for again so often while it is not there. */
 const lookMs = 1000;
@@ -105,7 +106,7 @@ export class Following {
         continue;
       }
       const disk = foundDisk(there);
-      const isItsOwn = disk.markOf === osId;
+      const isItsOwn = isOwnOf(disk, osId, readExtUuid(stubPath()));
       const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
       // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
       const isIt = disk.name === name || (isItsOwn && disk.name === there.name);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type DiskLook, type FoundDisk, maxDiskNames } from '#core/disk-wish.ts';
 import { type BlockDevice, findBlockDevice, nodePath } from '#linux/block.ts';
-import { readContents } from '#linux/disk-contents.ts';
+import { extUuid, readContents } from '#linux/disk-contents.ts';
 import { disksNamed, listDisks, namesOfDisk } from '#linux/disk-names.ts';
 import { listNames, REAL_ROOT } from '#linux/sysfs.ts';
 import type { ControlRequest } from '#wire/control.ts';
@@ -57,6 +57,7 @@ export function foundDisk(device: BlockDevice): FoundDisk {
     isReadOnly: device.readOnly,
     use: useOf(device) ?? null,
     holds: holds ?? null,
+    fileSystem: extUuid(head) ?? null,
     markOf: mark === undefined ? null : (ownerOf(mark) ?? null),
     print: sha256,
   };
