@@ -19,7 +19,7 @@ const found: FoundDisk = {
     use: null,
     holds: null,
     markOf: null,
-  fileSystem: null,
+    fileSystem: null,
   },
   print: 'a'.repeat(64),
 };

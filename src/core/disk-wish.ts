@@ -19,7 +19,7 @@ export const BlockPlaceSchema = v.strictObject({
 export type BlockPlace = v.InferOutput<typeof BlockPlaceSchema>;
 
 /** As a person names it: a path below /dev/disk/by-id, the last part of one, or a serial number. */
-export const DiskNameSchema = v.pipe(v.string(), v.minLength(4), v.maxLength(200));
+export const DiskNameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 
 export const DiskWishSchema = v.strictObject({
   mode: v.picklist(diskModes),

@@ -58,7 +58,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   diskLook: fc.record(
     {
       osId: text,
-      disk: fc.string({ minLength: 4, maxLength: 50 }),
+      disk: fc.string({ minLength: 1, maxLength: 50 }),
       place: fc.record({ pciAddress: text, unit: count }, plain),
     },
     { ...plain, requiredKeys: ['osId'] },

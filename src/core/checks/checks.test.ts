@@ -458,7 +458,9 @@ test('a disk of the target that fits is fine, and so is one that the OS has left
       .map(each => each.id);
   assert.deepEqual(failing(diskPlan({})), []);
   assert.deepEqual(
-    failing(diskPlan({ asked: undefined, look: lookAt({ holds: 'data', markOf: 'crab', fileSystem: 'f5' }) })),
+    failing(
+      diskPlan({ asked: undefined, look: lookAt({ holds: 'data', markOf: 'crab', fileSystem: 'f5' }) }),
+    ),
     [],
   );
   assert.deepEqual(failing(diskPlan({ mode: 'shared', mine: spare, look: lookAt({ holds: 'data' }) })), []);
