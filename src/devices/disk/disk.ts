@@ -7,25 +7,22 @@ import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { type BlockPlace, findBlockDevice } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
-import { askUntilAnswered } from '#managers/location-manager.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
   type AttachedDisk,
-  attachAgain,
   attachHere,
   attachThere,
   breakConnection,
   detachFormer,
   isConnectionLost,
   markHome,
-  type RemoteDisk,
   takeOver,
 } from './driver.ts';
 import { Following } from './following.ts';
 import { clearMark, writeMark } from './left-mark.ts';
 import { foundDisk } from './look.ts';
-import { exportNameOf } from './serve.ts';
+import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import {
@@ -44,8 +41,6 @@ const readyMs = 60_000;
 const retryMs = 1000;
 /** A disk that follows is left where it was within this time, or the OS does not move. */
 const stayMs = 60_000;
-/** A server that is ended has to write out what it was given. */
-const releaseMs = 20_000;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
@@ -252,11 +247,11 @@ class RootDisk implements Device {
 
   async #connect(there: DeviceThere, arrival: Arrival): Promise<void> {
     const { signal, say, here } = arrival;
-    const beneath = await this.#reach(there, signal, say, where => attachThere(where, signal));
+    const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
     await this.#putBeneath(beneath);
     this.#keeping = new AbortController();
-    void this.#keep(there, this.#keeping.signal, say);
+    void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
     this.#begin = () => {
       const destiny = this.#destiny;
       if (destiny?.mode === 'follow' && destiny.computer === here.name)
@@ -279,7 +274,7 @@ class RootDisk implements Device {
         this.#computer = undefined;
         detachFormer(local);
         this.#releasing = new AbortController();
-        void this.#release(there, this.#releasing.signal, say);
+        void release(there, this.#releasing.signal, say);
       },
     });
   }
@@ -303,67 +298,9 @@ class RootDisk implements Device {
     }
   }
 
-  /** The computer that had the disk need not keep it for the OS any more. */
-  async #release(
-    { peer, osId, device, epoch }: DeviceThere,
-    signal: AbortSignal,
-    say: Arrival['say'],
-  ): Promise<void> {
-    const always = (): boolean => true;
-    const complain = (error: Error): void => say(`${this.id}: ${error.message}`);
-    await askUntilAnswered(peer, 'diskReleased', { osId, device, epoch }, always, signal, complain, releaseMs)
-      .then(() => say(`${this.id}: ${peer.name} is not needed for it any more`))
-      .catch(() => {});
-  }
-
   async #putBeneath(disk: AttachedDisk): Promise<void> {
     await putBeneath(disk, this.#sizeBytes);
     this.#isUp = true;
     detachFormer(disk);
-  }
-
-  /** Makes a connection that broke anew, from where the disk was left: its computer was away, or starts its standby. */
-  async #keep(there: DeviceThere, signal: AbortSignal, say: Arrival['say']): Promise<void> {
-    const { name } = there.peer;
-    while (!signal.aborted) {
-      await sleep(1000, undefined, { signal }).catch(() => {});
-      if (signal.aborted || !isConnectionLost()) continue;
-      say(`${this.id}: the connection to ${name} is lost; programs wait`);
-      await this.#reach(there, signal, say, where => attachAgain(where, signal)).catch(() => {});
-      if (!signal.aborted) say(`${this.id}: connected to ${name} again`);
-    }
-  }
-
-  /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
-  async #reach<T>(
-    { peer, osId, device, epoch }: DeviceThere,
-    signal: AbortSignal,
-    say: Arrival['say'],
-    attach: (where: RemoteDisk) => Promise<T>,
-  ): Promise<T> {
-    const { name, ip, localIp } = peer;
-    const exportName = exportNameOf(device, osId, epoch);
-    let said = false;
-    for (;;) {
-      const served = await askUntilAnswered(
-        peer,
-        'device',
-        { osId, device, epoch },
-        answer => answer.ready,
-        signal,
-        error => say(`${this.id}: ${error.message}`),
-      );
-      if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device, computer: name });
-      try {
-        const { port, secret, cipher } = served;
-        const where = { ip, port, exportName, secret, cipher, localIp };
-        return await attach({ ...where, sizeBytes: this.#sizeBytes });
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (!said) say(`${device}: ${name} does not serve it yet: ${asYadoError(error, name).message}`);
-        said = true;
-        await sleep(200, undefined, { signal });
-      }
-    }
   }
 }
