@@ -175,7 +175,11 @@ class RootDisk implements Device {
   }
 
   goOn(): void {
-    if (this.#following && this.#following.state.kind !== 'done') this.#begin?.();
+    const stopped = this.#following;
+    if (!stopped?.isStopped || stopped.state.kind === 'done') return;
+    void stopped.stop().then(() => {
+      if (this.#following === stopped) this.#begin?.();
+    });
   }
 
   async hold(): Promise<void> {

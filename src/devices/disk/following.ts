@@ -57,6 +57,11 @@ export class Following {
     return this.#state;
   }
 
+  /** It has ended before it was done, or is about to. */
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** Unless it is done, the old disk alone lies beneath the stub when this returns, and it has all that was written. */
   async stop(): Promise<void> {
     this.#stop.abort();

@@ -70,12 +70,12 @@ class LeftDisk implements LeftService {
     return this.#isReleased;
   }
 
-  /** Of the regions of a part of the disk, as this kernel has it: what was written to the server is in it. */
+  /** Of the regions of a part of the disk. What was written to the server is on it before it is read. */
   async diskHashes({ start, bytes }: ControlRequest<'diskHashes'>): Promise<ControlAnswer<'diskHashes'>> {
     this.#seeToIt();
     const device = findBlockDevice(this.state.place);
     if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
-    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'cached');
+    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk');
     return { ready: true, hashes: Uint8Array.from(Buffer.concat(hashes)) };
   }
 
