@@ -36,10 +36,15 @@ export function readMark(path: string): string | undefined {
 export function writeMark(path: string, text: string): void {
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
+  tryMark(path);
+  overwrite(path, mark);
+}
+
+/** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
+export function tryMark(path: string): void {
   const there = firstBytes(path);
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
     throw new Error('something else lies in the first 1024 bytes of the disk');
-  overwrite(path, mark);
 }
 
 /** Takes a mark away; a disk without one is not touched. */

@@ -3,12 +3,12 @@
 // hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type BlockDevice, type BlockPlace, blockDeviceAt, bottomDevices } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, blockDeviceAt, bottomDevices, nodePath } from '#linux/block.ts';
 import { type DmTarget, encodeSuspend, linearTarget, zeroTarget } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
-import { markBytes } from './left-mark.ts';
+import { markBytes, tryMark } from './left-mark.ts';
 
 export const rootStub = 'yado-root';
 
@@ -39,7 +39,7 @@ export function putBeneath(
   const number = `${device.major}:${device.minor}`;
   try {
     // Without the module the kernel would call modprobe, which would wait for this very disk.
-    if (!existsSync('/sys/module/dm_zero')) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
+    if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
     dm.loadTable(name, tableOver(number, sizeBytes));
   } catch (error) {
     // Nor can 1024 bytes be hidden where a sector has more. A mark can then be wiped out; the disk is there all the same.
@@ -48,6 +48,21 @@ export function putBeneath(
   }
   dm.resume(name);
 }
+
+/** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
+export function whyUnmarkable(): string | undefined {
+  const below = findStub()?.below;
+  if (!below?.place) return undefined; // asking another computer may take for ever
+  if (!hasHidingModule()) return 'the kernel has no dm_zero, with which the mark is hidden from the OS';
+  try {
+    tryMark(nodePath(below.name));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const hasHidingModule = (): boolean => existsSync('/sys/module/dm_zero');
 
 /** The same table as packaging/files/initramfs-local-top makes: reads of the mark give zeros, writes to it are dropped. */
 export function tableOver(device: string, sizeBytes: number): DmTarget[] {
