@@ -34,6 +34,7 @@ test('what is in use and what is in the way', async () => {
       lacks: [],
       swaps: [{ path: '/dev/vda2', kind: 'disk', usedBytes: 8192 }],
       mounts: [{ device: '/dev/sdb1', path: '/home' }],
+      unmarkable: null,
       waitingTasks: ['dd (pid 812)'],
       fuseRequests: 0,
       watchdogs: ['iTCO_wdt'],
