@@ -59,6 +59,7 @@ export function buildDeb(image: string): string {
               'Architecture: amd64',
               'Maintainer: The Yadokari founders <founders@yadokari.invalid>',
               'Depends: dmsetup, initramfs-tools, kmod, coreutils',
+              'Recommends: busybox | busybox-static', // in the initramfs of a marked disk
               'Section: admin',
               'Priority: optional',
               'Description: moves this running Linux to another real computer',

@@ -22,6 +22,7 @@ import {
   renderStatus,
   renderWhere,
 } from './render.ts';
+import { type ResumeOptions, resume } from './resume.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 const exitCodeHelp = `
@@ -156,6 +157,9 @@ function newProgram(
       );
     },
   );
+  verb('resume', 'at a computer whose OS is lost elsewhere: start it again from the disk here')
+    .option('--yes', 'do not ask')
+    .action((options: ResumeOptions) => resume(client, terminal, options));
   addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;
 }
