@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '#core/api.ts';
 import { yadoError } from '#core/errors.ts';
 import { clearMark, writeMark } from '#devices/disk/left-mark.ts';
-import { restart } from '#linux/kexec.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
@@ -27,6 +26,8 @@ export interface MarkedDiskWorld {
   readonly serve: () => Promise<void>;
   /** Ends that again: everything written is on the disk when it is fulfilled. */
   readonly stop: () => Promise<void>;
+  /** Restarts this computer, which then starts the OS. */
+  readonly restart: () => void;
 }
 
 export class MarkedDisk {
@@ -113,7 +114,7 @@ export class MarkedDisk {
     }
     log(`${this.#mark.osId} is nowhere else: it is started from its disk`);
     await sleep(farewellMs);
-    restart();
+    this.#world.restart();
   }
 
   async #ask({ to, epoch }: LeftMove, signal: AbortSignal): Promise<Whereabouts> {

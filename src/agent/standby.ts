@@ -6,6 +6,7 @@ import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { restart } from '#linux/kexec.ts';
 import { cryptoInfo } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
@@ -71,6 +72,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       changed: () => idle(),
       serve: () => serve(),
       stop: async () => left?.stop(),
+      restart,
     });
   const never = new NeverAgain(name);
   let helper: RunningHelper | undefined;
