@@ -4,20 +4,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { Downtime } from '#core/downtime.ts';
-import type { History } from '#core/history.ts';
 import { type Lab, startLab } from '#lab/lab.ts';
-import { LabError } from '#lab/lab-error.ts';
 import { os } from '#lab/os-recipe.ts';
 import { repositoryDir } from '#lab/paths.ts';
 import { product } from '#lab/product.ts';
 import { scaled } from '#lab/time.ts';
 import { checkWorkload, startWorkload, tickerPort } from '#lab/workload.ts';
-import type { HelperReport } from '#wire/report.ts';
+import { lastMove, type MoveFigures } from './figures.ts';
 
-interface Measured {
-  readonly downtime: Downtime;
-  readonly report: HelperReport;
+interface Measured extends MoveFigures {
   /** As the third machine saw it. */
   readonly thirdMachineMs: number;
 }
@@ -39,10 +34,7 @@ async function measure(lab: Lab, options: string): Promise<Measured> {
   await a.shell(`yado migrate b${options}`, { timeoutMs: scaled(300_000) });
   const thirdMachineMs = (await probe.stop()).downtimeMs;
   await checkWorkload(b);
-  const [entry] = JSON.parse(await b.shell('yado history --json')) as History;
-  if (entry?.outcome !== 'moved' || !entry.downtime) throw new LabError('the history of b tells of no move');
-  const line = await b.shell("journalctl -u yadod -o cat --no-pager | sed -n 's/^helper: //p' | tail -n 1");
-  return { downtime: entry.downtime, report: JSON.parse(line) as HelperReport, thirdMachineMs };
+  return { ...(await lastMove(b)), thirdMachineMs };
 }
 
 function rowsOf({ downtime, report, thirdMachineMs }: Measured): string[][] {

@@ -4,6 +4,17 @@
 /** What a computer boots into: the OS from its disk, or the standby image that waits for an OS. */
 export type Role = 'os' | 'standby';
 
+/** How a disk is connected, and what the OS calls the only one. `ide` needs the chipset of a `pc`. */
+const diskNames = {
+  'virtio-blk': '/dev/vda',
+  'virtio-scsi': '/dev/sda',
+  ahci: '/dev/sda',
+  ide: '/dev/sda',
+  usb: '/dev/sda',
+  nvme: '/dev/nvme0n1',
+} as const;
+export type Disk = keyof typeof diskNames;
+
 /** One computer's hardware and its place in the lab's network. */
 export interface ComputerSpec {
   /** Lower-case letters and digits; also the name the product knows it by. */
@@ -13,13 +24,23 @@ export interface ComputerSpec {
   readonly ramMiB: number;
   readonly cpus: number;
   readonly machine: 'pc' | 'q35';
-  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'rtl8139';
+  /** Without it a BIOS. */
+  readonly firmware?: 'uefi';
+  readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'rtl8139' | 'vmxnet3';
   readonly mac: string;
   /** Machine address with prefix length: the computer's own, not the OS's. */
   readonly address: string;
   readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'qxl' | 'none';
-  readonly disk?: 'virtio-blk' | 'ahci';
-  readonly printer?: 'parallel';
+  readonly disk?: Disk;
+  /** What its processor lacks of all that QEMU can emulate: "avx2". */
+  readonly lacks?: readonly string[];
+  /** Further kernel parameters, whatever it boots. */
+  readonly kernelParameters?: readonly string[];
+  readonly printer?: 'parallel' | undefined;
+  /** A second, empty disk (/dev/vdb) of this size. */
+  readonly spareMiB?: number;
+  /** True: a host thread for each CPU. Only where no PCI device is ever moved: see qemu.ts. */
+  readonly threads?: boolean;
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
   /** False: nobody has paired it with the OS yet. */
@@ -42,14 +63,17 @@ const common = [
 
 const memory = (aside: boolean): string[] => (aside ? [`memmap=${setAside}`] : []);
 
+type OsSpec = Pick<ComputerSpec, 'setAside' | 'kernelParameters'>;
+
 /** The kernel's command line of a computer that boots the OS. `root` as in OsImage. */
-export function osCommandLine(root: string, extra: readonly string[] = [], aside = true): string {
-  const own = root === '/dev/vda' ? [] : ['yado.root=/dev/vda'];
-  return [...common, ...memory(aside), `root=${root}`, ...own, 'rw', ...extra].join(' ');
+export function osCommandLine(spec: OsSpec, root: string, extra: readonly string[] = []): string {
+  const own = spec.kernelParameters ?? [];
+  return [...common, ...memory(spec.setAside !== false), `root=${root}`, 'rw', ...own, ...extra].join(' ');
 }
 
 /** The kernel's command line of a computer that boots the standby image. */
 export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] = []): string {
   const own = [`yado.name=${spec.name}`, `yado.address=${spec.address}`, `yado.nic=${spec.mac}`, 'nr_cpus=1'];
-  return [...common, ...memory(spec.setAside !== false), ...own, ...extra].join(' ');
+  const further = [...(spec.kernelParameters ?? []), ...extra];
+  return [...common, ...memory(spec.setAside !== false), ...own, ...further].join(' ');
 }

@@ -16,7 +16,7 @@ import type { OsImage } from './os-image.ts';
 import { computerKeys } from './pairing.ts';
 import { decodePpm, type Picture } from './picture.ts';
 import { endChild, run, runAny, tied } from './process.ts';
-import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
+import { hasHardwareAcceleration, qemuArguments, uefiFile } from './qemu.ts';
 import { Monitor } from './qmp.ts';
 import { scaled, waitFor } from './time.ts';
 
@@ -35,6 +35,16 @@ export interface Surroundings {
   readonly standby: StandbyImage | undefined;
   /** Further kernel parameters by role. */
   readonly kernelParameters?: Partial<Record<Role, readonly string[]>> | undefined;
+}
+
+/** For a boot that is not the usual one of its role. */
+export interface BootOptions {
+  /** Instead of the role's own command line. */
+  readonly commandLine?: string;
+  /** Another computer's disk instead of its own; nobody else may be writing to it. */
+  readonly diskFile?: string;
+  /** See QemuFiles. */
+  readonly incoming?: string;
 }
 
 /** What is in the machine while its power is on. */
@@ -59,9 +69,18 @@ export class Computer {
   #power: Power | undefined;
   #plugged = true;
 
-  constructor(spec: ComputerSpec, around: Surroundings) {
+  /** `tap`: the cable, when it hangs in the wall already. */
+  constructor(spec: ComputerSpec, around: Surroundings, tap?: string) {
     this.spec = spec;
     this.#around = around;
+    this.#tap = tap;
+  }
+
+  /** Another computer at the same place, with the same cable; off, with an empty disk and log. Use this one no more. */
+  async exchanged(spec: ComputerSpec): Promise<Computer> {
+    await this.kill();
+    for (const file of [this.diskFile, this.serialLogFile, this.printerFile]) rmSync(file, { force: true });
+    return new Computer(spec, this.#around, this.#tap);
   }
 
   get name(): string {
@@ -95,6 +114,11 @@ export class Computer {
     return this.#file('disk.raw');
   }
 
+  /** The second disk's raw image, of a computer that has one. */
+  get spareFile(): string {
+    return this.#file('spare.raw');
+  }
+
   /** What the printer has printed so far: every byte that came through the port. */
   get printerFile(): string {
     return this.#file('printer');
@@ -121,35 +145,39 @@ export class Computer {
   }
 
   /** Switches the power on. Its disk keeps what it held; the first boot starts from a fresh OS image. */
-  async boot(role: Role = this.spec.role): Promise<void> {
+  async boot(role: Role = this.spec.role, options: BootOptions = {}): Promise<void> {
     if (this.on) throw new LabError(`computer ${this.name} is on already`, `yado lab kill ${this.name}`);
     const { os, standby, network, book } = this.#around;
     const boot = role === 'os' ? os : standby;
     if (!boot) throw new LabError(`there is no standby image for computer ${this.name}`, 'npm run build');
     if (role === 'os' && !this.spec.disk)
       throw new LabError(`computer ${this.name} has no disk to boot the OS from`);
+    if (this.spec.firmware === 'uefi' && !existsSync(uefiFile))
+      throw new LabError(`computer ${this.name} has no firmware: ${uefiFile} is missing`, 'apt install ovmf');
     await this.#clear();
-    if (this.spec.disk && !existsSync(this.diskFile)) {
-      await copySparse(os.disk, this.diskFile);
-    }
+    const disk = this.spec.disk && (options.diskFile ?? this.diskFile);
+    if (disk !== undefined && !existsSync(disk)) await copySparse(os.disk, disk);
+    const spare = this.spec.spareMiB === undefined ? undefined : this.spareFile;
+    if (spare !== undefined && !existsSync(spare))
+      await run(['truncate', '-s', `${this.spec.spareMiB}M`, spare]);
     this.#tap ??= await network.plug(this.name);
     const extra = this.#around.kernelParameters?.[role] ?? [];
-    const commandLine =
-      role === 'os'
-        ? osCommandLine(os.root, extra, this.spec.setAside !== false)
-        : standbyCommandLine(this.spec, extra);
+    const usual =
+      role === 'os' ? osCommandLine(this.spec, os.root, extra) : standbyCommandLine(this.spec, extra);
     const argv = qemuArguments(
       this.spec,
       {
         kernel: boot.kernel,
         initrd: role === 'standby' ? await this.#initrdWithKeys(boot.initrd) : boot.initrd,
-        disk: this.spec.disk && this.diskFile,
+        disk,
+        spare,
+        incoming: options.incoming,
         serialLog: this.serialLogFile,
         consoleSocket: this.#file('tty'),
         monitorSocket: this.#file('qmp'),
         printerFile: this.printerFile,
       },
-      commandLine,
+      options.commandLine ?? usual,
       this.#tap,
       hasHardwareAcceleration(),
     );
@@ -259,6 +287,17 @@ export class Computer {
     await this.#press(['alt', 'sysrq', ...keysOfCharacter(letter)]);
   }
 
+  /** Processor time this computer has taken from the host since its power came on, in seconds. */
+  cpuSeconds(): number {
+    const words = readFileSync(`/proc/${this.#live().process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(words[11]) + Number(words[12])) / 100; // utime and stime, in ticks of 10 ms (proc(5))
+  }
+
+  /** A command of QEMU's monitor protocol; gives its return value. */
+  qmp(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return this.#live().monitor.execute(command, args);
+  }
+
   /** A command of QEMU's human monitor; gives its answer. */
   async monitor(command: string): Promise<string> {
     const answer = await this.#live().monitor.execute('human-monitor-command', { 'command-line': command });
@@ -308,6 +347,11 @@ export class Computer {
       () => pattern.exec(this.serialLog().slice(since)) ?? undefined,
       { timeoutMs: scaled(options.timeoutMs ?? 120_000) },
     );
+  }
+
+  /** Whether the disk still holds what it held when it was new. */
+  async hasFreshDisk(): Promise<boolean> {
+    return (await runAny(['cmp', '--silent', this.#around.os.disk, this.diskFile])).code === 0;
   }
 
   /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */

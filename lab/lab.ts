@@ -5,8 +5,9 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentReady } from './agent-ready.ts';
 import { Computer, type StandbyImage } from './computer.ts';
-import type { Role } from './computer-spec.ts';
+import type { ComputerSpec, Role } from './computer-spec.ts';
 import { CommandBook } from './console.ts';
+import type { DiskLayout } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
@@ -24,6 +25,8 @@ export interface LabOptions {
   readonly deb?: string;
   /** The standby image; without it standby computers stay off. */
   readonly standby?: StandbyImage;
+  /** What the root file system of the OS lies on; default the whole disk. */
+  readonly layout?: DiskLayout;
   /** Further Debian packages for the OS. */
   readonly include?: readonly string[];
   readonly kernelParameters?: Partial<Record<Role, readonly string[]>>;
@@ -43,7 +46,8 @@ export class Lab implements AsyncDisposable {
   readonly dir: string;
   readonly third: ThirdMachine;
   readonly #network: LabNetwork;
-  readonly #computers: ReadonlyMap<string, Computer>;
+  readonly #computers: Map<string, Computer>;
+  #end: Promise<void> | undefined;
 
   /** Only startLab makes one. */
   constructor(id: string, network: LabNetwork, third: ThirdMachine, computers: readonly Computer[]) {
@@ -69,6 +73,13 @@ export class Lab implements AsyncDisposable {
     return computer;
   }
 
+  /** Puts another computer in the place of the one of that name; it is off, with an empty disk. */
+  async exchange(spec: ComputerSpec): Promise<Computer> {
+    const computer = await this.computer(spec.name).exchanged(spec);
+    this.#computers.set(spec.name, computer);
+    return computer;
+  }
+
   /** Copies serial logs and prints, and takes screenshots, into `into`: what a failed test leaves to read. */
   async evidence(into: string): Promise<void> {
     mkdirSync(into, { recursive: true });
@@ -80,8 +91,13 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** Ends everything; its files go unless `keepFiles`. */
-  async down(options: { keepFiles?: boolean } = {}): Promise<void> {
+  /** Ends everything, once; its files go unless `keepFiles`. */
+  down(options: { keepFiles?: boolean } = {}): Promise<void> {
+    this.#end ??= this.#down(options);
+    return this.#end;
+  }
+
+  async #down(options: { keepFiles?: boolean }): Promise<void> {
     await Promise.all(this.computers.map(computer => computer.kill()));
     await this.third[Symbol.asyncDispose]();
     await this.#network[Symbol.asyncDispose]();
@@ -112,7 +128,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     others.map(spec => ({ name: spec.name, address: address(spec) })),
   );
   const files = osKeyFiles(home, others);
-  const os = await osImage({ deb, include: options.include ?? [], config, files, say });
+  const { layout, include = [] } = options;
+  const os = await osImage({ deb, layout, include, config, files, say });
 
   const dir = stateDir(id);
   if (!options.keepFiles) rmSync(dir, { recursive: true, force: true });

@@ -267,6 +267,22 @@ program
     const { demo } = await import('./demo.ts');
     await demo();
   });
+program
+  .command('matrix [pairs...]')
+  .description('move between computers that differ: all pairs, or these; --list names them')
+  .option('--list', 'only list the pairs')
+  .action(async (names: string[], options: { list?: boolean }) => {
+    const { pairsNamed } = await import('./matrix/pairs.ts');
+    const { describePair } = await import('./matrix/report.ts');
+    const chosen = pairsNamed(names);
+    if (options.list) {
+      const rows = chosen.map(describePair);
+      print(rows, rows.map(each => `${each.pair.padEnd(20)} ${each.expected}: ${each.about}`).join('\n'));
+      return;
+    }
+    const { runMatrix } = await import('./matrix/run.ts');
+    if (!(await runMatrix(chosen, text => console.log(text)))) process.exitCode = 1;
+  });
 program.command('supervise <options>', { hidden: true }).action(async (options: string) => {
   const say = (text: string): void => console.log(`${new Date().toISOString()} ${text}`);
   await new Supervisor(id, say).run(JSON.parse(options) as LabOptions);

@@ -16,20 +16,24 @@ import {
 import { dirname, join } from 'node:path';
 import { readAptSources } from './apt-sources.ts';
 import { cachedDir, contentKey, prune } from './cache.ts';
+import { type DiskLayout, makeDisk } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
-import { basePackages, leftOut, maskedUnits, type OsFile, osFiles, release } from './os-recipe.ts';
+import { basePackages, leftOut, maskedUnits, type OsFile, os, osFiles, release } from './os-recipe.ts';
 import { cacheDir, repositoryDir } from './paths.ts';
 import { run } from './process.ts';
 import { buildWorkload } from './workload-build.ts';
 
-const diskMiB = 3072;
 /** Changed by hand when the way an image is made changes, not only its contents. */
 const recipeVersion = '1';
+/** Of the layer above Debian's packages. */
+const diskVersion = '2';
 
 /** What the OS image is made from. */
 export interface OsImageRequest {
-  /** Path of the product's package; without it a plain Debian with its root on /dev/vda. */
+  /** Path of the product's package; without it a plain Debian. */
   readonly deb?: string | undefined;
+  /** What the root file system lies on; default the whole disk. */
+  readonly layout?: DiskLayout | undefined;
   /** Further Debian packages. */
   readonly include?: readonly string[];
   /** Text of /etc/yadokari/config.toml. */
@@ -45,7 +49,7 @@ export interface OsImage {
   readonly disk: string;
   readonly kernel: string;
   readonly initrd: string;
-  /** The root device for the kernel's command line. */
+  /** What `root=` names. */
   readonly root: string;
 }
 
@@ -66,34 +70,51 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
   const say = request.say ?? (() => {});
   const { deb } = request;
   if (deb !== undefined && !existsSync(deb)) throw new LabError(`no package at ${deb}`, 'npm run build');
-  const depends = deb === undefined ? '' : await run(['dpkg-deb', '--field', deb, 'Depends']);
-  const extra = [...dependencyNames(depends), ...(request.include ?? [])];
-  const packages = [...new Set([...basePackages, ...extra])];
-  const rootfs = await packageLayer(packages, say);
-  const root = deb === undefined ? '/dev/vda' : '/dev/mapper/yado-root';
+  const rootfs = await packageLayer(await osPackages(deb, request), say);
+  const layout = request.layout ?? 'disk';
   const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
-  const files = osFiles(root, loop);
-  if (deb !== undefined)
-    files.push({ path: '/etc/yadokari/config.toml', text: request.config }, ...(request.files ?? []));
+  const files = osFiles(loop);
+  const settings =
+    deb === undefined
+      ? []
+      : [{ path: '/etc/yadokari/config.toml', text: request.config }, ...(request.files ?? [])];
   const workload = await buildWorkload();
   const key = contentKey(
-    recipeVersion,
+    diskVersion,
     rootfs,
     workload,
-    JSON.stringify([files, maskedUnits]),
+    JSON.stringify([files, settings, maskedUnits, layout]),
     deb === undefined ? '' : readFileSync(deb),
   );
   const dir = await cachedDir(cacheDir(), `image-${key}`, async into => {
     say('making the disk image');
-    await diskLayer({ rootfs, into, files, workload, deb });
+    await diskLayer({ rootfs, into, files, settings, workload, deb, layout });
   });
   utimesSync(dir, new Date(), new Date()); // in use: the last to go
   prune(cacheDir(), 'image-', 6, path => statSync(path).ctimeMs);
-  return { disk: join(dir, 'disk.raw'), kernel: join(dir, 'vmlinuz'), initrd: join(dir, 'initrd.img'), root };
+  return {
+    disk: join(dir, 'disk.raw'),
+    kernel: join(dir, 'vmlinuz'),
+    initrd: join(dir, 'initrd.img'),
+    root: `UUID=${os.fileSystem}`,
+  };
+}
+
+/** Names of Debian's packages for an OS with ours: what it needs is there before it. */
+export async function osPackages(
+  deb: string | undefined,
+  { include = [], layout }: Pick<OsImageRequest, 'include' | 'layout'> = {},
+): Promise<string[]> {
+  const depends = deb === undefined ? '' : await run(['dpkg-deb', '--field', deb, 'Depends']);
+  const lvm = layout === 'lvm' ? ['lvm2'] : [];
+  return [...new Set([...basePackages, ...dependencyNames(depends), ...include, ...lvm])];
 }
 
 /** Layer 1: Debian's packages, nothing of ours. Gives the directory of its root file system. */
-async function packageLayer(packages: readonly string[], say: (text: string) => void): Promise<string> {
+export async function packageLayer(
+  packages: readonly string[],
+  say: (text: string) => void,
+): Promise<string> {
   const sources = readAptSources(release);
   const key = contentKey(recipeVersion, release, [...packages].sort().join(' '), leftOut.join(' '));
   const dir = await cachedDir(cacheDir(), `rootfs-${key}`, async into => {
@@ -122,23 +143,30 @@ async function packageLayer(packages: readonly string[], say: (text: string) => 
   return join(dir, 'root');
 }
 
-/** Layer 2: configuration, workload, our package, then an ext4 file system over the whole disk. */
-async function diskLayer(job: {
-  rootfs: string;
-  into: string;
-  files: readonly OsFile[];
-  workload: string;
-  deb: string | undefined;
-}): Promise<void> {
-  const root = join(job.into, 'root');
-  await run(['cp', '-a', job.rootfs, root]);
-  for (const file of job.files) {
+function writeFiles(root: string, files: readonly OsFile[]): void {
+  for (const file of files) {
     const path = join(root, file.path);
     mkdirSync(dirname(path), { recursive: true });
     rmSync(path, { force: true });
     writeFileSync(path, file.text);
     chmodSync(path, file.mode ?? 0o644);
   }
+}
+
+/** Layer 2: configuration, workload, our package and its settings, then a disk with an ext4 file system. */
+async function diskLayer(job: {
+  rootfs: string;
+  into: string;
+  files: readonly OsFile[];
+  /** What a person writes once the package is there. */
+  settings: readonly OsFile[];
+  workload: string;
+  deb: string | undefined;
+  layout: DiskLayout;
+}): Promise<void> {
+  const root = join(job.into, 'root');
+  await run(['cp', '-a', job.rootfs, root]);
+  writeFiles(root, job.files);
   await run([
     'cp',
     '-a',
@@ -156,6 +184,7 @@ async function diskLayer(job: {
       root,
       'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/yadokari.deb && rm /var/tmp/yadokari.deb',
     );
+    writeFiles(root, job.settings);
   }
   await run([
     'sh',
@@ -165,27 +194,16 @@ async function diskLayer(job: {
     join(root, 'boot'),
     job.into,
   ]);
-  await run([
-    'mke2fs',
-    '-q',
-    '-t',
-    'ext4',
-    '-L',
-    'crab',
-    '-d',
-    root,
-    join(job.into, 'disk.raw'),
-    `${diskMiB}M`,
-  ]);
+  await makeDisk(root, join(job.into, 'disk.raw'), job.layout);
   rmSync(root, { recursive: true });
 }
 
-/** Runs a shell text inside the root file system, with /proc, /sys, /dev there for as long as it runs. */
-async function inChroot(root: string, script: string): Promise<void> {
+/** Runs a shell text inside a root file system, with /proc, /sys, /dev there for as long as it runs. */
+export async function inChroot(root: string, script: string): Promise<string> {
   const mounts =
     'mount -t proc proc "$1/proc" && mount -t sysfs sysfs "$1/sys" && mount --rbind /dev "$1/dev" && ' +
     'mount -t tmpfs tmpfs "$1/run" && exec chroot "$1" /bin/sh -ec "$2"';
-  await run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mounts, 'sh', root, script], {
+  return run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mounts, 'sh', root, script], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/root' },
   });
 }

@@ -59,6 +59,8 @@ export const os = {
   address: '10.77.0.100',
   prefixLength: 24,
   machineId: '5d0c5a9b1f0e4c0f8c2b7a6d9e3f1a24',
+  /** Of its root file system. */
+  fileSystem: '0c5a9b1f-0e4c-4f8c-8b7a-6d9e3f1a24c0',
 } as const;
 
 /** A computer as the OS's configuration names it; `address` without prefix length. */
@@ -86,14 +88,14 @@ export interface OsFile {
   readonly mode?: number;
 }
 
-/** The files written over Debian's own. `rootDevice` is what fstab names for the root file system. */
-export function osFiles(rootDevice: string, consoleLoop: string): OsFile[] {
+/** The files written over Debian's own. */
+export function osFiles(consoleLoop: string): OsFile[] {
   const network = (name: string, text: string): OsFile => ({ path: `/etc/systemd/network/${name}`, text });
   return [
     { path: '/etc/hostname', text: `${os.id}\n` },
     { path: '/etc/hosts', text: `127.0.0.1 localhost\n127.0.1.1 ${os.id}\n` },
     { path: '/etc/machine-id', text: `${os.machineId}\n`, mode: 0o444 },
-    { path: '/etc/fstab', text: `${rootDevice} / ext4 defaults 0 1\n` },
+    { path: '/etc/fstab', text: `UUID=${os.fileSystem} / ext4 defaults 0 1\n` },
     {
       path: '/etc/issue',
       text: 'Debian GNU/Linux 12 \\n \\l\n\nThis OS can move: log in as root, then "yado migrate b".\n\n',

@@ -2,7 +2,7 @@
 // Pure but for hasHardwareAcceleration. Nothing here is known to the product inside.
 
 import { readFileSync } from 'node:fs';
-import type { ComputerSpec } from './computer-spec.ts';
+import type { ComputerSpec, Disk } from './computer-spec.ts';
 
 /** Host files one computer uses. */
 export interface QemuFiles {
@@ -10,6 +10,10 @@ export interface QemuFiles {
   readonly initrd: string;
   /** Raw disk image, written to. */
   readonly disk?: string | undefined;
+  /** Raw image of the second disk. */
+  readonly spare?: string | undefined;
+  /** Where the state of another QEMU comes in (`tcp:ADDRESS:PORT`); until then the computer stands still. */
+  readonly incoming?: string | undefined;
   readonly serialLog: string;
   readonly consoleSocket: string;
   readonly monitorSocket: string;
@@ -25,6 +29,19 @@ const vgaDevices = {
   none: undefined,
 } as const;
 
+/** A disk of its own controller, but for those that are part of the chipset: the IDE of a pc, the AHCI of a q35. */
+const diskDevices: Readonly<Record<Disk, (machine: ComputerSpec['machine']) => readonly string[]>> = {
+  'virtio-blk': () => ['virtio-blk-pci,drive=disk,addr=6'],
+  'virtio-scsi': () => ['virtio-scsi-pci,id=scsi,addr=6', 'scsi-hd,drive=disk,bus=scsi.0'],
+  nvme: () => ['nvme,drive=disk,serial=yado,addr=6'],
+  usb: () => ['qemu-xhci,id=usb,addr=6', 'usb-storage,drive=disk,bus=usb.0'],
+  ide: () => ['ide-hd,drive=disk,bus=ide.0'],
+  ahci: machine =>
+    machine === 'q35'
+      ? ['ide-hd,drive=disk,bus=ide.0']
+      : ['ahci,id=ahci,addr=6', 'ide-hd,drive=disk,bus=ahci.0'],
+};
+
 /** KVM only where the processor says so: a /dev/kvm that opens may still not run a stock kernel. */
 export function hasHardwareAcceleration(cpuinfo = readFileSync('/proc/cpuinfo', 'utf8')): boolean {
   return /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo);
@@ -35,6 +52,9 @@ function quoted(path: string): string {
   return path.replaceAll(',', ',,');
 }
 
+/** Of the Debian package ovmf. */
+export const uefiFile = '/usr/share/ovmf/OVMF.fd';
+
 /** The arguments for one computer whose network card is the tap device `tap`. */
 export function qemuArguments(
   spec: ComputerSpec,
@@ -44,7 +64,6 @@ export function qemuArguments(
   accelerated: boolean,
 ): string[] {
   const vga = vgaDevices[spec.vga];
-  const rom = spec.nic === 'virtio-net-pci' ? ',romfile=' : '';
   const args = [
     'qemu-system-x86_64',
     '-name',
@@ -54,12 +73,12 @@ export function qemuArguments(
     '-nodefaults',
     '-no-user-config',
     '-accel',
-    // One thread for all CPUs of a computer: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
+    // One thread for all CPUs of a computer, unless asked otherwise: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
     // does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
-    accelerated ? 'kvm' : 'tcg,thread=single',
+    accelerated ? 'kvm' : `tcg,thread=${spec.threads ? 'multi' : 'single'}`,
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
-    accelerated ? 'max' : 'max,-erms',
+    ['max', ...(accelerated ? [] : ['-erms']), ...(spec.lacks ?? []).map(name => `-${name}`)].join(','),
     '-smp',
     String(spec.cpus),
     '-m',
@@ -87,15 +106,21 @@ export function qemuArguments(
     '-netdev',
     `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`,
     '-device',
-    `${spec.nic},netdev=net,mac=${spec.mac},addr=5${rom}`,
+    `${spec.nic},netdev=net,mac=${spec.mac},addr=5,romfile=`,
   ];
+  if (spec.firmware === 'uefi') args.push('-bios', uefiFile);
   if (vga !== undefined) args.push('-device', `${vga},addr=2`);
   if (spec.disk !== undefined && files.disk !== undefined) {
     // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.
     args.push('-drive', `file=${quoted(files.disk)},format=raw,if=none,id=disk,cache=unsafe,discard=unmap`);
-    if (spec.disk === 'virtio-blk') args.push('-device', 'virtio-blk-pci,drive=disk,addr=6');
-    else args.push('-device', 'ahci,id=ahci,addr=6', '-device', 'ide-hd,drive=disk,bus=ahci.0');
+    args.push(...diskDevices[spec.disk](spec.machine).flatMap(each => ['-device', each]));
   }
+  if (files.spare !== undefined) {
+    const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
+    args.push('-drive', `file=${quoted(files.spare)},${options}`);
+    args.push('-device', 'virtio-blk-pci,drive=spare,addr=7');
+  }
+  if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {
     args.push(
       '-chardev',

@@ -59,11 +59,8 @@ test('scenario "paper": equal cards are equally placed, B has no disk and no pri
 
 test('command lines', () => {
   const b = scenarioNamed('paper').computers[1]!;
-  assert.match(
-    osCommandLine('/dev/mapper/yado-root'),
-    /root=\/dev\/mapper\/yado-root yado.root=\/dev\/vda rw$/,
-  );
-  assert.doesNotMatch(osCommandLine('/dev/vda'), /yado\.root/);
+  assert.match(osCommandLine({}, 'UUID=0c5a'), /root=UUID=0c5a rw$/);
+  assert.match(osCommandLine({ kernelParameters: ['mem=1G'] }, 'UUID=0c5a', ['quiet']), / rw mem=1G quiet$/);
   assert.match(standbyCommandLine(b), /yado.name=b yado.address=10.77.0.2\/24 yado.nic=52:54:00:00:01:02/);
   assert.match(
     configToml({ name: 'a', address: '10.77.0.1', prefixLength: 24 }, [{ name: 'b', address: '10.77.0.2' }]),

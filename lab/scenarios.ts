@@ -48,6 +48,21 @@ const c: ComputerSpec = {
   vga: 'virtio',
 };
 
+/** Two computers of the same kind, each with a disk of its own and no memory set aside: what other ways of moving ask for. */
+const peers: readonly ComputerSpec[] = [a, { ...a, name: 'b', mac: b.mac, address: b.address }].map(each => ({
+  ...each,
+  setAside: false,
+  spareMiB: 2048,
+}));
+
+/** Copies of B under other names. */
+const likeB = (name: string, number: number): ComputerSpec => ({
+  ...b,
+  name,
+  mac: `52:54:00:00:01:0${number}`,
+  address: `10.77.0.${number}/24`,
+});
+
 const scenarios: Readonly<Record<string, Scenario>> = {
   paper: { about: 'Fig. 5: B has another display, no disk and no printer', computers: [a, b] },
   chain: { about: 'paper, and a computer C with a third kind of display', computers: [a, b, c] },
@@ -59,10 +74,23 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but B has a printer too, and a graphics card that no driver takes',
     computers: [a, { ...b, printer: 'parallel', vga: 'vmware' }],
   },
+  usb: {
+    about: 'as paper, but A has no printer port: its printer is plugged into USB',
+    computers: [{ ...a, printer: undefined }, b],
+  },
   pair: {
     about: 'as paper, but A and B have not been paired',
     computers: [a, { ...b, paired: false }],
   },
+  bigmem: {
+    about: 'as paper, with less memory: most of it will be in use',
+    computers: [a, b].map(each => ({ ...each, ramMiB: 1280 })),
+  },
+  many: {
+    about: 'as paper, and three more computers like B: four first visits in one boot',
+    computers: [a, b, likeB('c', 3), likeB('d', 4), likeB('e', 5)],
+  },
+  peers: { about: 'two computers like A, with a spare disk, both for a plain Debian', computers: peers },
   alone: { about: 'computer A only', computers: [a] },
 };
 

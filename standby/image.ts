@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { cachePath, once } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import { debianKernel } from '../packaging/kernel.ts';
+import { plainModes } from '../packaging/modes.ts';
 import { buildStandbyInitrd, packCpio } from './initrd.ts';
 
 export interface StandbyImage {
@@ -23,6 +24,7 @@ export function buildStandbyImage(agent: string): StandbyImage {
     try {
       mkdirSync(folder, { recursive: true });
       cpSync(agent, join(folder, 'agent.erofs'));
+      plainModes(folder);
       packCpio(folder, `${temporary}.cpio`);
       // Uncompressed first: the kernel unpacks archives one behind the other, each starting at a multiple of four.
       run(['sh', '-c', `cat "$1" "$2" > "$3" && rm "$1"`, 'sh', `${temporary}.cpio`, small, temporary]);

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { cachePath, hashOf, once, projectRoot } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import type { Kernel } from '../packaging/kernel.ts';
+import { plainModes } from '../packaging/modes.ts';
 import { lendableModules, standbyModules } from './modules.ts';
 
 /** Module files (relative to lib/modules/<release>) of `names` with all they depend on. */
@@ -47,6 +48,7 @@ export function buildStandbyInitrd(kernel: Kernel): string {
   const recipe = [
     'standby/init',
     'standby/modules.ts',
+    'packaging/modes.ts',
     'src/core/device-class.ts',
     'packaging/files/enter',
     'packaging/files/yado',
@@ -82,6 +84,7 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       for (const [name, modules] of Object.entries(lendableModules))
         writeFileSync(join(folder, 'lib/modules', `lend-${name}`), `${modules.join('\n')}\n`);
       run(['/sbin/depmod', '-b', folder, kernel.release]);
+      plainModes(folder);
       packCpio(folder, `${temporary}.cpio`);
       run(['sh', '-c', `zstd -q -19 -f "$1" -o "$2" && rm "$1"`, 'sh', `${temporary}.cpio`, temporary]);
     } finally {

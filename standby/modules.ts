@@ -23,7 +23,7 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     'vmxnet3',
   ],
   'set-aside memory': ['nd_e820', 'nd_btt', 'nd_pmem', 'crc32c_generic', 'erofs', 'loop'],
-  'devices served to others': ['virtio_blk', 'nbd', 'parport_pc', 'lp'],
+  'devices served to others': ['nbd', 'parport_pc', 'lp'],
   // Which of these fit the CPU and which are built in differs: the ciphers of src/core/ciphers.ts and what makes them fast.
   'the wire': [
     'tls',

@@ -5,4 +5,4 @@ here=$(dirname "$0")
 out=$1
 shift
 # shellcheck disable=SC2086
-gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror "$@" -o "$out" "$here"/*.c
+gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror "$@" -o "$out" "$here"/*.c -llz4

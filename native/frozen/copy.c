@@ -125,7 +125,7 @@ _Noreturn void run_copy(const struct job *job, int agent, int snapshot) {
   uint64_t arrived_at = now_us(), claimed_at;
   int state = COPY_ARRIVING;
   // What was copied ahead is known here too; all else A tells with its grant.
-  report = (struct report){ .operation = -1, .pre_copy_bytes = report.pre_copy_bytes, .rounds = report.rounds };
+  report = (struct report){ .operation = -1, .pre_copy_bytes = report.pre_copy_bytes, .rounds = report.rounds, .recalled_pages = report.recalled_pages };
   guard_open(snapshot, reset);             // should we die, the kernel would thaw what nobody has granted
   int event = fault_at(job, FAULT_COPY_ARRIVE) == 0 && plan_run(job->arrive, REASON_ARRIVE) == 0 && open_claim(job) == 0 ? COPY_ON_OK : COPY_ON_FAILED;
   claimed_at = now_us();

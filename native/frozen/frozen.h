@@ -24,6 +24,7 @@ struct job {
   struct bytes leave, serve, back, arrive, adopt, make_room;
   struct bytes ram_ranges;                // u64 pairs: first, end (exclusive)
   struct bytes memory;                    // u64 triples: offset in /proc/kcore, first, end (exclusive)
+  struct bytes tag_seed;                  // none: B does not look for pages of A in its own memory
   uint32_t park_pages;                    // B holds so many for A before it takes in the image
   uint32_t e820_checksum;
   uint64_t physical_pages;
@@ -31,6 +32,7 @@ struct job {
   uint8_t claim_key[CLAIM_KEY_BYTES];
   struct bytes past_claims;               // of moves that ended here: u64 epoch and key each
   struct bytes tls_out, tls_in;           // of B, for the stream: struct tls12_crypto_info_…; forgotten once it has begun
+  bool plain;                             // the stream is in the clear: tests only
 };
 
 struct frame { uint8_t type; uint32_t length; uint64_t arg; };
@@ -44,6 +46,7 @@ struct report {
   uint64_t pages, zero_pages, wire_bytes;
   uint64_t referenced_pages;              // of the image, that B had already
   uint64_t pre_copy_bytes, rounds;        // on the wire before the freeze
+  uint64_t recalled_pages;                // that B has found in its own memory
   char text[MAX_TEXT_BYTES];
 };
 
@@ -62,7 +65,8 @@ int recv_all(int fd, void *data, size_t length, uint32_t stall_ms);
 uint32_t reason_of_silence(int error);
 /// Pages lie here before they are sent; there is room in front for everything a frame begins with.
 extern uint8_t *const out_pages;
-/// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages. Its length, or -1 with errno.
+/// Sends a frame of these bytes, these words, and the first `pages` pages at out_pages, packed when that pays. Its length on
+/// the wire, or -1 with errno.
 ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, const uint32_t *words, uint32_t word_count, uint32_t pages, uint32_t stall_ms);
 /// Zeroed memory of our own, taken when it is touched; NULL when there is none.
 void *room(size_t length);
@@ -83,6 +87,14 @@ int fault_times(const struct job *job, int point);
 void guard_open(int snapshot, void (*bereft)(void));
 /// Ends the child: whoever is exempt from freezing must be gone before the thaw.
 void guard_close(void);
+
+// pack.c
+/// What is to be sent in place of a frame: it, or a smaller one that holds it. `length` with the header.
+const uint8_t *pack_frame(int fd, const uint8_t *frame, uint32_t *length);
+/// No more measuring, and nothing taken, from here on; clears what need not be in the image.
+void pack_settle(void);
+/// Unpacks a frame, which becomes the one that was packed; `out` has room for MAX_PAYLOAD_BYTES. NULL, or what is wrong.
+const char *pack_open(const uint8_t *packed, struct frame *frame, uint8_t *out);
 
 // job.c
 bool parse_job(const uint8_t *data, uint32_t length, struct job *job);
@@ -106,26 +118,65 @@ int source_hears(void);
 /// The event that follows when nothing could be sent, errno says why.
 int source_cannot_send(void);
 
+// memory.c
+struct range { uint64_t offset, first, end; }; // frames that follow each other: where in /proc/kcore, which
+unsigned memory_pieces(const struct job *job);
+struct range memory_piece(const struct job *job, unsigned i);
+/// Frames `first` to `first + count` of the piece; false with errno when not all of it could be read.
+bool memory_read(int kcore, const struct range *piece, uint64_t first, uint32_t count, uint8_t *out);
+
 // tag.c
 struct tag { uint64_t word[4]; };
-/// The key's pages; it is drawn at the first call. No length: there is none.
+/// Makes the key: from the seed of the job, which B has too, or of random bytes that nobody else ever has. False: there is
+/// no memory for it.
+bool tag_begin(const struct job *job);
+/// The key's pages.
 struct bytes tag_key(void);
 struct tag tag_of(const uint8_t *page);
+
+// known.c
+/// Numbers count from 1; `tags` lie in their order. Tags of zeros are no tags: a number can be taken and be without.
+struct known { struct tag *tags; uint32_t count, most, *numbers, mask, entries; uint64_t mix[4]; };
+/// Room for so many, which costs nothing until they come.
+bool known_open(struct known *known, uint32_t most);
+void known_close(struct known *known);
+/// Of the page with that tag; 0 when it is not known.
+uint32_t known_number(const struct known *known, const struct tag *tag);
+/// From now on this number, which is not more than `count`, is that of the page with this tag.
+void known_set(struct known *known, uint32_t number, const struct tag *tag);
+bool same_tag(const struct tag *a, const struct tag *b);
 
 // precopy.c
 /// Copies rounds ahead until the agent says that it is enough; an event of the source.
 int pre_copy(const struct job *job, int agent, int stream);
 enum { PAGE_NEW, PAGE_PARKED, PAGE_OURS }; // B must be sent it; has it in `slot`; never needs it
 int page_at_target(const uint8_t *page, uint32_t *slot);
+/// What B says of the pages it was asked for; false when that cannot be.
+bool pre_copy_had(const struct frame *frame, const uint8_t *payload);
+
+// recall.c
+/// NULL, or what is wrong with a frame of tags.
+const char *recall_take(const struct job *job, const struct frame *frame, const uint8_t *payload);
+/// True once, when A has told all its tags: it waits for an answer.
+bool recall_asked(void);
+/// Looks for those pages in the memory of this computer, and keeps what it finds; `chunk` has room for PAGES_PER_FRAME of
+/// them. Answers A. An event of the target, -1 when the work may go on.
+int recall_answer(const struct job *job, int agent, int stream, uint8_t *chunk);
+void recall_forget(void);
 
 // park.c
 /// Takes room for so many pages, which costs nothing until they come.
 bool park_open(uint32_t pages);
+/// From now on a page that is kept takes the memory of one page, not of the many around it.
+void park_thinly(void);
 /// NULL, or what is wrong with the payload of FRAME_PARK.
 const char *park_take(const uint8_t *payload, uint32_t length);
+/// Keeps a page in a slot that there is.
+void park_put(uint32_t slot, const uint8_t *page);
 /// A page that was filled, or NULL.
 const uint8_t *park_page(uint32_t slot);
 uint32_t park_filled(void);
+uint32_t park_slots(void);
 void park_forget(void);
 
 // clock.c

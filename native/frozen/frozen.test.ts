@@ -13,11 +13,16 @@ import { claim, frameHeaderBytes, maxParkPages, reasons, wireVersion } from '#wi
 import { encodeSourceJob, encodeTargetJob, type SourceJob } from '#wire/job.ts';
 import {
   encodePlan,
+  findCardStep,
+  foundCard,
   ioctlStep,
+  netlinkCardStep,
   netlinkStep,
   type Plan,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
+  waitTextStep,
   writeFileStep,
 } from '#wire/plan.ts';
 import { signClaim } from '../../src/agent/claim-mac.ts';
@@ -60,11 +65,17 @@ const everyStep: Plan = [
   netlinkStep('link', encodeLinkChange(2, { up: true, master: 0 })),
   waitPathStep('wait', '/sys/z', 10),
   sendPacketStep('say', 2, mac, { mayFail: true }),
+  reclaimStep('push', '/sys/r', 1, { mayFail: true }),
+  findCardStep('find', '0000:00:05.0', 10),
+  netlinkCardStep('card', encodeLinkChange(foundCard, { name: 'ens5' })),
+  waitTextStep('carrier', '/sys/class/net/ens5/carrier', '1', 10),
 ];
 const common = {
   epoch: 7,
   token: new Uint8Array(32).fill(0x5a),
   timeouts: { stallMs: 1, readyMs: 2, claimMs: 3, repeatMs: 4 },
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
+  tagSeed: new Uint8Array(32).fill(0x5d),
 };
 const sourceJob: SourceJob = {
   ...common,
@@ -76,7 +87,6 @@ const sourceJob: SourceJob = {
   copyInterface: 'enp0s31f6np0ab', // 15 characters are the most an interface name has
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
-  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
   parkPages: 100,
   plans: {
     leave: everyStep,
@@ -92,6 +102,7 @@ const target = payload(
   encodeTargetJob({
     ...common,
     tls: { out: Buffer.alloc(40, 1), in: Buffer.alloc(56, 2) },
+    sourceAddress: '10.77.0.1',
     faults: [],
     ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
     e820Checksum: 0xdeadbeef,
@@ -188,6 +199,11 @@ test('plan layouts: each of these is refused, and nothing of it is run', () => {
     operation(4, Buffer.alloc(4)),
     operation(5, Buffer.alloc(4 + 13)),
     operation(5, Buffer.alloc(4 + 1515)),
+    operation(9, Buffer.alloc(8)), // no path
+    operation(6, Buffer.alloc(4)), // no address
+    operation(7, netlink), // the index would go over the head of the message
+    operation(7, Buffer.concat([Uint8Array.of(netlink.length - 4 - 3, 0, 0, 0), netlink.subarray(4)])),
+    operation(8, Buffer.alloc(4)),
     Buffer.alloc(7),
   ];
   const results = answers(bad.map(bytes => ['R', Buffer.concat([good, bytes])] as const));
@@ -223,6 +239,61 @@ test('a plan runs in order, stops at the first failure and says which', () => {
   assert.deepEqual(answers([['R', encodePlan([ioctlStep('i', '/dev/null', 0x5401, Buffer.alloc(64))])]]), [
     [1, -1, ENOTTY, 0],
   ]);
+});
+
+test('memory is reclaimed until so much is in use; where the kernel gives none the plan ends', () => {
+  const file = join(folder, 'reclaim');
+  writeFileSync(file, '');
+  const reclaim = (path: string, mostBytes: number) => encodePlan([reclaimStep('push', path, mostBytes)]);
+  assert.deepEqual(answers([['R', reclaim(file, 2 ** 60)]]), [[1, 0, 0, -1]]);
+  assert.equal(readFileSync(file, 'utf8'), '', 'little is in use: the kernel is not asked');
+  const [ENOENT, ENOMEM] = [2, 12];
+  assert.deepEqual(answers([['R', reclaim(join(folder, 'missing', 'file'), 1)]]), [[1, -1, ENOENT, 0]]);
+  assert.deepEqual(answers([['R', reclaim(file, 1)]]), [[1, -1, ENOMEM, 0]]);
+  assert.equal(readFileSync(file, 'utf8'), String(64 * 2 ** 20), 'it is asked for a piece at a time');
+});
+
+test('waits for a text at the beginning of a file', () => {
+  const file = join(folder, 'carrier');
+  writeFileSync(file, '1\n');
+  const ETIMEDOUT = 110;
+  assert.deepEqual(
+    answers([
+      ['R', encodePlan([waitTextStep('w', file, '1', 1000)])],
+      ['R', encodePlan([waitTextStep('w', file, '0', 20)])],
+      ['R', encodePlan([waitTextStep('w', join(folder, 'missing'), '1', 20)])],
+      ['R', encodePlan([waitTextStep('w', file, '1\nand more', 20)])],
+    ]),
+    [[1, 0, 0, -1], ...Array(3).fill([1, -1, ETIMEDOUT, 0])],
+  );
+});
+
+test('finds a card by its place, and speaks of it from then on', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, () => {
+  const find = (place: string) => findCardStep('find', place, 20);
+  const up = (is: boolean) => netlinkCardStep('switch', encodeLinkChange(foundCard, { up: is }));
+  const say = sendPacketStep('say', foundCard, Buffer.alloc(60, 0xff));
+  const ENODEV = 19;
+  const ENETDOWN = 100;
+  const ETIMEDOUT = 110;
+  assert.deepEqual(
+    answers(
+      [
+        ['R', encodePlan([up(true)])], // none was found yet
+        ['R', encodePlan([find('virtual/net'), up(true), say])], // every network has a loopback there
+        ['R', encodePlan([up(false), say])],
+        ['R', encodePlan([find('0000:00:05.0')])],
+      ],
+      ['unshare', '--net', '--mount', 'sh', '-c', 'mount -t sysfs sys /sys && exec "$0"'],
+    ),
+    [
+      [1, -1, ENODEV, 0],
+      [1, 0, 0, -1],
+      [1, -1, ENETDOWN, 1],
+      [1, -1, ETIMEDOUT, 0],
+    ],
+  );
 });
 
 test('netlink and packets, in a network of their own', {

@@ -112,7 +112,9 @@ ssize_t send_pages(int fd, uint8_t type, uint64_t arg, struct bytes prologue, co
   if (word_count) memcpy(at, words, 4 * word_count);
   memcpy(at -= prologue.length, prologue.at, prologue.length);
   put_frame(at -= FRAME_HEADER_BYTES, type, length, arg);
-  return send_all(fd, at, FRAME_HEADER_BYTES + length, stall_ms) < 0 ? -1 : (ssize_t)(FRAME_HEADER_BYTES + length);
+  length += FRAME_HEADER_BYTES;
+  const uint8_t *frame = pages ? pack_frame(fd, at, &length) : at;
+  return send_all(fd, frame, length, stall_ms) < 0 ? -1 : (ssize_t)length;
 }
 
 void *room(size_t length) {

@@ -58,12 +58,14 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
     case FIELD_E820_CHECKSUM: return take(f, &job->e820_checksum, 4);
     case FIELD_PHYSICAL_PAGES: return take(f, &job->physical_pages, 8);
     case FIELD_MEMORY: job->memory = f; return memory_valid(f);
+    case FIELD_TAG_SEED: job->tag_seed = f; return f.length == TAG_SEED_BYTES;
     case FIELD_PARK_PAGES: return take(f, &job->park_pages, 4) && job->park_pages <= MAX_PARK_PAGES;
     case FIELD_TOKEN: return take(f, job->token, TOKEN_BYTES);
     case FIELD_CLAIM_KEY: return take(f, job->claim_key, CLAIM_KEY_BYTES);
     case FIELD_PAST_CLAIMS: job->past_claims = f; return f.length % PAST_CLAIM_BYTES == 0;
     case FIELD_TLS_OUT: job->tls_out = f; return f.length <= MAX_TLS_BYTES;
     case FIELD_TLS_IN: job->tls_in = f; return f.length <= MAX_TLS_BYTES;
+    case FIELD_PLAIN: job->plain = true; return f.length == 0;
     default: return false;
   }
 }

@@ -3,19 +3,33 @@
 // by hand.
 #include "frozen.h"
 #include <errno.h>
+#include <linux/tls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static uint8_t buffer[MAX_JOB_BYTES + 1];  // the NUL behind the last field ends every text in it
 
+/// Both ways, by the kernel: its agent has seen to it before.
+static bool encrypted(int stream) {
+  const int ways[] = { TLS_TX, TLS_RX };
+  struct tls_crypto_info info;
+  for (unsigned i = 0; i < 2; i++) {
+    socklen_t length = sizeof info;
+    if (getsockopt(stream, SOL_TLS, ways[i], &info, &length) < 0) return false;
+  }
+  return true;
+}
+
 int main(int argc, char **argv) {
   static struct job job;
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
+  prctl(PR_SET_DUMPABLE, 0);               // keys and the OS's memory are in no core dump
   if (argc != 4) { fprintf(stderr, "frozen is started by yadod; see `yado migrate`\n"); return 2; }
   int agent = atoi(argv[2]), stream = atoi(argv[3]), size = 8 << 20;
   bool back = !strcmp(argv[1], "back"), adopt = !strcmp(argv[1], "adopt"), source = back || adopt || !strcmp(argv[1], "source");
@@ -32,6 +46,11 @@ int main(int argc, char **argv) {
     else plan_run_all(job.adopt, REASON_ADOPT);
     send_report(agent, back ? OUTCOME_RETURNED : OUTCOME_ARRIVED);
     return 0;
+  }
+  if (source && !job.plain && !encrypted(stream)) {
+    because(REASON_PROTOCOL, EPROTO, -1, "the stream is not encrypted");
+    send_report(agent, OUTCOME_BAD_JOB);
+    return 1;
   }
   setsockopt(stream, SOL_SOCKET, source ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, &size, sizeof size);
   if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {

@@ -50,8 +50,13 @@ test('claims and grants that are lost three times change nothing', needsRoot, as
 });
 
 const returns: [what: string, changes: Changes, reason: string, frozenB: boolean][] = [
-  ['B has no RAM where the OS has pages', { ramEnd: 0x180 }, 'frameOutsideRam', false],
-  ["B's memory runs out", { bSettings: { failWrite: 300 } }, 'noMemory', false],
+  [
+    'B lies about its memory map, it has no RAM where the OS has pages',
+    { ramEnd: 0x180 },
+    'frameOutsideRam',
+    false,
+  ],
+  ['B lies about its memory, it runs out', { bSettings: { failWrite: 300 } }, 'noMemory', false],
   ["B's kernel refuses the image", { bSettings: { restoreFails: true } }, 'restore', true],
   ['the copy never claims', { aFaults: ['copy.claim:lost=1000000'], claimMs: 400 }, 'claimTimeout', true],
   ['a device cannot leave', { failing: 'leave' }, 'leave', false],

@@ -1,5 +1,6 @@
 // B's parked pages: slots of one mapping that A fills while its OS still runs, and names later instead of sending a page
-// again. B knows nothing of them but whether they were filled. Every number comes from A and is checked.
+// again; recall.c fills some from what B has. B knows nothing of them but whether they were filled. Every number comes
+// from A and is checked.
 #include "frozen.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@ bool park_open(uint32_t pages) {
   return true;
 }
 
+void park_thinly(void) { if (slots) madvise(slots, (size_t)slot_count * PAGE, MADV_NOHUGEPAGE); }
+
 const char *park_take(const uint8_t *payload, uint32_t length) {
   uint32_t count, slot;
   if (length < PARK_PROLOGUE_BYTES) return "a park frame is malformed";
@@ -29,11 +32,15 @@ const char *park_take(const uint8_t *payload, uint32_t length) {
   }
   for (uint32_t i = 0; i < count; i++, data += PAGE) {
     memcpy(&slot, numbers + 4 * i, 4);
-    memcpy(slots + (size_t)slot * PAGE, data, PAGE);
-    filled_count += !(filled[slot / 8] >> (slot % 8) & 1u);
-    filled[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    park_put(slot, data);
   }
   return NULL;
+}
+
+void park_put(uint32_t slot, const uint8_t *page) {
+  memcpy(slots + (size_t)slot * PAGE, page, PAGE);
+  filled_count += !(filled[slot / 8] >> (slot % 8) & 1u);
+  filled[slot / 8] |= (uint8_t)(1u << (slot % 8));
 }
 
 const uint8_t *park_page(uint32_t slot) {
@@ -42,6 +49,8 @@ const uint8_t *park_page(uint32_t slot) {
 }
 
 uint32_t park_filled(void) { return filled_count; }
+
+uint32_t park_slots(void) { return slot_count; }
 
 void park_forget(void) {
   if (slots) munmap(slots, (size_t)slot_count * PAGE);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, pageBytes } from '#wire/frames.ts';
-import { pagesFrame, parkFrame, patternPage, streamOf } from './test/image.ts';
+import { packedFrame, pagesFrame, parkFrame, patternPage, streamOf } from './test/image.ts';
 import { begin, empty, go, mailboxPage, pages, refuses, target } from './test/lone-target.ts';
 
 test('parked pages take the place of pages of the image, byte for byte', async () => {
@@ -23,7 +23,9 @@ test('parked pages take the place of pages of the image, byte for byte', async (
     parkFrame([[1, filler]]), // never used
   ];
   const image = [...pages.slice(0, 2), 3, mailboxPage, empty, 0];
-  socket.write(Buffer.concat([begin, ...parked, ...streamOf(image, 4)]));
+  const [first = empty, ...others] = streamOf(image, 4);
+  const [one = empty, ...more] = parked;
+  socket.write(Buffer.concat([begin, packedFrame(one), ...more, packedFrame(first), ...others]));
   assert.equal((await next())?.type, frameTypes.ready.number);
   socket.write(go);
   assert.equal(await b.helper.ended, 0);
@@ -79,6 +81,31 @@ const bad: [what: string, bytes: Buffer, text: RegExp][] = [
     /behind/,
   ],
 ];
+const whole = parkFrame([[0, patternPage(1)]]);
+const packedOne = packedFrame(whole);
+bad.push(
+  [
+    'a packed frame of a few bytes',
+    encodeFrame(frameTypes.packed.number, 0n, Buffer.alloc(7)),
+    /packed frame is/,
+  ],
+  [
+    'a packed frame of nothing',
+    encodeFrame(frameTypes.packed.number, 0n, Buffer.alloc(8)),
+    /packed frame is/,
+  ],
+  ['a packed frame of what is not packed', packedFrame(go), /packed frame is/],
+  ['a packed frame in a packed frame', packedFrame(packedOne), /packed frame is/],
+  ['a packed frame of a length that no frame has', packedFrame(whole, 0xffffffff), /packed frame is/],
+  ['a packed frame that holds less than it says', packedFrame(whole, 4200), /does not hold/],
+  ['a packed frame that holds more than it says', packedFrame(whole, 100), /does not hold/],
+  [
+    'a packed frame that reaches behind its end',
+    encodeFrame(frameTypes.packed.number, 1n, packedOne.subarray(16, -10)),
+    /does not hold/,
+  ],
+  ['a packed park frame that is malformed', packedFrame(changed(parkFrame([]), 16, 257)), /park frame has/],
+);
 for (const [what, bytes, text] of bad) refuses(what, bytes, 'protocol', text);
 refuses(
   'the mailbox page by reference',

@@ -19,22 +19,23 @@ import {
   writeFlags,
   writeMemory,
 } from './test/memory.ts';
-import { type Changes, mailboxAt, move, needsRoot, pages, pfns, runsAt, type World } from './test/world.ts';
+import {
+  assertImage,
+  type Changes,
+  mailboxAt,
+  move,
+  needsRoot,
+  pages,
+  pfns,
+  runsAt,
+  type World,
+} from './test/world.ts';
 
 const roundsOf = (world: World): PreCopyRound[] =>
   world.a.frames
     .filter(frame => frame.type === frameTypes.preCopy.number)
     .map(frame => decodePreCopy(frame.arg, frame.payload))
     .filter(round => round.state !== 'underWay');
-
-function assertImage(world: World): void {
-  const restored = readFileSync(join(world.folder, 'restored'));
-  assert.equal(restored.length, pages.length * pageBytes);
-  for (const [index, page] of pages.entries()) {
-    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
-    assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
-  }
-}
 
 /** Frames of the image that are neither empty nor the mailbox. */
 const full = (from: number, to: number): number =>
@@ -107,6 +108,54 @@ test('a page is known in whatever frame it comes', needsRoot, async () => {
   const report = await world.a.report;
   assert.deepEqual([report.outcome, report.referencedPages], ['arrived', 2]);
   assertImage(world);
+});
+
+test('packed, the image is the same and less goes over the wire', needsRoot, async () => {
+  await using world = await move(withMemory(live, { packs: true }));
+  const report = await world.a.report;
+  assert.deepEqual([report.outcome, report.reason], ['arrived', 'none']);
+  assert.ok(report.preCopyBytes < 300 * pageBytes, `${report.preCopyBytes} bytes`);
+  assertImage(world);
+});
+
+test('equal pages are sent once', needsRoot, async () => {
+  await using world = await move(withMemory(frame => pages[dataAt + (frame % 2 ? 1 : 2)]!));
+  const report = await world.a.report;
+  assert.deepEqual(
+    [report.outcome, report.referencedPages, roundsOf(world)[0]?.pagesSent],
+    ['arrived', 2, 2],
+  );
+  assertImage(world);
+});
+
+test('memory that changes altogether in every round costs no more room', needsRoot, async () => {
+  let world: World | undefined;
+  await using made = await move(
+    withMemory(frame => patternPage(1000 + frame), {
+      aSettings: {
+        decide: ({ round }) => {
+          if (world)
+            writeMemory(world.folder, frame =>
+              round === 5 ? live(frame) : patternPage(1000 * (round + 1) + frame),
+            );
+          return round < 6 ? 'again' : 'freeze';
+        },
+      },
+    }),
+  );
+  world = made;
+  const report = await made.a.report;
+  assert.deepEqual([report.outcome, report.rounds], ['arrived', 6]);
+  assert.deepEqual(
+    new Set(
+      roundsOf(made)
+        .slice(0, 5)
+        .map(round => round.pagesSent),
+    ),
+    new Set([freeFrom]),
+  );
+  assert.ok(report.referencedPages > 300);
+  assertImage(made);
 });
 
 const without: [what: string, changes: Changes, rounds: number][] = [

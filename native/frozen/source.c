@@ -181,6 +181,10 @@ static int target_says(void) {
   }
   switch (frame.type) {
     case FRAME_READY: report.times_us[STEP_WRITE] = frame.arg; return SOURCE_ON_READY;
+    case FRAME_HAD:
+      if (pre_copy_had(&frame, text)) return WAIT;
+      because(REASON_PROTOCOL, EBADMSG, -1, "the target has pages it was not asked for");
+      return SOURCE_ON_FAILED;
     case FRAME_CANCEL: because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL;
     case FRAME_FAILED:
       because(frame.arg > REASON_NONE && frame.arg <= REASON_TAMPERED ? (uint32_t)frame.arg : REASON_REFUSED_BY_TARGET, 0, -1, (char *)text);

@@ -17,7 +17,7 @@ enum { WAIT = -1, BEGIN_MS = 15000 };
 #define END_OF_LIST UINT64_MAX            // kernel/power/snapshot.c BM_END_OF_MAP
 enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
-static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE)));
+static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE))), packed[MAX_PAYLOAD_BYTES];
 static const uint8_t zero_page[PAGE];
 static const struct job *job;
 static int agent, stream = -1, snapshot = -1;
@@ -127,6 +127,11 @@ static int take_parked(const struct frame *frame) {
   return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
 }
 
+static int take_tags(const struct frame *frame) {
+  const char *wrong = index_in_stream ? "tags behind the first page of the image" : recall_take(job, frame, in);
+  return wrong ? bad(REASON_PROTOCOL, EBADMSG, wrong) : WAIT;
+}
+
 static int source_says(bool receiving) {
   uint8_t head[FRAME_HEADER_BYTES];
   struct frame frame;
@@ -136,14 +141,17 @@ static int source_says(bool receiving) {
     return error == ETIMEDOUT ? TARGET_ON_TIMEOUT : TARGET_ON_LINK_LOST;
   }
   if (!get_frame(head, &frame, MAX_PAYLOAD_BYTES)) return bad(REASON_PROTOCOL, EBADMSG, "a frame header is malformed");
-  if (frame.length && recv_all(stream, in, frame.length, job->stall_ms) < 0) {
+  if (frame.length && recv_all(stream, frame.type == FRAME_PACKED ? packed : in, frame.length, job->stall_ms) < 0) {
     because(errno == ETIMEDOUT ? REASON_LINK_LOST : reason_of_silence(errno), errno, -1, NULL);
     return TARGET_ON_LINK_LOST;
   }
   if (frame.type == FRAME_ABORT) { because(REASON_ABORTED, 0, -1, NULL); return TARGET_ON_ABORT; }
   if (!receiving) return frame.type == FRAME_GO && frame.arg == job->epoch ? TARGET_ON_GO : bad(REASON_PROTOCOL, EBADMSG, "expected GO");
-  if (frame.type == FRAME_PARK || frame.type == FRAME_PAGES) report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  report.wire_bytes += FRAME_HEADER_BYTES + frame.length;
+  const char *wrong = frame.type == FRAME_PACKED ? pack_open(packed, &frame, in) : NULL;
+  if (wrong) return bad(REASON_PROTOCOL, EBADMSG, wrong);
   if (frame.type == FRAME_PARK) return take_parked(&frame);
+  if (frame.type == FRAME_TAGS) return take_tags(&frame);
   if (frame.type == FRAME_PAGES) {
     uint64_t began = now_us();
     int event = take_pages(&frame);
@@ -170,7 +178,7 @@ static bool begins(const uint8_t *bytes, size_t got) {
 /// before it has shown the token, so no two connections see anything under one key.
 static bool encrypt_stream(void) {
   int on = 1;
-  if (!job->tls_in.length) return true;              // tests on a kernel that cannot
+  if (job->plain) return true;
   if (setsockopt(stream, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0) return false;
   if (setsockopt(stream, SOL_TLS, TLS_TX, job->tls_out.at, job->tls_out.length) < 0) return false;
   if (setsockopt(stream, SOL_TLS, TLS_RX, job->tls_in.at, job->tls_in.length) < 0) return false;
@@ -178,10 +186,20 @@ static bool encrypt_stream(void) {
   return true;
 }
 
-/// The kernel has them now.
+/// The kernel has them now, or nobody needs them any more.
 static void forget_keys(void) {
   if (job->tls_in.at) explicit_bzero((void *)job->tls_in.at, job->tls_in.length);
   if (job->tls_out.at) explicit_bzero((void *)job->tls_out.at, job->tls_out.length);
+}
+
+/// A connection from A's address; others are hung up on at once, so that a crowd of strangers does not hold A up.
+static int accept_source(int listener) {
+  struct sockaddr_in peer = { 0 };
+  socklen_t length = sizeof peer;
+  int fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+  if (fd < 0 || peer.sin_addr.s_addr == job->claim_address) return fd;
+  close(fd);
+  return -1;
 }
 
 /// Waits for the one connection that shows the token; others are hung up on, also those that take more than BEGIN_MS.
@@ -195,7 +213,7 @@ static int wait_begin(int listener) {
     bool came = poll(p, 2, 200) > 0;
     if (came && p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (stream < 0) {
-      if (came) stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+      if (came) stream = accept_source(listener);
       got = 0;
       patience = now_us() + BEGIN_MS * 1000u;
       if (stream < 0 || encrypt_stream()) continue;
@@ -209,10 +227,7 @@ static int wait_begin(int listener) {
     if (n > 0) got += (size_t)n;
     bool waiting = n > 0 || !came || (n < 0 && (errno == EAGAIN || errno == EINTR));
     if (waiting && begins(bytes, got)) {
-      if (got == sizeof bytes) {
-        forget_keys();
-        return TARGET_ON_BEGIN;
-      }
+      if (got == sizeof bytes) return TARGET_ON_BEGIN;
       if (now_us() < patience) continue;
     }
     close(stream);
@@ -233,6 +248,7 @@ static int receive(void) {
     if (p[1].revents) { because(REASON_CANCELLED, 0, -1, NULL); return TARGET_ON_CANCEL; }
     if (!p[0].revents) continue;
     int event = source_says(true);
+    if (event == WAIT && recall_asked()) event = recall_answer(job, agent, stream, in);
     if (event != WAIT) return event;
     if (now_us() - told > 250000) {
       uint64_t progress[3] = { index_in_stream, pages, park_filled() };
@@ -273,6 +289,7 @@ int run_target(const struct job *the_job, int agent_fd, int listener) {
   if (fault_at(job, FAULT_TARGET_ROOM) < 0 || !park_open(job->park_pages)) { because(REASON_NO_MEMORY, errno, -1, strerror(errno)); return OUTCOME_BAD_JOB; }
   send_frame(agent, FRAME_PROGRESS, 0, (uint64_t[3]){ 0, 0, 0 }, 24, 1000); // "open": the agent may answer A now
   int event = wait_begin(listener);
+  forget_keys();
   for (;;) {
     const struct transition *row = &target_table[state][event];
     if (!row->next) row = &target_table[state][TARGET_ON_FAILED];

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listenTcp } from '#linux/tcp-listener.ts';
@@ -128,6 +128,18 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ['a header of 2^60 pages', headerWith(424, 2n ** 60n), 'badImage', /contradicts/],
   ['a count of 0', malformed(16, 0), 'protocol', /pages frame/],
   ['a count of 257', malformed(16, 257), 'protocol', /pages frame/],
+  [
+    'a frame that is replayed',
+    Buffer.concat([pagesFrame(0, pages.slice(0, 3)), pagesFrame(0, pages.slice(0, 3))]),
+    'protocol',
+    /pages frame/,
+  ],
+  [
+    'frames in another order',
+    Buffer.concat([pagesFrame(3, pages.slice(3)), pagesFrame(0, pages.slice(0, 3))]),
+    'protocol',
+    /pages frame/,
+  ],
   ['a page index that is not next', malformed(8, 1), 'protocol', /pages frame/],
   ['a bitmap that does not fit the length', malformed(24, 0xffffffff), 'protocol', /wrong length/],
   ['a frame over the limit', malformed(4, maxPayloadBytes + 1), 'protocol', /frame header/],
@@ -213,6 +225,22 @@ test('a stranger does not take the place of the source', async () => {
     const { socket } = b.open();
     socket.write(bytes);
     await closed(socket);
+  }
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...good]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+});
+
+test('whoever connects from another address than that of A is hung up on at once, and holds up nobody', async () => {
+  await using b = await target();
+  for (let count = 0; count < 3; count++) {
+    const silent = connect({ port: b.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    silent.on('error', () => {});
+    await closed(silent); // long before one who is silent would be given up
+    const knowing = connect({ port: b.port, host: '127.0.0.1', localAddress: '127.0.0.3' });
+    knowing.on('error', () => {});
+    knowing.write(Buffer.concat([begin, ...good]));
+    await closed(knowing);
   }
   const { socket, next } = b.open();
   socket.write(Buffer.concat([begin, ...good]));

@@ -10,6 +10,9 @@
 #define PAGES_PROLOGUE_BYTES 72
 #define PARK_PROLOGUE_BYTES 8
 #define PRE_COPY_BYTES 48
+#define PACKED_PROLOGUE_BYTES 8
+#define TAG_SEED_BYTES 32
+#define HAD_BYTES 384
 #define MAX_PAYLOAD_BYTES 0x100408
 #define MAX_JOB_BYTES 0x100000
 #define MAX_PARK_PAGES 0x40000000
@@ -25,9 +28,12 @@
 #define FRAME_GO 4
 #define FRAME_ABORT 5
 #define FRAME_PARK 9
+#define FRAME_TAGS 10
+#define FRAME_PACKED 12
 #define FRAME_READY 6
 #define FRAME_FAILED 7
 #define FRAME_CANCEL 8
+#define FRAME_HAD 11
 #define FRAME_JOB_SOURCE 20
 #define FRAME_JOB_TARGET 21
 #define FRAME_RELEASE 22
@@ -45,6 +51,10 @@
 #define OP_NETLINK 3
 #define OP_WAIT_PATH 4
 #define OP_SEND_PACKET 5
+#define OP_FIND_CARD 6
+#define OP_NETLINK_CARD 7
+#define OP_WAIT_TEXT 8
+#define OP_RECLAIM 9
 #define OP_MAY_FAIL 1
 #define FIELD_EPOCH 1
 #define FIELD_CLAIM_ADDRESS 2
@@ -70,6 +80,8 @@
 #define FIELD_PAST_CLAIMS 27
 #define FIELD_TLS_OUT 28
 #define FIELD_TLS_IN 29
+#define FIELD_TAG_SEED 40
+#define FIELD_PLAIN 30
 #define OUTCOME_RETURNED 1
 #define OUTCOME_ARRIVED 2
 #define OUTCOME_DISCARDED 3
@@ -97,9 +109,9 @@
 #define REASON_ADOPT 21
 #define REASON_MARK 23
 #define REASON_TAMPERED 22
-enum { FAULT_SOURCE_BEGIN = 1, FAULT_SOURCE_PRE_COPY = 2, FAULT_SOURCE_FREEZE = 3, FAULT_SOURCE_LEAVE = 4, FAULT_SOURCE_IMAGE = 5, FAULT_SOURCE_SERVE = 6, FAULT_SOURCE_GHOST = 7, FAULT_SOURCE_PAGES = 8, FAULT_SOURCE_END = 9, FAULT_SOURCE_GO = 10, FAULT_SOURCE_MARK = 11, FAULT_SOURCE_CLAIM = 12, FAULT_SOURCE_GRANT = 13, FAULT_SOURCE_ABORT = 14, FAULT_SOURCE_BACK = 15, FAULT_SOURCE_THAW = 16, FAULT_TARGET_OPEN = 17, FAULT_TARGET_ROOM = 18, FAULT_TARGET_FRAMES = 19, FAULT_TARGET_WRITE = 20, FAULT_TARGET_FREEZE = 21, FAULT_TARGET_READY = 22, FAULT_TARGET_RESTORE = 23, FAULT_COPY_ARRIVE = 24, FAULT_COPY_CLAIM = 25, FAULT_COPY_ADOPT = 26, FAULT_COPY_THAW = 27, FAULT_GHOST_START = 28, FAULT_GHOST_MARK = 29, FAULT_GHOST_DISK = 30, FAULT_GHOST_ALIVE = 31, FAULT_POINTS };
+enum { FAULT_SOURCE_BEGIN = 1, FAULT_SOURCE_PRE_COPY = 2, FAULT_SOURCE_FREEZE = 3, FAULT_SOURCE_LEAVE = 4, FAULT_SOURCE_IMAGE = 5, FAULT_SOURCE_SERVE = 6, FAULT_SOURCE_GHOST = 7, FAULT_SOURCE_PAGES = 8, FAULT_SOURCE_END = 9, FAULT_SOURCE_GO = 10, FAULT_SOURCE_MARK = 11, FAULT_SOURCE_CLAIM = 12, FAULT_SOURCE_GRANT = 13, FAULT_SOURCE_ABORT = 14, FAULT_SOURCE_BACK = 15, FAULT_SOURCE_THAW = 16, FAULT_TARGET_OPEN = 17, FAULT_TARGET_ROOM = 18, FAULT_TARGET_RECALL = 19, FAULT_TARGET_FRAMES = 20, FAULT_TARGET_WRITE = 21, FAULT_TARGET_FREEZE = 22, FAULT_TARGET_READY = 23, FAULT_TARGET_RESTORE = 24, FAULT_COPY_ARRIVE = 25, FAULT_COPY_CLAIM = 26, FAULT_COPY_ADOPT = 27, FAULT_COPY_THAW = 28, FAULT_GHOST_START = 29, FAULT_GHOST_MARK = 30, FAULT_GHOST_DISK = 31, FAULT_GHOST_ALIVE = 32, FAULT_POINTS };
 enum { KIND_CRASH = 1, KIND_ERROR = 2, KIND_DELAY = 3, KIND_LOST = 4, KIND_REPEAT = 5, KIND_RESET = 6, KIND_PANIC = 7, FAULT_KINDS };
-static const char *const fault_names[] __attribute__((unused)) = { NULL, "source.begin", "source.preCopy", "source.freeze", "source.leave", "source.image", "source.serve", "source.ghost", "source.pages", "source.end", "source.go", "source.mark", "source.claim", "source.grant", "source.abort", "source.back", "source.thaw", "target.open", "target.room", "target.frames", "target.write", "target.freeze", "target.ready", "target.restore", "copy.arrive", "copy.claim", "copy.adopt", "copy.thaw", "ghost.start", "ghost.mark", "ghost.disk", "ghost.alive" };
+static const char *const fault_names[] __attribute__((unused)) = { NULL, "source.begin", "source.preCopy", "source.freeze", "source.leave", "source.image", "source.serve", "source.ghost", "source.pages", "source.end", "source.go", "source.mark", "source.claim", "source.grant", "source.abort", "source.back", "source.thaw", "target.open", "target.room", "target.recall", "target.frames", "target.write", "target.freeze", "target.ready", "target.restore", "copy.arrive", "copy.claim", "copy.adopt", "copy.thaw", "ghost.start", "ghost.mark", "ghost.disk", "ghost.alive" };
 static const char *const kind_names[] __attribute__((unused)) = { NULL, "crash", "error", "delay", "lost", "repeat", "reset", "panic" };
 enum { STEP_FREEZE, STEP_LEAVE, STEP_IMAGE, STEP_SERVE, STEP_SEND, STEP_WRITE, STEP_READY, STEP_RESTORE, STEP_MARK, STEP_RETURN, STEP_ARRIVE, STEP_CLAIM, STEP_ADOPT, STEP_THAW, STEPS };
 #define CLAIM_MAGIC 0x4d4c4359

@@ -22,6 +22,7 @@ import { OsKeyring } from './os-keyring.ts';
 import { osPairing } from './os-pairing.ts';
 import { machineAddressIsThere, OsPorts } from './os-ports.ts';
 import { readSavedState, saveState } from './saved-state.ts';
+import { SwapFiles } from './swap-files.ts';
 import { version } from './version.ts';
 
 export class Active {
@@ -31,6 +32,7 @@ export class Active {
   readonly #devices: OsDevices;
   readonly #alive: AliveCalls;
   readonly #moves: Moves;
+  readonly #swaps: SwapFiles;
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
@@ -75,12 +77,14 @@ export class Active {
       { listen: address => desk.open(address, claimPort), close: () => desk.close() },
       { listen: async () => {}, close: () => pairing.close() }, // a person opens it: yado accept
     ]);
+    this.#swaps = new SwapFiles();
     const moves = new Moves({
       os,
       devices: this.#devices,
       alive: this.#alive,
       ports: this.#ports,
       begun,
+      swaps: this.#swaps,
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });
@@ -107,6 +111,7 @@ export class Active {
       ...pairing.handlers,
       pair: request => moves.whileStill(() => pairing.handlers.pair(request)),
       accept: () => moves.whileStill(() => pairing.handlers.accept()),
+      medium: request => moves.whileStill(async () => pairing.handlers.medium(request)),
       firstEvent: () => {
         const data = moves.progress;
         return data && { event: 'progress', data };
@@ -124,6 +129,7 @@ export class Active {
       .then(agentImageHash)
       .then(kernelSaid)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
+    this.#swaps.putAway();
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${name}, OS ${this.#os.osId}, epoch ${this.#os.epoch()}`);

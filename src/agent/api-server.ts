@@ -11,6 +11,8 @@ import {
   defaultSocketPath,
   type LendRequest,
   LendRequestSchema,
+  type MediumRequest,
+  MediumRequestSchema,
   type MigrateRequest,
   MigrateRequestSchema,
   type PairRequest,
@@ -45,6 +47,7 @@ export interface ApiHandlers {
   confirm?: (request: ConfirmRequest) => Answer;
   unpair?: (request: UnpairRequest) => Answer;
   resume?: () => Answer;
+  medium?: (request: MediumRequest) => Answer;
   /** The event a new listener begins with. */
   firstEvent?: () => { event: string; data: unknown } | undefined;
 }
@@ -69,6 +72,7 @@ const bodies = {
   pair: PairRequestSchema,
   confirm: ConfirmRequestSchema,
   unpair: UnpairRequestSchema,
+  medium: MediumRequestSchema,
 } as const;
 
 export class ApiServer {

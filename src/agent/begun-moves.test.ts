@@ -40,6 +40,13 @@ test('not without end', async () => {
   assert.ok(moves.keyOf(9n));
 });
 
+test('only root reads the keys, in memory and on the disk, also over what is there already', async () => {
+  const mine = { memory: join(folder, 'private.json'), disk: join(folder, 'private-disk.json') };
+  for (const path of Object.values(mine)) writeFileSync(path, '[]', { mode: 0o644 });
+  await new BegunMoves(mine).begin({ epoch: 4, key: key(4) });
+  for (const path of Object.values(mine)) assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
 test('a disk that cannot be written, or a file that is damaged, holds up nothing', async () => {
   const memory = join(folder, 'damaged.json');
   writeFileSync(memory, '[{"epoch":1}]');

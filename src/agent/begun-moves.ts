@@ -3,7 +3,7 @@
 // next start of this computer on the disk of the OS: the freeze of a move writes it out.
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { ClaimKey } from '#wire/job.ts';
 import { writePrivately } from './computer-keys.ts';
@@ -54,7 +54,9 @@ export class BegunMoves {
     writePrivately(memory, text);
     try {
       const signal = AbortSignal.timeout(diskMs);
-      const written = writeFile(disk, text, { mode: 0o600, signal }); // cut short by a crash it is as good as none
+      const written = writeFile(`${disk}.new`, text, { mode: 0o600, signal }).then(() =>
+        rename(`${disk}.new`, disk),
+      );
       const late = once(signal, 'abort').then(() => Promise.reject(signal.reason));
       await Promise.race([written, late]);
     } catch (error) {

@@ -124,6 +124,8 @@ function describeFunction(each: PciDevice): Capabilities['pci'][number] {
     subsystem: { vendor: each.subsystemVendor, device: each.subsystemDevice },
     modalias: each.modalias,
     ...(each.driver !== undefined && { driver: each.driver }),
+    ...(each.blockNames.length > 0 && { disks: each.blockNames.length }),
+    ...(each.sendsMessages && { sendsMessages: true }),
   };
 }
 

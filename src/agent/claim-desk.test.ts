@@ -114,6 +114,30 @@ test('over UDP: refused while open, silent and free again when closed', async ()
   client.close();
 });
 
+test('what anybody can bring about by sending datagrams does not fill the journal', async t => {
+  const lines: string[] = [];
+  t.mock.method(console, 'log', (line: string) => lines.push(line));
+  const client = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(client, 'listening');
+  const port = await freePort();
+  const desk = new ClaimDesk(refuse);
+  await desk.open('127.0.0.1', port);
+  const recorded = claimOf(7n, 1n, key);
+  let answers = 0;
+  client.on('message', () => answers++);
+  for (let times = 1; times <= 20; times++) {
+    client.send(claimOf(7n, 2n, otherKey), port, '127.0.0.1');
+    client.send(recorded, port, '127.0.0.1'); // the same claim gets the same answer, however often
+    while (answers < times) await once(client, 'message', { signal: AbortSignal.timeout(5000) });
+  }
+  await desk.close();
+  client.close();
+  assert.deepEqual(
+    lines.map(line => /not signed by|refused a late claim/.exec(line)?.[0]),
+    ['not signed by', 'refused a late claim'],
+  );
+});
+
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4').bind(0);
   await once(socket, 'listening');

@@ -11,14 +11,14 @@ export type Answer = (datagram: Buffer) => Buffer | undefined;
 /** What the claims of the move in that epoch are signed with; undefined when no such move is known. */
 export type KeyOf = (epoch: bigint) => Uint8Array | undefined;
 
-/** Whoever asks for ever without an answer is told of this often. */
-const strangersEveryMs = 60_000;
+/** What anybody on the network can bring about, with forged claims or by repeating one, is said this often. */
+const saidEveryMs = 60_000;
 
 export class ClaimDesk {
   readonly #answer: Answer;
   readonly #words: (from: string) => string;
   #socket: Socket | undefined;
-  #strangerAt = Number.NEGATIVE_INFINITY;
+  readonly #saidAt = new Map<'stranger' | 'answered', number>();
 
   /** @param words for the journal: what was done with a claim, and why */
   constructor(
@@ -36,10 +36,11 @@ export class ClaimDesk {
       if (!isClaim(datagram) || from.port === 0) return; // port 0 cannot be answered
       const answer = this.#answer(datagram);
       if (!answer) {
-        this.#stranger(from.address);
+        const words = `a claim from ${from.address} is not signed by a copy of a move begun here: it is not answered`;
+        this.#say('stranger', words);
         return;
       }
-      log(this.#words(from.address));
+      this.#say('answered', this.#words(from.address));
       socket.send(answer, from.port, from.address, error => {
         if (error) log(`a claim could not be answered: ${error.message}`);
       });
@@ -56,11 +57,11 @@ export class ClaimDesk {
     this.#socket = socket;
   }
 
-  /** Not said for every datagram: anybody can send them. */
-  #stranger(address: string): void {
-    if (performance.now() < this.#strangerAt + strangersEveryMs) return;
-    this.#strangerAt = performance.now();
-    log(`a claim from ${address} is not signed by a copy of a move begun here: it is not answered`);
+  #say(what: 'stranger' | 'answered', words: string): void {
+    const now = performance.now();
+    if (now < (this.#saidAt.get(what) ?? Number.NEGATIVE_INFINITY) + saidEveryMs) return;
+    this.#saidAt.set(what, now);
+    log(words);
   }
 
   async close(): Promise<void> {

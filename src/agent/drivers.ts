@@ -5,32 +5,35 @@ import { promisify } from 'node:util';
 import type { Capabilities } from '#core/capabilities.ts';
 import { classOfPci, type DeviceClass } from '#core/device-class.ts';
 import { modulesFor, readLoadedModules, readModuleAliases, virtioModalias } from '#linux/modules.ts';
-
-const osRoot = '/proc/1/root';
+import { OS_ROOT } from '#linux/sysfs.ts';
 
 export interface NeededDrivers {
   /** Modaliases of devices whose modules are not yet loaded. */
   readonly load: readonly string[];
   /** Functions of the target that no module of the OS fits. */
   readonly missing: readonly { readonly address: string; readonly modalias: string }[];
+  /** Modules for the target's network card: it is found while the OS is frozen. */
+  readonly cardModules: readonly string[];
 }
 
 /** Compares the target's devices of known classes with the modules the OS has. */
 export async function neededDrivers(target: Capabilities): Promise<NeededDrivers> {
-  const aliases = await readModuleAliases(osRoot);
+  const aliases = await readModuleAliases(OS_ROOT);
   const loaded = readLoadedModules();
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];
+  const cardModules = new Set<string>();
   for (const each of target.pci.filter(one => classOfPci(one.class) !== undefined)) {
     const { vendor, device, subsystem } = each;
     const behind = virtioModalias({ vendor, device, subsystemDevice: subsystem.device });
     for (const modalias of behind === undefined ? [each.modalias] : [each.modalias, behind]) {
       const found = modulesFor(modalias, aliases);
       if (found.length === 0) missing.push({ address: each.address, modalias });
+      if (each.address === target.nic?.pciAddress) for (const { module } of found) cardModules.add(module);
       if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(modalias);
     }
   }
-  return { load: [...load], missing };
+  return { load: [...load], missing, cardModules: [...cardModules] };
 }
 
 /** Loads what fits these modaliases, but for what the OS's administrator has blacklisted. */
@@ -38,7 +41,7 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
   if (modaliases.length === 0) return;
   await promisify(execFile)('/bin/busybox', [
     'chroot',
-    osRoot,
+    OS_ROOT,
     '/sbin/modprobe',
     '--all',
     '--use-blacklist',
@@ -50,5 +53,5 @@ export async function loadDrivers(modaliases: readonly string[]): Promise<void> 
 /** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
 export async function loadLendable(deviceClass: DeviceClass): Promise<void> {
   const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;
-  await promisify(execFile)('/bin/busybox', ['chroot', osRoot, '/bin/sh', '-c', load]);
+  await promisify(execFile)('/bin/busybox', ['chroot', OS_ROOT, '/bin/sh', '-c', load]);
 }

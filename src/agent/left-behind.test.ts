@@ -103,11 +103,17 @@ test('who serves nothing takes in anyone', () => {
   leftBy().refuseAnother('x');
 });
 
-test('a printer is told how far it was, asks for its drivers, and prints for nobody before the grant', async () => {
+test('a printer is told how far it was, asks for drivers as a disk does, and prints for nobody before the grant', async () => {
   const both = leftBy(disk, printer);
   const nothing = { first: 40, data: new Uint8Array(), delivered: 40, hold: false };
   const print = { ...asked, device: 'printer0', ...nothing };
-  assert.deepEqual([both.names, both.driversNeeded], [['disk0', 'printer0'], ['printer']]);
+  assert.deepEqual(
+    [both.names, both.driversNeeded],
+    [
+      ['disk0', 'printer0'],
+      ['disk', 'printer'],
+    ],
+  );
   await assert.rejects(async () => both.answer('print', print), code('unknownDevice'));
   assert.throws(() => both.answer('device', { ...asked, device: 'printer0' }), code('unknownDevice'));
   assert.throws(() => both.answer('print', { ...print, device: 'disk0' }), code('unknownDevice'));

@@ -1,6 +1,7 @@
 // yadod: starts in one of its roles, `--role=active|standby|ghost|marked`.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
+import { forbidCoreDumps } from '#linux/core-dumps.ts';
 import type { Config } from './config.ts';
 import { log } from './log.ts';
 
@@ -21,6 +22,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
 async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
   if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby, ghost or marked' });
+  forbidCoreDumps();
   await role();
 }
 

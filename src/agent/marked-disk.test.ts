@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import { YadoError } from '#core/errors.ts';
 import { readMark, writeMark } from '#devices/disk/left-mark.ts';
+import type { DiskLeft } from '#devices/disk/service.ts';
 import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
@@ -14,6 +15,8 @@ import { encodeMarkText, type Mark } from './ghost-state.ts';
 import { MarkedDisk, type MarkedDiskWorld } from './marked-disk.ts';
 
 mock.method(console, 'log', () => {});
+
+const left: DiskLeft = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
 
 /** A marked disk at `here`, whose OS was going to a computer at `there`. */
 function markedDisk(context: TestContext, here: string, there: string, asker: typeof fakeOs | undefined) {
@@ -24,7 +27,7 @@ function markedDisk(context: TestContext, here: string, there: string, asker: ty
   const mark: Mark = {
     osId: 'crab',
     epoch: 7,
-    behind: [{ kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } }],
+    behind: [left],
     state: 'leaving',
     computer: { name: 'a', address: here },
     move: { epoch: 7, to: { name: 'b', address: there }, key: new Uint8Array(32).fill(7) },
@@ -44,7 +47,9 @@ function markedDisk(context: TestContext, here: string, there: string, asker: ty
     stop: async () => {},
     restart: did('restarts'),
   };
-  return { disk: new MarkedDisk(node, mark, world), node, done, acted: act.promise };
+  const disk = new MarkedDisk(node, mark, world);
+  context.after(() => disk.close());
+  return { disk, node, done, acted: act.promise };
 }
 
 async function answering(address: string, where: () => Whereabouts): Promise<ControlServer> {
@@ -59,7 +64,7 @@ async function answering(address: string, where: () => Whereabouts): Promise<Con
   const server = new ControlServer(
     () => 'b',
     handlers,
-    () => fakeComputer('b'),
+    () => fakeComputer(),
   );
   await server.listen(address, controlPort);
   return server;

@@ -65,6 +65,12 @@ export class MarkedDisk {
       .catch((error: Error) => log(`claims are not answered: ${error.message}`));
   }
 
+  /** Answers and asks no more. */
+  async close(): Promise<void> {
+    this.#doubt.close();
+    await this.#desk.close();
+  }
+
   /** The OS has asked for what it left here. @throws YadoError `busy` when it is being started here */
   heard(): void {
     if (this.#doubt.heard()) return;

@@ -1,5 +1,6 @@
 // What is shown of a move under way: phase, bytes, rate, time left. Fed by whoever carries the move; never reads a clock.
 import { etaMsOf, newRateMeter, type Phase, type Progress, rateOf, withSample } from '#core/progress.ts';
+import { formatMs } from '#core/quantities.ts';
 import type { PreCopyProgress } from './pre-copy.ts';
 import type { MoveRequest } from './source-move.ts';
 
@@ -28,14 +29,30 @@ export class MoveProgress {
     if (!arriving) this.#done = this.#total = 0;
   }
 
-  copied({ round, bytesDone, bytesTotal, without }: PreCopyProgress, timeMs: number): void {
+  /** Room is made for the image. */
+  swapping(bytesDone: number, bytesTotal: number, timeMs: number): void {
+    this.enter('prepare');
+    this.#note = 'swapping out what the image has no room for';
+    this.#done = bytesDone;
+    this.#total = bytesTotal;
+    this.#meter = withSample(this.#meter, timeMs, bytesDone);
+  }
+
+  copied({ round, bytesDone, bytesTotal, without, waitsAtMs }: PreCopyProgress, timeMs: number): void {
     this.enter('pre-copy');
-    this.#note = without && `without copying ahead: ${without}`;
+    this.#note = this.#noteOf(round, without, waitsAtMs);
     if (round !== this.#round) this.#meter = newRateMeter();
     this.#round = round || undefined;
     this.#done = bytesDone;
     this.#total = bytesTotal;
     this.#meter = withSample(this.#meter, timeMs, bytesDone);
+  }
+
+  #noteOf(round: number, without?: string, waitsAtMs?: number): string | undefined {
+    if (without !== undefined) return `without copying ahead: ${without}`;
+    if (waitsAtMs !== undefined)
+      return `waiting for a quiet moment: now the OS would stand still for ${formatMs(waitsAtMs)}`;
+    return round === 0 ? `${this.#move.target} looks for what it has of the OS` : undefined;
   }
 
   /** The OS woke up on the target; `sent`: bytes of the whole move. */

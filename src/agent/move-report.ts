@@ -1,5 +1,7 @@
 // What a person is told before a move: the checks, the ways of the devices, and what would be done.
 import type { DryRun } from '#core/api.ts';
+import { swapFolder } from '#core/image-room.ts';
+import { formatBytes } from '#core/quantities.ts';
 import type { CheckedMove } from './source-move.ts';
 
 export const reportOf = ({ checks, prepared }: CheckedMove): Pick<DryRun, 'checks' | 'ways'> => ({
@@ -8,7 +10,17 @@ export const reportOf = ({ checks, prepared }: CheckedMove): Pick<DryRun, 'check
 });
 
 /** A sentence a step. */
-export const planOf = ({ load, prepared }: CheckedMove): string[] => [
+export const planOf = ({ load, prepared, room }: CheckedMove): string[] => [
+  ...swapSteps(room),
   ...load.map(alias => `load the driver for ${alias}`),
   ...prepared.plans.leave.map(each => `while frozen: ${each.label}`),
 ];
+
+function swapSteps(room: CheckedMove['room']): string[] {
+  if (room.kind !== 'swap') return [];
+  const { swapBytes, fileBytes } = room;
+  return [
+    ...(fileBytes > 0 ? [`make a swap file of ${formatBytes(fileBytes)} in ${swapFolder}`] : []),
+    `swap out about ${formatBytes(swapBytes)} of memory`,
+  ];
+}

@@ -25,6 +25,7 @@ const config = {
   os: { id: 'crab' },
   computers: [{ name: 'b', address: '127.0.0.62' }],
 };
+const noSwaps = { make: async () => {}, hold: async () => {}, putAway: () => {} };
 const saved: SavedState = {
   here: { name: 'b', address: '127.0.0.62' },
   epoch: 9,
@@ -61,6 +62,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     alive: { tell: () => {} } as AliveCalls,
     ports: new OsPorts(async () => {}, []),
     begun: {} as BegunMoves,
+    swaps: noSwaps,
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -113,6 +115,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     alive: { tell: () => {} } as AliveCalls,
     ports: new OsPorts(async () => {}, []),
     begun: {} as BegunMoves,
+    swaps: noSwaps,
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

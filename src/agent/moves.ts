@@ -6,6 +6,7 @@ import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
 import type { ComputerKeys } from '#core/pins.ts';
+import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
@@ -13,6 +14,7 @@ import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
 import { type ApiServer, errorEvent } from './api-server.ts';
 import type { BegunMoves } from './begun-moves.ts';
+import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
@@ -32,6 +34,7 @@ import {
   runJob,
   wakeTarget,
 } from './source-move.ts';
+import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts } from './timeouts.ts';
 
 /** What a move needs of the agent. */
@@ -41,6 +44,7 @@ export interface MovingWorld {
   readonly alive: AliveCalls;
   readonly ports: OsPorts;
   readonly begun: BegunMoves;
+  readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -52,6 +56,8 @@ export class Moves {
   readonly #alive: AliveCalls;
   readonly #ports: OsPorts;
   readonly #begun: BegunMoves;
+  readonly #swaps: MovingWorld['swaps'];
+  readonly #cpus = new Cpus();
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
   #keysThere: ComputerKeys | undefined;
@@ -65,6 +71,7 @@ export class Moves {
     this.#alive = world.alive;
     this.#ports = world.ports;
     this.#begun = world.begun;
+    this.#swaps = world.swaps;
     this.#world = world;
   }
 
@@ -96,9 +103,13 @@ export class Moves {
     dryRun,
     acceptRisks,
     preCopy,
+    maxDowntimeMs,
   }: MigrateRequest): Promise<{ status: number; body: object }> {
     const abort = new AbortController();
-    const request = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
+    if (maxDowntimeMs !== undefined && preCopy === false)
+      throw yadoError('badRequest', { reason: 'a longest downtime cannot be kept with stop-and-copy' });
+    const asked = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
+    const request = { ...asked, wish: this.#wish(maxDowntimeMs) };
     if (dryRun) {
       const move = await this.#check(request);
       return { status: 200, body: { ...reportOf(move), plan: planOf(move) } };
@@ -142,6 +153,13 @@ export class Moves {
       preCopy,
       signal,
     };
+  }
+
+  /** What it takes besides sending is taken to be as the last time. */
+  #wish(maxMs: number | undefined): DowntimeWish | undefined {
+    if (maxMs === undefined) return undefined;
+    const last = this.#os.history.find(each => each.downtime)?.downtime;
+    return { maxMs, restMs: last ? last.total - last.send : 0 };
   }
 
   /** @throws YadoError `nothingToCancel` */
@@ -204,6 +222,7 @@ export class Moves {
     this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
     const woken = (await wakeTarget(request)) ? request.target.name : undefined;
     await this.#devices.ready(woken, request.signal);
+    await this.#swaps.hold();
     const move = await this.#check(request);
     refuseUnfit(request, move);
     this.#phase('prepare');
@@ -211,15 +230,17 @@ export class Moves {
     let report: HelperReport | undefined;
     let frozen = false;
     try {
-      report = await runJob(request, move, this.#begun, {
+      report = await runJob(request, move, this.#begun, this.#swaps, {
         keys: keys => {
           this.#keysThere = keys;
         },
+        swapping: (done, total) => this.#show(shown => shown.swapping(done, total, performance.now())),
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
         freezing: async () => {
           this.#alive.stop();
           await this.#ports.close();
           frozen = true;
+          this.#cpus.fitFor(move.target);
           await this.#devices.hold();
           this.#phase('freeze');
         },
@@ -246,6 +267,7 @@ export class Moves {
   async #comeBack({ epoch }: MoveRequest): Promise<void> {
     this.#phase('return');
     this.#os.useUp(epoch);
+    this.#cpus.goBack();
     await this.#goOn(() => this.#world.save());
     const tell = (): void => this.#alive.tell();
     // A disk elsewhere needs no ports of ours, and the ports need no disk.
@@ -280,6 +302,7 @@ export class Moves {
     await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
     tellLenders();
     tell();
+    this.#cpus.useAll(found);
     return downtimeFrom(report, diskMs);
   }
 
@@ -293,6 +316,7 @@ export class Moves {
     const entry = entryOf(request, startedAt, report, rest);
     this.#os.remember(entry);
     this.#move = undefined;
+    this.#swaps.putAway();
     this.#world.save();
     log(
       error

@@ -103,3 +103,20 @@ test('a computer without keys makes some, which nobody knows, and keeps them', t
   computer.disown('crab');
   assert.throws(() => computer.disown('crab'), { code: 'unknownPair' });
 });
+
+test('a standby medium has a key of its own, which the OS has pinned; that of the first computer has its own again', t => {
+  const folder = folderOf(t, osFiles());
+  const keys = new OsKeyring('crab', 'a', folder);
+  const made = keys.keysFor({ name: 'b', address: '192.0.2.2' });
+  assert.deepEqual(made.owners, [{ name: 'crab', key: keys.identity.publicKey }]);
+  assert.equal(keys.pinOf('b'), identityOf(made.secret).publicKey);
+  assert.equal(keys.paired.computers[0]?.address, '192.0.2.2');
+  assert.throws(() => keys.keysFor({ name: 'b' }), { code: 'pairedAlready' });
+  keys.own({ name: 'lobster', key: newPublicKey() });
+  const first = keys.keysFor({ name: 'a' });
+  assert.equal(identityOf(first.secret).publicKey, keys.computer.server.identity.publicKey);
+  assert.deepEqual(
+    first.owners.map(each => each.name),
+    ['crab', 'lobster'],
+  );
+});

@@ -10,7 +10,7 @@ import {
   type Pin,
   withPin,
 } from '#core/pins.ts';
-import { type Identity, identityOf, type OsKeys } from '#managers/identity.ts';
+import { type Identity, identityOf, newSecret, type OsKeys } from '#managers/identity.ts';
 import {
   ComputerKeyring,
   keysFolder,
@@ -63,6 +63,21 @@ export class OsKeyring implements OsKeys {
 
   pin(computer: PairedComputer): void {
     this.#set({ ...this.#paired, computers: withPin(this.#paired.computers, computer) });
+  }
+
+  /**
+   * Keys for a standby medium of a computer, which is paired with this OS from now on: new ones, but for the computer the OS
+   * was installed on, which has its own.
+   * @throws YadoError `pairedAlready`: a computer has one key, and the OS does not know its secret
+   */
+  keysFor(computer: Omit<PairedComputer, 'key'>): ComputerKeys {
+    if (computer.name === this.#first.name)
+      return { secret: this.#firstSecret, owners: [this.#os, ...this.#paired.owners] };
+    if (this.#paired.computers.some(each => each.name === computer.name))
+      throw yadoError('pairedAlready', { computer: computer.name });
+    const secret = newSecret();
+    this.pin({ ...computer, key: identityOf(secret).publicKey });
+    return { secret, owners: [this.#os] };
   }
 
   /** Another OS may use the computer this one is on. */

@@ -1,8 +1,9 @@
 // The calls of the local API about pairing, for an OS: it is paired with computers, and other OSes with the computer it is
 // on. What they leave in memory the command line writes to the disk.
-import type { PairRequest, Pairs, UnpairRequest } from '#core/api.ts';
+import type { Medium, MediumRequest, PairRequest, Pairs, UnpairRequest } from '#core/api.ts';
 import type { Pin } from '#core/pins.ts';
 import type { Computer } from '#devices/device.ts';
+import { keysArchive } from '#linux/cpio.ts';
 import type { ApiHandlers } from './api-server.ts';
 import type { OsKeyring } from './os-keyring.ts';
 import { Pairings } from './pairings.ts';
@@ -17,7 +18,9 @@ export interface PairingOs {
 }
 
 export interface OsPairing {
-  readonly handlers: Required<Pick<ApiHandlers, 'pairs' | 'pair' | 'accept' | 'confirm' | 'unpair'>>;
+  readonly handlers: Required<
+    Pick<ApiHandlers, 'pairs' | 'pair' | 'accept' | 'confirm' | 'unpair' | 'medium'>
+  >;
   /** Gives up what is under way: nothing may be open in an OS that is frozen. */
   close(): Promise<void>;
 }
@@ -54,6 +57,11 @@ export function osPairing(os: PairingOs, pairings = new Pairings()): OsPairing {
       unpair: ({ name }: UnpairRequest) => {
         keys.unpin(name);
         return {};
+      },
+      medium: ({ computer, address }: MediumRequest): Medium => {
+        if (address === undefined) os.computer(computer);
+        const made = keys.keysFor({ name: computer, ...(address !== undefined && { address }) });
+        return { keys: keysArchive(made).toString('base64') };
       },
     },
   };

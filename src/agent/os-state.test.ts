@@ -20,6 +20,8 @@ test('what is in use and what is in the way', async () => {
   using tree = new FixtureTree({
     'proc/cmdline': 'quiet acpi=copy_dsdt root=/dev/mapper/yado-root\n',
     'proc/1/mounts': '/dev/mapper/yado-root / ext4 rw 0 0\n/dev/sdb1 /home ext4 rw 0 0\n',
+    'proc/meminfo': 'MemTotal: 900 kB\nActive(anon): 300 kB\nInactive(anon): 200 kB\n',
+    'proc/self/status': 'VmRSS: 90 kB\nRssAnon: 40 kB\n',
     'proc/swaps': 'Filename Type Size Used Priority\n/dev/vda2 partition 100 8 -2\n',
     'proc/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
     'proc/812/task/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
@@ -33,6 +35,13 @@ test('what is in use and what is in the way', async () => {
       classes: ['disk'],
       lacks: [],
       swaps: [{ path: '/dev/vda2', kind: 'disk', usedBytes: 8192 }],
+      swapping: {
+        freeBytes: 0,
+        fileBytes: 0,
+        noFile: '/var/lib/yadokari cannot be looked at',
+        swappableBytes: 460 * 1024,
+        obstacle: 'the agent has no memory of its own (memmap=), and must not be swapped out with the rest',
+      },
       mounts: [{ device: '/dev/sdb1', path: '/home' }],
       unmarkable: null,
       waitingTasks: ['dd (pid 812)'],

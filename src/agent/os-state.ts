@@ -2,6 +2,7 @@
 // standing still. Reads only; told to nobody but the person who asks.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import { swapFolder } from '#core/image-room.ts';
 import { type OsState, osStateLimits } from '#core/os-state.ts';
 import { whyUnmarkable } from '#devices/disk/stub.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
@@ -15,6 +16,7 @@ import {
   readWireguard,
 } from '#linux/freeze-obstacles.ts';
 import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
+import { readSwapRoom } from '#linux/swap-room.ts';
 import { REAL_ROOT } from '#linux/sysfs.ts';
 import { short } from './capabilities.ts';
 
@@ -29,6 +31,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     swaps: readSwaps(root)
       .slice(0, swaps)
       .map(each => ({ ...each, path: short(each.path) })),
+    swapping: await readSwapRoom(swapFolder, root),
     mounts: readOtherMounts(root)
       .slice(0, mounts)
       .map(({ device, path }) => ({ device: short(device), path: short(path) })),

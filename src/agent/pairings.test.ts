@@ -1,71 +1,14 @@
 // Pairing over real sockets on the loopback, from the calls of the local API to the pins on both sides.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { mock, type TestContext, test } from 'node:test';
-import type { Code } from '#core/api.ts';
+import { mock, test } from 'node:test';
 import { ask } from '#managers/control-client.ts';
-import { newSecret } from '#managers/identity.ts';
 import { controlPort } from '#wire/control.ts';
-import { encodePairing, pairingPort } from '#wire/pairing.ts';
-import { ComputerKeyring } from './computer-keys.ts';
+import { encodePairing } from '#wire/pairing.ts';
 import { ControlServer } from './control-server.ts';
-import { OsKeyring } from './os-keyring.ts';
-import { osPairing } from './os-pairing.ts';
-import { pairingHandlers } from './pairing-handlers.ts';
-import { Pairings, type PairingTimes } from './pairings.ts';
+import { connectTo, strangers, usual } from './fake-pairing.ts';
 
 mock.method(console, 'log', () => {});
-
-const usual: PairingTimes = { acceptMs: 20_000, exchangeMs: 5000 };
-
-/** An OS at computer a and a computer b that have never met. */
-function strangers(context: TestContext, address: string, times = usual, called = 'b') {
-  const folder = () => {
-    const path = mkdtempSync(join(tmpdir(), 'yado-pair-'));
-    context.after(() => rmSync(path, { recursive: true }));
-    return path;
-  };
-  const osFolder = folder();
-  for (const name of ['os.key', 'computer.key']) writeFileSync(join(osFolder, name), newSecret());
-  const osKeys = new OsKeyring('crab', 'a', osFolder);
-  const here = { name: 'a', address: '127.0.0.1' };
-  const there = { name: 'b', address };
-  const os = osPairing(
-    { osId: 'crab', keys: osKeys, here: () => here, computer: () => there },
-    new Pairings(times),
-  );
-  const computerKeys = new ComputerKeyring(folder());
-  const screen: (readonly string[] | undefined)[] = [];
-  const pairings = new Pairings(times);
-  const computer = pairingHandlers(called, address, computerKeys, lines => screen.push(lines), pairings);
-  context.after(async () => {
-    await os.close();
-    await pairings.close();
-  });
-  const accept = () => Promise.resolve(computer.accept?.()) as Promise<Code>;
-  const pair = () => Promise.resolve(os.handlers.pair?.({ computer: 'b' })) as Promise<Code>;
-  const confirmHere = async (code: string, agrees = true) => os.handlers.confirm?.({ code, agrees });
-  const confirmThere = async (code: string, agrees = true) => computer.confirm?.({ code, agrees });
-  return { osKeys, computerKeys, screen, accept, pair, confirmHere, confirmThere, here, there };
-}
-
-/** Until the computer listens. */
-async function open(address: string): Promise<Socket> {
-  for (let tries = 0; ; tries++) {
-    const socket = connect({ host: address, port: pairingPort });
-    try {
-      await once(socket, 'connect');
-      socket.on('error', () => {});
-      return socket;
-    } catch (error) {
-      if (tries > 500) throw error;
-    }
-  }
-}
 
 test('the same code on both sides and on the screen; once confirmed, the control channel works', async t => {
   const it = strangers(t, '127.0.0.51');
@@ -152,7 +95,7 @@ test('three strangers that say nothing sensible end it; one leaves room for the 
   const garbage = Buffer.from('GET / HTTP/1.1\r\n\r\n');
   const again = encodePairing({ type: 'verdict', agrees: true });
   const first = it.accept();
-  const stranger = (await open(address)).resume();
+  const stranger = (await connectTo(address)).resume();
   stranger.write(garbage);
   await once(stranger, 'close');
   const { code } = await it.pair();
@@ -160,7 +103,7 @@ test('three strangers that say nothing sensible end it; one leaves room for the 
 
   const second = assert.rejects(it.accept(), { code: 'tooManyAttempts', message: /^3 attempts/ });
   for (const bytes of [garbage, again, Buffer.alloc(0)]) {
-    const socket = (await open(address)).resume();
+    const socket = (await connectTo(address)).resume();
     socket.write(bytes); // the last one says nothing at all
     await once(socket, 'close');
   }
@@ -171,8 +114,8 @@ test('three strangers that say nothing sensible end it; one leaves room for the 
 test('one at a time: whoever comes while another is being paired is hung up on', async t => {
   const it = strangers(t, '127.0.0.57');
   const accepting = it.accept();
-  const first = await open(it.there.address);
-  const second = (await open(it.there.address)).resume();
+  const first = await connectTo(it.there.address);
+  const second = (await connectTo(it.there.address)).resume();
   await once(second, 'close');
   first.destroy();
   await once(first, 'close');

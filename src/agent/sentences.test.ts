@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { swapOutLabel } from '#core/image-room.ts';
 import { type ReasonName, reasons, type TimedStep, timedSteps } from '#wire/frames.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { reasonSentence, targetSentence } from './sentences.ts';
@@ -18,6 +19,7 @@ const reportOf = (reason: ReasonName, more: Partial<HelperReport> = {}): HelperR
   referencedPages: 0,
   preCopyBytes: 0,
   rounds: 0,
+  recalledPages: 0,
   wireBytes: 0,
   text: '',
   ...more,
@@ -67,6 +69,16 @@ test('what a user reads', () => {
     told(reportOf('leave', { error: 16, operation: 1 }), ['first step', 'second step']),
     /^alpha could not second step: EBUSY: [^;]*; the OS goes on at alpha\.$/,
   );
+});
+
+test('memory that the kernel does not swap out is told as such, with what to do', () => {
+  const report = reportOf('leave', { error: 12, operation: 0 });
+  const { message, hint } = reasonSentence(report, { ...story, labels: [swapOutLabel, 'x'] });
+  assert.match(
+    message,
+    /^alpha could not swap out what the image has no room for: ENOMEM: [^;]*; the OS goes on/,
+  );
+  assert.match(hint, /^end programs on alpha/);
 });
 
 test('a time-out tells its seconds, and who refused is named', () => {

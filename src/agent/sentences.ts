@@ -1,6 +1,7 @@
 // Turns what the frozen helper reports into an error with one sentence and the next command to type. One table.
 import { getSystemErrorMap } from 'node:util';
 import { type YadoError, yadoError } from '#core/errors.ts';
+import { swapOutLabel } from '#core/image-room.ts';
 import type { ReasonName } from '#wire/frames.ts';
 import type { HelperReport } from '#wire/report.ts';
 
@@ -23,6 +24,10 @@ const step: Sentence = (report, { source, labels }) =>
     computer: source,
     reason: errnoText(report),
   });
+const leave: Sentence = (report, story) =>
+  story.labels[report.operation] === swapOutLabel
+    ? yadoError('swapOutFailed', { computer: story.source, reason: errnoText(report) })
+    : step(report, story);
 const lost: Sentence = (_, { source, target }) =>
   yadoError('linkLost', { computer: target, phase: 'sending', source });
 
@@ -31,7 +36,7 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
     yadoError('internal', { computer: source, reason: report.text || 'the helper gave no reason' }),
   freeze: (_, { source, culprit }) =>
     yadoError('freezeFailed', { task: culprit ?? 'a program', computer: source }),
-  leave: step,
+  leave,
   serve: step,
   image: (report, { source, culprit }) =>
     yadoError('imageFailed', {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { yadoError } from '#core/errors.ts';
-import { alpha, beta, nic, plainOs } from '#core/fixture-computers.ts';
+import { alpha, beta, MiB, nic, plainOs } from '#core/fixture-computers.ts';
 import type { Device } from '#devices/device.ts';
 import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { StatusManager } from '#managers/status-manager.ts';
@@ -131,9 +131,20 @@ test('a move is compared with what the target says of itself; what is in the way
       code: 'preflightRefused',
       message: /swaps to \/dev\/vda2/,
     });
+    const swapping = { ...plainOs.swapping, swappableBytes: 700 * MiB };
+    const memory = { ...alpha.memory, usedBytes: 800 * MiB };
+    const full = { ...source, memory, os: { ...plainOs, swapping } };
+    const crowded = await checkMove(request, manager, async () => full, tables);
+    assert.ok(crowded.checks.checks.some(each => each.id === 'memory-swap' && !each.ok));
+    assert.deepEqual(planOf(crowded).slice(0, 4), [
+      'make a swap file of 548 MiB in /var/lib/yadokari',
+      'swap out about 476 MiB of memory',
+      'while frozen: swap out what the image has no room for',
+      'while frozen: take away the PCI device 0000:00:09.0',
+    ]);
     const elsewhere = new StatusManager([network('0000:00:02.0')]);
     const other = await checkMove(request, elsewhere, async () => source, tables);
-    assert.throws(() => refuseUnfit(request, other), /network card of beta is of another kind/);
+    assert.equal(reportOf(other).ways[0]?.way, 'converted');
   } finally {
     await server.close();
   }

@@ -7,7 +7,9 @@ import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
+import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
+import type { DowntimeWish } from '#core/precopy.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { hasAddress } from '#devices/network/network.ts';
@@ -16,6 +18,7 @@ import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
+import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
@@ -28,12 +31,15 @@ import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { loadDrivers, neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
+import { firmwareOf, readAhead } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
-import { memoryToCopy, type PreCopyProgress, rounds } from './pre-copy.ts';
+import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
+import { makeRoomForImage, withRoom } from './room-for-image.ts';
 import { kexecWords } from './standby-words.ts';
-import { sourceTimeouts, sourceWaits } from './timeouts.ts';
+import type { SwapFiles } from './swap-files.ts';
+import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
 export interface MoveRequest {
   readonly id: string;
@@ -47,6 +53,8 @@ export interface MoveRequest {
   readonly acceptRisks: readonly string[];
   /** Whether memory is copied ahead while the OS runs. */
   readonly preCopy: boolean;
+  /** How long the OS may stand still; undefined: as long as it takes. */
+  readonly wish?: DowntimeWish | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -56,6 +64,8 @@ export interface CheckedMove {
   readonly checks: PreflightResult;
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
+  readonly room: ImageRoom;
+  readonly cardModules: readonly string[];
 }
 
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
@@ -109,21 +119,18 @@ export async function checkMove(
     { timeoutMs: sourceWaits().describeMs, signal: request.signal },
   );
   const source = await gather();
-  const { load, missing } = await neededDrivers(target);
-  const prepared = manager.prepare(
-    request.osId,
-    request.epoch,
-    source,
-    target,
-    tables.status,
-    tables.locations,
+  const { load, missing, cardModules } = await neededDrivers(target);
+  const room = imageRoom(source);
+  const prepared = withRoom(
+    room,
+    manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations),
   );
   const checks = preflight(source, target, {
     acceptRisks: request.acceptRisks,
     missingDrivers: missing,
     ways: prepared.ways,
   });
-  return { source, target, checks, prepared, load };
+  return { source, target, checks, prepared, load, cardModules, room };
 }
 
 /** Refuses by name what cannot move. */
@@ -135,10 +142,18 @@ export function refuseUnfit({ here, target }: MoveRequest, { checks }: CheckedMo
 /** So much more page cache than at the beginning is dropped before the freeze; less is not worth what dropping changes. */
 const grownBytes = 64 * 2 ** 20;
 
+/** The kernel's freeze writes out everything first, without a limit: it must find little to write. */
+async function written({ here, signal }: MoveRequest, limitMs: number): Promise<void> {
+  if (!(await syncDisks(limitMs, signal)))
+    throw yadoError('disksBehind', { computer: here.name, seconds: Math.round(limitMs / 1000) });
+}
+
 /** Who is told how the job goes on. */
 export interface JobListeners {
   /** The keys of the target, for when the OS is there. */
   readonly keys: (keys: ComputerKeys) => void;
+  /** Bytes that are swapped out, and that are to be. */
+  readonly swapping: (done: number, total: number) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
@@ -149,20 +164,26 @@ export async function runJob(
   request: MoveRequest,
   move: CheckedMove,
   begun: BegunMoves,
-  { keys: told, preCopy, freezing }: JobListeners,
+  swaps: Pick<SwapFiles, 'make'>,
+  { keys: told, swapping, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadDrivers(move.load);
-  dropCaches();
-  setImageSize(1n << 62n); // never reclaim: the limit of half the RAM is preflight's business
+  const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
+  const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
+  await written(request, syncWaits().firstMs);
+  dropCaches(); // what is written can go, what is not stays
+  setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
   setFreezeTimeout(5000);
   setAsyncDevices(true);
+  await makeRoomForImage(request, move, swaps, swapping);
   const cachedBytes = readMeminfo().cached;
   const cipher = fastestCipher(move.source.cipherRates, move.target.cipherRates);
   if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
   const secret = randomBytes(secretBytes);
-  const imageBytes = Math.round(move.source.memory.usedBytes * 1.1);
-  const { port, parkBytes, keys } = await ask(
+  const usedBytes = imageBytesOf(move.source);
+  const imageBytes = Math.round(usedBytes * 1.1);
+  const { port, parkBytes, keys, tagSeed } = await ask(
     peerOf(request),
     'prepare',
     {
@@ -197,6 +218,7 @@ export async function runJob(
     copyAddress: target.address,
     ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
     memory,
+    tagSeed,
     parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
     plans: move.prepared.plans,
   });
@@ -206,21 +228,39 @@ export async function runJob(
   secret.fill(0);
   let frozen = false;
   const { listener, enough } = rounds(
-    { usedBytes: move.source.memory.usedBytes, told: preCopy, again: () => helper.again(), log, now },
+    {
+      usedBytes,
+      parkBytes,
+      wish: request.wish,
+      told: preCopy,
+      again: () => helper.again(),
+      log,
+      now,
+      later: (ms, work) => void setTimeout(work, ms),
+    },
     why,
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
   const cancel = (): void => helper.cancel();
+  const ready = async (): Promise<void> => {
+    await written(request, syncWaits().lastMs);
+    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
+    await makeRoomForImage(request, move, swaps);
+    await readAhead(firmware);
+    await freezing();
+  };
   signal.addEventListener('abort', cancel);
   try {
-    const ended = await Promise.race([helper.report, enough]);
-    if (ended) return ended; // before anything was stopped
-    if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
-    await freezing().catch(async (error: unknown) => {
+    const stay = async (error: unknown): Promise<never> => {
       helper.cancel();
       await helper.report.catch(() => {}); // it has ended, this way or that
       throw error;
-    });
+    };
+    const ended = await Promise.race([helper.report, enough]).catch(error =>
+      error instanceof StandsTooLong ? stay(tooLong(request, error)) : Promise.reject(error),
+    );
+    if (ended) return ended; // before anything was stopped
+    await ready().catch(stay);
     signal.removeEventListener('abort', cancel); // from here on nothing of ours would be heard
     frozen = !signal.aborted;
     if (frozen) helper.freeze();
@@ -237,6 +277,17 @@ export async function runJob(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function tooLong({ here, target, wish }: MoveRequest, { downtimeMs, message }: StandsTooLong): YadoError {
+  const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
+  return yadoError('downtimeTooLong', {
+    source: here.name,
+    computer: target.name,
+    seconds: inSeconds(downtimeMs),
+    most: inSeconds(wish?.maxMs ?? 0),
+    reason: message,
+  });
 }
 
 const now = (): number => performance.now();

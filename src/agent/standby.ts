@@ -1,13 +1,16 @@
 // The role `standby`: waits for an OS, shows so on the screen, and takes it in through the frozen helper.
+import { randomBytes } from 'node:crypto';
+import type { RamRange } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
-import { parkBytesOf } from '#core/precopy.ts';
+import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
 import { restart } from '#linux/kexec.ts';
-import { cryptoInfo } from '#linux/ktls.ts';
+import { cryptoInfo, forgetKeys } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { dropCaches, setFreezeTimeout } from '#linux/power.ts';
@@ -20,7 +23,7 @@ import {
   controlPort,
   protocolVersion,
 } from '#wire/control.ts';
-import { maxParkPages } from '#wire/frames.ts';
+import { maxParkPages, tagSeedBytes } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities, measuredOnce } from './capabilities.ts';
@@ -131,6 +134,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     imageBytes,
     kept,
     source,
+    sourceAddress,
   }: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     await lent.stop();
     await agentImageHash(); // reading the image fills the page cache
@@ -148,16 +152,24 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     const room = makeRoom(mine, kept);
     using listener = listenTcp(ip, bulkPort);
     const keys = tlsKeys(secret, 'image', cipher, 'server');
+    const looks = mayHavePages(osId, behind?.osId, mine.agentImageHash);
+    const memory = looks ? ownMemory(mine.memory.ramRanges) : [];
+    const tagSeed = memory.length > 0 ? randomBytes(tagSeedBytes) : new Uint8Array();
+    const tls = { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) };
+    forgetKeys(keys);
     const job = encodeTargetJob({
       epoch,
       token: moveToken(secret),
-      tls: { out: cryptoInfo(keys.out), in: cryptoInfo(keys.in) },
+      tls,
+      sourceAddress,
       timeouts: targetTimeouts(),
       faults: armedFaults(),
       ramRanges: mine.memory.ramRanges,
       e820Checksum: mine.e820Checksum,
       physicalPages: mine.physicalPageCount,
       parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
+      memory,
+      tagSeed,
       makeRoom: room.plan,
     });
     const { promise: open, resolve: opened } = Promise.withResolvers<void>();
@@ -170,7 +182,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         show(name, [`receiving the OS ${osId} from ${source}`, '', ...taking.lines]);
       },
     });
-    secret.fill(0);
+    for (const each of [secret, tls.out, tls.in]) each.fill(0);
     helper = running;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
@@ -189,7 +201,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       idle(`last: ${sentence}`);
     });
     await Promise.race([open, ended.then(sentence => Promise.reject(notTakenIn(sentence)))]);
-    return { port: bulkPort, parkBytes, keys: keyring.keys };
+    job.fill(0); // the helper has it
+    return { port: bulkPort, parkBytes, keys: keyring.keys, tagSeed };
   }
 
   const notTakenIn = (sentence: string): YadoError =>
@@ -267,6 +280,16 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   if (marked) await marked.open();
   else await serve();
   await agentImageHash().catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
+}
+
+/** Where all of it can be read; nowhere when it cannot: then everything is sent. */
+function ownMemory(ram: readonly RamRange[]): readonly MemoryPiece[] {
+  try {
+    return readMemoryPieces(ram);
+  } catch (error) {
+    log(`cannot look for the OS in memory: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
 }
 
 const mebi = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -32,6 +32,14 @@ export function sourceWaits(scale = timeScale()): {
   return { standbyMs: 45 * seconds * scale, describeMs: 15 * seconds * scale };
 }
 
+/**
+ * On A: how long disks may take to write what is to be written, at the beginning, and again just before the freeze, which
+ * waits for them without a limit. B waits for the image meanwhile.
+ */
+export function syncWaits(scale = timeScale()): { readonly firstMs: number; readonly lastMs: number } {
+  return { firstMs: 120 * seconds * scale, lastMs: 15 * seconds * scale };
+}
+
 /** On a lender: what nobody asks for so long is taken back. */
 export function lentQuietMs(scale = timeScale()): number {
   return 15 * seconds * scale;

@@ -88,6 +88,16 @@ test('migrate --stop-and-copy asks for a move without pre-copy', async () => {
   assert.deepEqual(agent.calls.at(-1)?.body, { to: 'b', acceptRisks: [], preCopy: false });
 });
 
+test('migrate --max-downtime tells how long the OS may stand still', async () => {
+  await using agent = await startFakeAgent();
+  acceptAndSay(agent, ['done', moved]);
+  assert.equal(await run(agent, newFakeTerminal(), 'migrate', 'b', '--max-downtime', '1.5s'), 0);
+  assert.deepEqual(agent.calls.at(-1)?.body, { to: 'b', acceptRisks: [], maxDowntimeMs: 1500 });
+  const terminal = newFakeTerminal();
+  assert.equal(await run(agent, terminal, 'migrate', 'b', '--max-downtime', 'soon'), 2);
+  assert.match(terminal.errors, /--max-downtime takes a time such as 2s or 500ms, not "soon"/);
+});
+
 test('migrate on a screen redraws one line and clears it', async () => {
   await using agent = await startFakeAgent();
   acceptAndSay(agent, ['progress', progress], ['done', moved]);

@@ -7,8 +7,9 @@ import type * as v from 'valibot';
 import { ComputersSchema, defaultSocketPath, EmptySchema, LentSchema, StatusSchema } from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
-import { asYadoError, families } from '#core/errors.ts';
+import { asYadoError, families, yadoError } from '#core/errors.ts';
 import { HistorySchema } from '#core/history.ts';
+import { parseMs } from '#core/quantities.ts';
 import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { dryRun, migrate, wait } from './migrate.ts';
@@ -23,6 +24,7 @@ import {
   renderWhere,
 } from './render.ts';
 import { type ResumeOptions, resume } from './resume.ts';
+import { buildMedium, type MediumOptions, type MediumPlaces, mediumPlaces } from './standby-medium.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 const exitCodeHelp = `
@@ -40,7 +42,7 @@ export async function runCli(
   const client = newApiClient(environment.YADO_SOCKET || defaultSocketPath);
   let exitCode = 0;
   const folder = environment.YADO_KEYS || defaultKeysFolder;
-  const program = newProgram(client, terminal, folder, code => {
+  const program = newProgram(client, terminal, folder, mediumPlaces(environment), code => {
     exitCode = code;
   });
   try {
@@ -56,10 +58,12 @@ export async function runCli(
   }
 }
 
-function newProgram(
+/** The parser with all its verbs. */
+export function newProgram(
   client: ApiClient,
   terminal: Terminal,
   keysFolder: string,
+  places: MediumPlaces,
   setExitCode: (code: number) => void,
 ): Command {
   const program = new Command('yado')
@@ -111,12 +115,14 @@ function newProgram(
   verb('migrate <computer>', 'move the running OS to another computer')
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
+    .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
     .action(async (to: string, options: MigrateOptions) => {
       const request = {
         to,
         acceptRisks: options.acceptRisk,
         ...(options.stopAndCopy && { preCopy: false }),
+        ...(options.maxDowntime !== undefined && { maxDowntimeMs: longest(options.maxDowntime) }),
       };
       const run = options.dryRun ? dryRun : migrate;
       setExitCode(await run(client, terminal, request, options.json === true));
@@ -149,17 +155,19 @@ function newProgram(
     },
   );
 
-  verb('standby <computer>', 'make a computer that the OS has left ready to receive one again').action(
-    async (computer: string, { json }: { json?: boolean }) => {
-      await client.call('standby', EmptySchema, { computer });
-      terminal.out(
-        json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
-      );
-    },
-  );
+  const standby = verb(
+    'standby <computer>',
+    'make a computer that the OS has left ready to receive one again',
+  ).action(async (computer: string, { json }: { json?: boolean }) => {
+    await client.call('standby', EmptySchema, { computer });
+    terminal.out(
+      json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
+    );
+  });
   verb('resume', 'at a computer whose OS is lost elsewhere: start it again from the disk here')
     .option('--yes', 'do not ask')
     .action((options: ResumeOptions) => resume(client, terminal, options));
+  addMedium(standby, json => ({ client, terminal, json: json === true, folder: keysFolder }), places);
   addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;
 }
@@ -191,11 +199,44 @@ function addPairing(
   );
 }
 
+function addMedium(
+  standby: Command,
+  context: (json: boolean | undefined) => PairContext,
+  places: MediumPlaces,
+): void {
+  standby
+    .command('build <computer>')
+    .description('make a medium that starts a computer as a standby, paired with this OS already')
+    .option('--iso <file>', 'a file for a CD or any USB stick, for BIOS and UEFI')
+    .option('--usb <disk>', 'write it to a whole disk, as /dev/sdb; everything on it is lost')
+    .option(
+      '--pxe <folder>',
+      'what a TFTP server gives to a computer that starts from the network; has no keys',
+    )
+    .option('--address <ip>', 'machine address and prefix length, where the configuration names none')
+    .option('--nic <mac>', 'MAC of the network card to use; without it the first one found')
+    .option('--console <line>', 'a root shell without a password on that serial line, as ttyS0')
+    .option('--no-keys', 'do not pair: a medium that is no secret')
+    .option('--yes', 'do not ask before a disk is overwritten')
+    .option('--json', 'answer in JSON, for programs')
+    .action((computer: string, options: MediumOptions & JsonOption) =>
+      buildMedium(context(options.json), computer, options, places),
+    );
+}
+
 interface MigrateOptions {
   readonly json?: boolean;
   readonly dryRun?: boolean;
   readonly stopAndCopy?: boolean;
+  readonly maxDowntime?: string;
   readonly acceptRisk: string[];
+}
+
+function longest(text: string): number {
+  const ms = parseMs(text);
+  if (ms === undefined || ms < 1)
+    throw yadoError('badUsage', { what: `--max-downtime takes a time such as 2s or 500ms, not "${text}"` });
+  return ms;
 }
 
 function collect(value: string, before: string[]): string[] {

@@ -58,8 +58,8 @@ export async function unpair(context: PairContext, name: string): Promise<void> 
   context.terminal.out(context.json ? '{}\n' : `${name} is not paired any more.\n`);
 }
 
-/** False where nothing outlives the power: on a computer without an OS. */
-async function keep({ client, folder }: PairContext): Promise<boolean> {
+/** Writes whom the OS is paired with to its disk. False where nothing outlives the power: on a computer without an OS. */
+export async function keep({ client, folder }: PairContext): Promise<boolean> {
   const { os } = await client.call('pairs', PairsSchema);
   if (!os || !existsSync(folder)) return false;
   const file = join(folder, 'paired.json');

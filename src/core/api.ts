@@ -34,6 +34,7 @@ export const apiPaths = {
   confirm: 'POST /v1/confirm',
   unpair: 'POST /v1/unpair',
   resume: 'POST /v1/resume',
+  medium: 'POST /v1/medium',
 } as const;
 
 export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
@@ -63,6 +64,8 @@ export const MigrateRequestSchema = v.strictObject({
   dryRun: v.optional(v.boolean()),
   /** False: nothing is copied while the OS runs, all of it while it stands still. */
   preCopy: v.optional(v.boolean()),
+  /** For how long the OS may stand still: otherwise a quiet moment is waited for, and then the move is given up. */
+  maxDowntimeMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600_000))),
   acceptRisks: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(64))),
 });
 export type MigrateRequest = Readonly<v.InferOutput<typeof MigrateRequestSchema>>;
@@ -140,6 +143,12 @@ export const ConfirmRequestSchema = v.strictObject({
 });
 export type ConfirmRequest = Readonly<v.InferOutput<typeof ConfirmRequestSchema>>;
 export const PairedNameSchema = v.object({ name: NameSchema });
+/** Keys for a computer's standby medium: it is paired with this OS from the moment of the answer. */
+export const MediumRequestSchema = PairRequestSchema;
+export type MediumRequest = Readonly<v.InferOutput<typeof MediumRequestSchema>>;
+/** `keys`: the archive that its kernel unpacks before the standby image, in base64. Secret. */
+export const MediumSchema = v.object({ keys: v.pipe(v.string(), v.base64()) });
+export type Medium = Readonly<v.InferOutput<typeof MediumSchema>>;
 export const UnpairRequestSchema = v.strictObject({ name: NameSchema });
 export type UnpairRequest = Readonly<v.InferOutput<typeof UnpairRequestSchema>>;
 /** Public keys only. `os` is not there where no OS is; its `computers` and `owners` are what it keeps on its disk. */

@@ -31,6 +31,10 @@ export const PciFunctionSchema = v.strictObject({
   subsystem: v.strictObject({ vendor: Id16, device: Id16 }),
   driver: v.optional(Short),
   modalias: Short,
+  /** How many disks are behind it; absent when none, or none that the kernel has a driver for. */
+  disks: v.optional(Count),
+  /** Its interrupts come as messages (MSI), not over a wire of the board. Known only while it has a driver. */
+  sendsMessages: v.optional(v.boolean()),
 });
 export type PciFunction = Readonly<v.InferOutput<typeof PciFunctionSchema>>;
 

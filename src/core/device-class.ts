@@ -20,7 +20,26 @@ export interface ClassTraits {
 
 /** One line per class. What its folder holds: docs/devices.md. */
 const classes = {
-  disk: { replaceable: false, remote: true, lendable: false, pciClasses: [0x01] },
+  disk: {
+    replaceable: false,
+    remote: true,
+    lendable: false,
+    pciClasses: [0x01],
+    modules: [
+      ...[
+        'sd_mod',
+        'ahci',
+        'ata_piix',
+        'ata_generic',
+        'nvme',
+        'virtio_blk',
+        'virtio_scsi',
+        'megaraid_sas',
+        'mpt3sas',
+      ],
+      ...['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usb_storage', 'uas', 'sdhci_pci', 'mmc_block'],
+    ],
+  },
   printer: {
     replaceable: false,
     remote: true,

@@ -40,19 +40,24 @@ export function sameCard(a: PciFunction, b: PciFunction): boolean {
 /** Host bridges (0x0600) and ISA bridges (0x0601) stay: the kernel keeps platform devices below them. */
 const keptClasses = [0x0600, 0x0601];
 
+type Cards = Pick<Capabilities, 'pci' | 'nic'>;
+
 /**
  * The functions of the source that the target does not have in the same place, deepest addresses first. They are
  * removed before the image, because a kernel that is restored writes their saved registers to whatever answers there.
+ * So are those with disks on either side: an equal one at the other computer has other disks, or none, and its driver
+ * believes in those that it knows. And so is the network card when the target uses another one.
  */
-export function functionsToRemove(
-  source: readonly PciFunction[],
-  target: readonly PciFunction[],
-): PciFunction[] {
-  const there = new Map(target.map(each => [each.address, each]));
-  return source
+export function functionsToRemove(source: Cards, target: Cards): PciFunction[] {
+  const there = new Map(target.pci.map(each => [each.address, each]));
+  const isCardThere = (address: string): boolean =>
+    address !== source.nic?.pciAddress || address === target.nic?.pciAddress;
+  return source.pci
     .filter(each => {
       const other = there.get(each.address);
-      return !keptClasses.includes(each.class >>> 8) && !(other && sameCard(each, other));
+      const isSame =
+        other && sameCard(each, other) && !each.disks && !other.disks && isCardThere(each.address);
+      return !keptClasses.includes(each.class >>> 8) && !isSame;
     })
     .toSorted((a, b) => (a.address < b.address ? 1 : -1));
 }
@@ -82,7 +87,12 @@ export function decideWay(device: MovingDevice, source: Capabilities, target: Ca
   if (!traits.replaceable) return decideUnique(device, target);
 
   const mine = source.pci.find(each => each.address === device.pciAddress);
-  const candidates = target.pci.filter(each => classOfPci(each.class) === deviceClass);
+  // Of several network cards the OS gets the one that the target is reached at.
+  const candidates = target.pci.filter(
+    each =>
+      classOfPci(each.class) === deviceClass &&
+      (deviceClass !== 'network' || !target.nic?.pciAddress || each.address === target.nic.pciAddress),
+  );
   const same = mine && candidates.find(each => each.address === mine.address && sameCard(mine, each));
   if (same) {
     return {
@@ -93,10 +103,7 @@ export function decideWay(device: MovingDevice, source: Capabilities, target: Ca
       reason: `${target.name} has the same card in the same place`,
     };
   }
-  const preferred =
-    deviceClass === 'network' && target.nic?.pciAddress
-      ? candidates.find(each => each.address === target.nic?.pciAddress)
-      : candidates[0];
+  const preferred = candidates[0];
   if (preferred) {
     const alike = mine && sameCard(mine, preferred);
     return {

@@ -22,7 +22,7 @@ Generated from \`src/core/checks\`; do not edit.
 every move goes through the same list (${preflightChecks.length} checks) before it changes anything.
 
 - An **error** (${count('error')}) refuses the move.
-- A **warning** (${count('warning')}) refuses it unless it is accepted by name: \`yado migrate b --accept-risk cpu-count\`.
+- A **warning** (${count('warning')}) refuses it unless it is accepted by name: \`yado migrate b --accept-risk watchdog\`.
 - A **note** (${count('note')}) is told and refuses nothing.
 
 \`yado doctor\` and a dry run end with exit code 0 when nothing stands against a move, else with 4 (refused). \`--json\` gives

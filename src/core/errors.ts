@@ -106,6 +106,16 @@ export const errorTable = {
     what: '{computer} does not answer at {address}.',
     hint: 'check that {computer} is switched on and its cable is in, then: yado computers',
   },
+  pairedAlready: {
+    family: 'usage',
+    what: '{computer} is paired already, and a new medium would have other keys.',
+    hint: 'yado unpair {computer}, then again; or --no-keys for a medium without any',
+  },
+  mediumFailed: {
+    family: 'usage',
+    what: 'The standby medium cannot be made at {target}: {reason}.',
+    hint: '{hint}',
+  },
   notPaired: {
     family: 'refused',
     what: 'This OS is not paired with {computer}.',
@@ -248,10 +258,20 @@ export const errorTable = {
     what: '{computer} uses {used} of {total} of its memory; an image can hold at most {limit}.',
     hint: 'end programs on {computer}, or give it swap, then try again',
   },
+  swapFileFailed: {
+    family: 'refused',
+    what: 'The image needs room, but {computer} cannot make a swap file in {folder}: {reason}.',
+    hint: 'make room on the disk of the OS, or end programs on {computer}, then try again',
+  },
   notEnoughMemoryTarget: {
     family: 'refused',
     what: '{computer} has {free} of free memory, but the image needs {needed}.',
     hint: 'choose a computer with more memory: yado computers',
+  },
+  downtimeTooLong: {
+    family: 'refused',
+    what: 'The OS stays on {source}: to go to {computer} it would stand still for about {seconds} s, more than the {most} s that were allowed ({reason}).',
+    hint: 'when less is going on, or with more time: yado migrate {computer} --max-downtime',
   },
   targetRefused: {
     family: 'refused',
@@ -304,6 +324,11 @@ export const errorTable = {
     what: 'The kernel of {computer} refused the image: {reason}; the OS goes on at {source}.',
     hint: 'yado migrate {computer} --dry-run',
   },
+  disksBehind: {
+    family: 'failed',
+    what: 'The disks of {computer} did not take within {seconds} s what was to be written to them; nothing was stopped.',
+    hint: 'dmesg on {computer}; when the disks are idle, try again',
+  },
   freezeFailed: {
     family: 'failed',
     what: '{task} on {computer} would not stand still.',
@@ -313,6 +338,11 @@ export const errorTable = {
     family: 'failed',
     what: 'The image of the OS could not be made on {computer}: {reason}.',
     hint: 'journalctl -k -b on {computer}',
+  },
+  swapOutFailed: {
+    family: 'failed',
+    what: '{computer} could not swap out what the image has no room for: {reason}; the OS goes on at {computer}.',
+    hint: 'end programs on {computer} that use much memory, then try again',
   },
   deviceLeaveFailed: {
     family: 'failed',

@@ -156,6 +156,11 @@ const rows = {
   'target.room': point('prepare', 'running', 'takes room for what is copied ahead', {
     error: stays('targetRefused', 12),
   }),
+  'target.recall': point('pre-copy', 'running', 'looks for pages of the OS in its own memory', {
+    error: moves,
+    delay: moves,
+    crash: returns('linkLost'),
+  }),
   'target.frames': point('send', 'frozen', 'compares page frames with its RAM', {
     error: returns('frameOutsideRam'),
   }),

@@ -7,7 +7,7 @@ import { downtimeOf } from './downtime.ts';
 import { type HistoryEntry, withEntry } from './history.ts';
 import { sourceStates } from './migration-table.ts';
 import { etaMsOf, newRateMeter, phaseOf, rateOf, withSample } from './progress.ts';
-import { formatBytes, formatMs } from './quantities.ts';
+import { formatBytes, formatMs, parseMs } from './quantities.ts';
 import { countFrames, hasFrame, mergeRanges, subtractRanges } from './ram-ranges.ts';
 
 test('rate and time left over a sliding window', () => {
@@ -91,4 +91,12 @@ test('quantities as people read them', () => {
     '2 min 5 s',
     '2 h 1 min',
   ]);
+});
+
+test('times as people type them', () => {
+  assert.deepEqual(['2s', '1.5 s', '500ms', '3', '2min'].map(parseMs), [2000, 1500, 500, 3000, 120_000]);
+  assert.deepEqual(
+    ['', 's', '-1s', '1h', '1,5s', '1e3', 'soon'].map(parseMs),
+    Array.from({ length: 7 }, () => undefined),
+  );
 });

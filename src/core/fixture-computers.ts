@@ -16,7 +16,8 @@ const card = (address: string, vendor: number, device: number, classCode: number
   modalias: `pci:v${vendor}d${device}`,
 });
 export const hostBridge = card('0000:00:00.0', 0x8086, 0x1237, 0x060000);
-export const nic = card('0000:00:03.0', 0x1af4, 0x1000, 0x020000);
+export const nic = { ...card('0000:00:03.0', 0x1af4, 0x1000, 0x020000), sendsMessages: true };
+export const nicB = { ...card('0000:00:03.0', 0x8086, 0x10d3, 0x020000), sendsMessages: true };
 export const vgaA = card('0000:00:02.0', 0x1234, 0x1111, 0x030000);
 export const vgaB = card('0000:00:02.0', 0x1013, 0x00b8, 0x030000);
 export const diskA = card('0000:00:04.0', 0x1af4, 0x1001, 0x010000);
@@ -25,6 +26,13 @@ export const plainOs: OsState = {
   classes: ['display', 'input', 'printer', 'network', 'disk'],
   lacks: [],
   swaps: [],
+  swapping: {
+    freeBytes: 0,
+    fileBytes: 2000 * MiB,
+    noFile: null,
+    swappableBytes: 200 * MiB,
+    obstacle: null,
+  },
   mounts: [],
   waitingTasks: [],
   fuseRequests: 0,

@@ -1,5 +1,5 @@
 // The interpreter of the migration table: a state and an event in, the next state and the wanted effects out.
-// Assumes events were checked for token and epoch. Never performs an effect, never reads a clock.
+// Assumes events were checked for key and epoch. Never performs an effect, never reads a clock.
 
 import { yadoError } from './errors.ts';
 import {

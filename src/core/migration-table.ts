@@ -1,7 +1,7 @@
 // biome-ignore-all format: one row a line, to be read as a table
 // The migration as one table: for each role, states × events → next state + effects. The agent runs the rows
 // whose state belongs to it; the frozen helper runs the others from a C table generated from this one.
-// Assumes that every event was checked to belong to this very migration (token and epoch); a claim that does not is
+// Assumes that every event was checked to belong to this very migration (key and epoch); a claim that does not is
 // `staleClaim`. Knows nothing of clocks or wires; never performs an effect itself.
 
 export type Role = 'source' | 'target' | 'copy';
@@ -91,7 +91,7 @@ export const sourceRows: readonly Row<SourceState, SourceEvent, SourceEffect>[] 
   { from: ['returning'], on: ['claim'], to: 'same', effects: ['refuse'], why: 'a late copy must not run' },
   { from: ['returning'], on: ['ok', 'failed'], to: 'returned', effects: ['report'], why: 'the OS goes on at A, even with a device that did not come back' },
   { from: ['returning'], on: ['ready', 'refused', 'cancel', 'linkLost', 'timeout'], to: 'same', effects: [], why: 'already on the way back' },
-  { from: sourceStates, on: ['staleClaim'], to: 'same', effects: ['refuse'], why: 'the copy of an earlier move (other token or epoch): that move ended at A, for good' },
+  { from: sourceStates, on: ['staleClaim'], to: 'same', effects: ['refuse'], why: 'the copy of an earlier move (its epoch, signed with its key): that move ended at A, for good' },
 ];
 
 export const targetRunner: Readonly<Record<TargetState, Runner>> = {
@@ -100,7 +100,7 @@ export const targetRunner: Readonly<Record<TargetState, Runner>> = {
 
 export const targetRows: readonly Row<TargetState, TargetEvent, TargetEffect>[] = [
   { from: ['standby'], on: ['prepare'], to: 'prepared', effects: ['openImage'], why: 'a source asked and there is room' },
-  { from: ['prepared'], on: ['begin'], to: 'receiving', effects: [], why: 'the stream shows the right token' },
+  { from: ['prepared'], on: ['begin'], to: 'receiving', effects: [], why: 'the stream is encrypted with the key of this move and shows its token' },
   { from: ['receiving'], on: ['complete'], to: 'freezing', effects: ['freeze'], why: 'every page is written' },
   { from: ['freezing'], on: ['ok'], to: 'ready', effects: ['sendReady'], why: 'nothing on B runs any more' },
   { from: ['ready'], on: ['go'], to: 'restoring', effects: ['restore'], why: 'A has put down its addresses' },

@@ -26,6 +26,18 @@ export const OsStateSchema = v.strictObject({
     v.array(v.strictObject({ path: Short, kind: v.picklist(swapKinds), usedBytes: Count })),
     v.maxLength(osStateLimits.swaps),
   ),
+  /** What could be swapped out before a move. */
+  swapping: v.strictObject({
+    /** Free in swap areas that go with the OS; 0 when the kernel would fill others first that are in memory. */
+    freeBytes: Count,
+    /** So large could a new swap file be, and why there can be none. */
+    fileBytes: Count,
+    noFile: v.nullable(Short),
+    /** Memory of programs that is not in the swap yet. */
+    swappableBytes: Count,
+    /** Why nothing can be swapped out before a move. */
+    obstacle: v.nullable(Short),
+  }),
   /** File systems on disks that are not behind a stub. */
   mounts: v.pipe(v.array(v.strictObject({ device: Short, path: Short })), v.maxLength(osStateLimits.mounts)),
   /** Why the disk under the stub cannot bear the mark of an OS that has left; null when it can, or is elsewhere. */

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { forecast, nextStep, parkBytesOf, preCopyLimits, type Round, roundTotal } from './precopy.ts';
+import { movingAgentImage } from './capabilities.ts';
+import {
+  decide,
+  forecast,
+  mayHavePages,
+  nextStep,
+  parkBytesOf,
+  preCopyLimits,
+  type Round,
+  roundTotal,
+} from './precopy.ts';
 
 const MB = 2 ** 20;
 const round = (megabytes: number, seconds: number): Round => ({
@@ -69,4 +79,43 @@ test('a target never promises what its kernel needs for the image', () => {
       assert.ok(park >= 0 && (park === 0 || park + image < free));
     }),
   );
+});
+
+test('a target looks for pages of the OS that was there last, and for the agent where that moves', () => {
+  assert.equal(mayHavePages('crab', 'crab', 'ab'), true);
+  assert.equal(mayHavePages('crab', 'lobster', 'ab'), false);
+  assert.equal(mayHavePages('crab', undefined, 'ab'), false);
+  assert.equal(mayHavePages('crab', undefined, movingAgentImage), true);
+});
+
+const wished = (megabytes: number, wish: { maxMs: number; restMs: number }, waitedMs = 0) =>
+  decide({ rounds: [round(300, 10), round(megabytes, 4)], full: false, leftOutBytes: 0, waitedMs, wish });
+
+test('nobody has a wish: the OS is frozen as soon as rounds bring nothing', () => {
+  const rounds = [round(300, 10), round(280, 10)];
+  const freeze = decide({ rounds, full: false, leftOutBytes: 0, waitedMs: 0 });
+  assert.deepEqual([freeze.step, freeze.downtimeMs], ['freeze', undefined]);
+});
+
+test('a standstill that would be too long is put off, and given up in the end', () => {
+  const wish = { maxMs: 5000, restMs: 2000 };
+  // 30 MB a second at best: 280 MB take 4 s at the 70 MB a second of the last round.
+  assert.deepEqual([wished(280, wish).step, wished(280, wish).downtimeMs], ['wait', 6000]);
+  assert.equal(wished(280, { ...wish, maxMs: 6000 }).step, 'freeze');
+  assert.equal(wished(280, wish, preCopyLimits.patienceMs - 1).step, 'wait');
+  const over = wished(280, wish, preCopyLimits.patienceMs);
+  assert.deepEqual([over.step, over.why], ['giveUp', 'there was no quiet moment']);
+  assert.equal(wished(100, wish).step, 'again'); // rounds still help
+});
+
+test('a wish that no quiet moment can meet is told at once', () => {
+  const { step, downtimeMs } = wished(280, { maxMs: 1000, restMs: 2000 });
+  assert.deepEqual([step, downtimeMs], ['giveUp', 2000]);
+});
+
+test('what the target has no room for counts', () => {
+  const wish = { maxMs: 3000, restMs: 0 };
+  const at = (leftOutBytes: number) =>
+    decide({ rounds: [round(300, 3)], full: true, leftOutBytes, waitedMs: 0, wish }).step;
+  assert.deepEqual([at(0), at(200 * MB)], ['freeze', 'wait']);
 });

@@ -13,6 +13,7 @@ import {
   MiB,
   nic,
   plainRequest as plain,
+  plainOs,
   vgaA,
   vgaB,
 } from './fixture-computers.ts';
@@ -56,8 +57,12 @@ test('each obstacle is refused by its name', () => {
   }
 });
 
-test('too much memory in use on A is refused', () => {
-  assert.deepEqual(failing({ ...a, memory: { ...a.memory, usedBytes: 490 * MiB } }, b), ['memory-source']);
+test('more memory in use on A than an image holds is swapped out, or the move refused', () => {
+  const full = { ...a, memory: { ...a.memory, usedBytes: 490 * MiB } };
+  const refused = (source: typeof full) => preflight(source, b, plain).refused;
+  assert.deepEqual([failing(full, b), refused(full)], [['memory-swap'], false]);
+  const stuck = { ...full, os: { ...plainOs, swapping: { ...plainOs.swapping, obstacle: 'it cannot' } } };
+  assert.deepEqual([failing(stuck, b), refused(stuck)], [['memory-source'], true]);
 });
 
 test('a newer kernel does not move to an older one that cannot read its image', () => {
@@ -73,10 +78,10 @@ test('a few missing frames at the edge are told, not refused', () => {
 });
 
 test('a warning is accepted by its name only', () => {
-  const two = { ...a, cpu: { ...a.cpu, online: 2, onlineApicIds: [0, 1] } };
-  assert.equal(preflight(two, b, plain).refused, true);
-  assert.equal(preflight(two, b, { ...plain, acceptRisks: ['cpu-count'] }).refused, false);
-  assert.throws(() => preflight(two, b, { ...plain, acceptRisks: ['cpu-flags'] }), { code: 'unknownRisk' });
+  const fast = { ...b, clock: { ...b.clock, tscKhz: 3_600_000 } };
+  assert.equal(preflight(a, fast, plain).refused, true);
+  assert.equal(preflight(a, fast, { ...plain, acceptRisks: ['clock-rate'] }).refused, false);
+  assert.throws(() => preflight(a, fast, { ...plain, acceptRisks: ['cpu-flags'] }), { code: 'unknownRisk' });
 });
 
 test('one computer alone: what compares two is left out, and what is not its side', () => {
@@ -152,11 +157,23 @@ test('ways: back at A its disk is direct again; a headless target loses the disp
 });
 
 test('removed before the image: what B has not in the same place, never the host bridge', () => {
-  assert.deepEqual(functionsToRemove(a.pci, b.pci), [diskA, vgaA]);
-  assert.deepEqual(
-    functionsToRemove(a.pci, [{ ...hostBridge, device: 0x29c0 }, vgaA, { ...nic, address: '0000:01:00.0' }]),
-    [diskA, nic],
-  );
+  assert.deepEqual(functionsToRemove(a, b), [diskA, vgaA]);
+  const other = { ...nic, address: '0000:01:00.0' };
+  const pci = [{ ...hostBridge, device: 0x29c0 }, vgaA, other];
+  assert.deepEqual(functionsToRemove(a, { pci, nic: null }), [diskA, nic]);
+});
+
+test('removed before the image: an equal controller with disks, and a card that the target does not use', () => {
+  const disk = { ...diskA, disks: 1 };
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, disk] }, { ...b, pci: [nic, disk] }), [disk]);
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, diskA] }, { ...b, pci: [nic, disk] }), [diskA]);
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic, diskA] }, { ...b, pci: [nic, diskA] }), []);
+  const second = { ...nic, address: '0000:00:06.0' };
+  const there = { pci: [nic, second], nic: { ...a.nic!, pciAddress: second.address } };
+  assert.deepEqual(functionsToRemove({ ...a, pci: [nic] }, there), [nic]);
+  const device = { device: 'network0', class: 'network', osType: '-', computer: 'alpha' } as const;
+  const way = decideWay({ ...device, pciAddress: nic.address }, a, { ...b, ...there });
+  assert.deepEqual([way.way, way.targetPciAddress], ['direct', second.address]);
 });
 
 test('silenced on the target: what the OS will not know and no driver stops, never a bridge', () => {

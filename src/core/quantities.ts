@@ -22,3 +22,10 @@ export function formatMs(ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
+
+/** "500ms", "2.5s", "1min", or a number of seconds; undefined for anything else. */
+export function parseMs(text: string): number | undefined {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?) ?(ms|s|min)?$/.exec(text.trim()) ?? [];
+  const factor = { ms: 1, s: 1000, min: 60_000 }[unit];
+  return number === undefined || factor === undefined ? undefined : Number(number) * factor;
+}

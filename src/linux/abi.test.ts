@@ -49,6 +49,7 @@ const PROLOGUE = `
 #include <linux/lp.h>
 #include <linux/kexec.h>
 #include <linux/tls.h>
+#include <linux/prctl.h>
 #include <linux/utsname.h>
 #include <linux/uinput.h>
 #ifndef SOL_TLS

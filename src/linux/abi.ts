@@ -61,6 +61,9 @@ export const C = {
   TLS_1_3_VERSION: 0x0304,
   TLS_CIPHER_AES_GCM_128: 51,
   TLS_CIPHER_CHACHA20_POLY1305: 54,
+  // linux/prctl.h
+  PR_GET_DUMPABLE: 3,
+  PR_SET_DUMPABLE: 4,
   // sys/mount.h, linux/mount.h
   MS_RDONLY: 1,
   MS_NOSUID: 2,

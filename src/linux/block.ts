@@ -96,11 +96,12 @@ export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevic
   return name === undefined ? undefined : describeName(name, root);
 }
 
-/** The devices at the bottom below `name`: follows dm and md down to hardware (or loop, nbd). */
-export function bottomDevices(name: string, root = REAL_ROOT): BlockDevice[] {
-  const device = describeName(name, root);
-  if (device.slaves.length === 0) return [device];
-  return device.slaves.flatMap(slave => bottomDevices(slave, root));
+/** The hardware (or nbd, loop) right below `name`; undefined when there is none, more than one, or another layer (LVM, RAID). */
+export function deviceRightBelow(name: string, root = REAL_ROOT): BlockDevice | undefined {
+  const [slave, ...more] = describeName(name, root).slaves;
+  if (slave === undefined || more.length > 0) return undefined;
+  const below = describeName(slave, root);
+  return below.slaves.length === 0 ? below : undefined;
 }
 
 /** Makes the kernel read the partition table again. @throws SystemError EBUSY while a partition is in use */

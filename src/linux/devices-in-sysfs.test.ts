@@ -1,7 +1,7 @@
 // PCI, block and display lists, from a directory that looks like /sys of a lab computer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bottomDevices, describeName, findBlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
+import { describeName, deviceRightBelow, findBlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
 import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.ts';
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
@@ -52,6 +52,10 @@ const TREE: Tree = {
   ...disk('dm-0', 'sys/devices/virtual/block/dm-0', '253:0', 1048576, {
     'dm/name': 'root\n',
     'slaves/vda1': { link: `${VDA}/vda1` },
+  }),
+  ...disk('dm-1', 'sys/devices/virtual/block/dm-1', '253:1', 1048576, {
+    'dm/name': 'yado-root\n',
+    'slaves/dm-0': { link: 'sys/devices/virtual/block/dm-0' },
   }),
   ...disk('nbd0', 'sys/devices/virtual/block/nbd0', '43:0', 0),
   [`${PCI}/0000:00:02.0/graphics/fb0/name`]: 'bochs-drmdrmfb\n',
@@ -117,10 +121,9 @@ test('a disk is found again by its place, whatever it is called', () => {
   const root = describeName('dm-0', tree.root);
   assert.equal(root.dmName, 'root');
   assert.equal(root.place, undefined);
-  assert.deepEqual(
-    bottomDevices('dm-0', tree.root).map(device => device.name),
-    ['vda1'],
-  );
+  assert.equal(deviceRightBelow('dm-0', tree.root)?.name, 'vda1');
+  assert.equal(deviceRightBelow('dm-1', tree.root), undefined, 'a stub over a volume of LVM');
+  assert.equal(deviceRightBelow('vda', tree.root), undefined);
   assert.ok(
     !listBlockDevices(tree.root).some(device => device.name === 'nbd0'),
     'unattached devices are left out',

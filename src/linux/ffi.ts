@@ -36,6 +36,7 @@ const native = {
   listen: bind('int listen(int fd, int backlog)'),
   accept4: bind('int accept4(int fd, void *address, void *length, int flags)'),
   getsockname: bind('int getsockname(int fd, void *address, void *length)'),
+  getpeername: bind('int getpeername(int fd, void *address, void *length)'),
   connect: bind('int connect(int fd, const void *address, uint length)'),
   setsockopt: bind('int setsockopt(int fd, int level, int option, const void *value, uint length)'),
   getsockopt: bind('int getsockopt(int fd, int level, int option, void *value, void *length)'),
@@ -52,6 +53,7 @@ const native = {
   clock_settime: bind('int clock_settime(int clock, const void *timespec)'),
   clock_gettime: bind('int clock_gettime(int clock, void *timespec)'),
   unshare: bind('int unshare(int flags)'),
+  prctl: bind('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   munmap: bind('int munmap(void *address, size_t length)'),
   mknod: bind('int mknod(const char *path, uint mode, ulong device)'),
   ptrace: bind('long ptrace(long request, int thread, long address, long data)'),
@@ -154,6 +156,13 @@ export function getsockname(fd: number, size: number): Buffer {
   return address;
 }
 
+/** getpeername(2): as `getsockname`, of the other end. */
+export function getpeername(fd: number, size: number): Buffer {
+  const address = Buffer.alloc(size);
+  check(native.getpeername(fd, address, int32(size)), 'getpeername');
+  return address;
+}
+
 /** connect(2). A non-blocking socket throws EINPROGRESS; then wait for it to become writable. */
 export function connect(fd: number, address: Uint8Array, what?: string): void {
   check(native.connect(fd, address, address.length), 'connect', what);
@@ -232,6 +241,11 @@ export function kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: strin
 /** unshare(2) for the calling (main) thread only. */
 export function unshare(flags: number): void {
   check(native.unshare(flags), 'unshare');
+}
+
+/** prctl(2) with a number. */
+export function prctl(option: number, value = 0): number {
+  return check(native.prctl(option, value, 0, 0, 0), 'prctl');
 }
 
 /** Memory shared with a device or the kernel. `memory` must never be read or written once it is unmapped. */

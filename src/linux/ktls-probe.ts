@@ -3,9 +3,10 @@ import { type Cipher, type CipherRates, cipherNames } from '#core/ciphers.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
 import { recv, send } from '#linux/ffi.ts';
 import { encryptSocket } from '#linux/ktls.ts';
+import type { OwnedFd } from '#linux/owned-fd.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { connectTcp, setBlocking } from '#linux/tcp.ts';
-import { acceptTcp, listenTcp, portOf } from '#linux/tcp-listener.ts';
+import { acceptTcp, listenTcp, peerPortOf, portOf } from '#linux/tcp-listener.ts';
 import { secretBytes } from '#wire/frames.ts';
 
 const ip = '127.0.0.1';
@@ -31,7 +32,7 @@ async function measure(cipher: Cipher, now: () => number): Promise<number> {
   using listener = listenTcp(ip, 0);
   setBlocking(listener.fd, false);
   using client = await connectTcp({ ip, port: portOf(listener.fd) }, patienceMs, signal);
-  using server = await acceptTcp(listener, signal);
+  using server = await accepted(listener, portOf(client.fd), signal);
   const secret = new Uint8Array(secretBytes); // nothing secret goes through
   encryptSocket(client.fd, tlsKeys(secret, 'disk', cipher, 'client'));
   encryptSocket(server.fd, tlsKeys(secret, 'disk', cipher, 'server'));
@@ -44,6 +45,19 @@ async function measure(cipher: Cipher, now: () => number): Promise<number> {
     if (now() - from > patienceMs) throw new Error('a connection to this computer itself stands still');
   }
   return Math.round(probeBytes / Math.max(1e-6, (now() - from) / 1000));
+}
+
+/** The connection from that port: any program here can connect to the listener too. */
+async function accepted(listener: OwnedFd, port: number, signal: AbortSignal): Promise<OwnedFd> {
+  for (;;) {
+    const socket = await acceptTcp(listener, signal);
+    try {
+      if (peerPortOf(socket.fd) === port) return socket;
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== 'ENOTCONN') throw error; // it is gone already
+    }
+    socket[Symbol.dispose]();
+  }
 }
 
 /** Bytes that went through; 0 when the other end must do something first. */

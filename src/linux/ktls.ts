@@ -34,22 +34,34 @@ export function cryptoInfo({ cipher, key, iv }: TlsKey): Buffer {
   return info;
 }
 
+export function forgetKeys(keys: TlsKeys): void {
+  for (const { key, iv } of [keys.out, keys.in]) {
+    key.fill(0);
+    iv.fill(0);
+  }
+}
+
 /**
- * Encrypts a connected TCP socket from here on. What the other end sent before it must have been encrypted too.
+ * Encrypts a connected TCP socket from here on, and forgets the keys: the kernel has them. What the other end sent before
+ * it must have been encrypted too.
  * @throws SystemError ENOENT where the kernel has no TLS, ENOTCONN when the other end has hung up
  */
 export function encryptSocket(fd: number, keys: TlsKeys): void {
-  setsockopt(fd, C.IPPROTO_TCP, C.TCP_ULP, Buffer.from('tls'));
-  for (const [option, key] of [
-    [C.TLS_TX, keys.out],
-    [C.TLS_RX, keys.in],
-  ] as const) {
-    const info = cryptoInfo(key);
-    try {
-      setsockopt(fd, C.SOL_TLS, option, info);
-    } finally {
-      info.fill(0);
+  try {
+    setsockopt(fd, C.IPPROTO_TCP, C.TCP_ULP, Buffer.from('tls'));
+    for (const [option, key] of [
+      [C.TLS_TX, keys.out],
+      [C.TLS_RX, keys.in],
+    ] as const) {
+      const info = cryptoInfo(key);
+      try {
+        setsockopt(fd, C.SOL_TLS, option, info);
+      } finally {
+        info.fill(0);
+      }
     }
+  } finally {
+    forgetKeys(keys);
   }
   try {
     setsockopt(fd, C.SOL_TLS, C.TLS_RX_EXPECT_NO_PAD, 1); // saves a copy

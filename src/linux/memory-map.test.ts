@@ -63,6 +63,14 @@ not a line
   fc.assert(fc.property(fc.string(), any => Array.isArray(parseDeviceRanges(any))));
 });
 
+test('where something is reserved (memmap=1G$1G), cards get no place', () => {
+  const window = '40000000-febfffff : PCI Bus 0000:00\n';
+  const inside = `${window}  40000000-7fffffff : Reserved\n`;
+  const whole = { name: 'PCI Bus 0000:00', startPfn: 0x40000, endPfn: 0xfec00 };
+  assert.deepEqual(parseDeviceRanges(window), [whole]);
+  assert.deepEqual(parseDeviceRanges(inside), [{ ...whole, startPfn: 0x80000 }]);
+});
+
 test('RAM that is cut in the middle of a page is whole, as after kexec', () => {
   const cut = `00001000-0009921f : System RAM
 00099220-0009922f : System RAM

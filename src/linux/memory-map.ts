@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { DeviceRange, RamRange } from '#core/capabilities.ts';
+import { subtractRanges } from '#core/ram-ranges.ts';
 import { listNames, REAL_ROOT, readText, requireText } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
@@ -55,18 +56,24 @@ const CARD = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 /**
  * Where hardware answers, pages rounded outwards: cards by their PCI address, the windows from which they get their places
- * ("PCI Bus 0000:00", those of the root only), the chipset. Lines that are none are skipped.
+ * ("PCI Bus 0000:00", those of the root only, without what is reserved in them), the chipset. Lines that are none are
+ * skipped.
  */
 export function parseDeviceRanges(text: string): DeviceRange[] {
   const page = BigInt(PAGE_BYTES);
-  return text.split('\n').flatMap(line => {
+  const lines = text.split('\n').flatMap(line => {
     const [, indent, start, end, name = ''] =
       /^( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)$/.exec(line) ?? [];
-    const isWindow = indent === '' && name.startsWith('PCI Bus');
-    if (end === undefined || !(isWindow || CHIPSET.test(name) || CARD.test(name))) return [];
+    if (end === undefined) return [];
     const startPfn = Number(BigInt(`0x${start}`) / page);
     const endPfn = Number(BigInt(`0x${end}`) / page) + 1;
-    return startPfn < endPfn && Number.isSafeInteger(endPfn) ? [{ name, startPfn, endPfn }] : [];
+    const isWindow = indent === '' && name.startsWith('PCI Bus');
+    return startPfn < endPfn && Number.isSafeInteger(endPfn) ? [{ name, startPfn, endPfn, isWindow }] : [];
+  });
+  const reserved = lines.filter(each => each.name === 'Reserved');
+  return lines.flatMap(({ isWindow, ...range }) => {
+    if (isWindow) return subtractRanges([range], reserved).map(part => ({ name: range.name, ...part }));
+    return CHIPSET.test(range.name) || CARD.test(range.name) ? [range] : [];
   });
 }
 

@@ -16,6 +16,8 @@ export interface PciDevice {
   readonly modalias: string;
   readonly driver?: string;
   readonly netNames: readonly string[];
+  /** Its driver gets its interrupts as messages (MSI, MSI-X). */
+  readonly sendsMessages: boolean;
   /** Whole disks, no partitions. */
   readonly blockNames: readonly string[];
   /** "card0" */
@@ -60,6 +62,7 @@ export function listPciDevices(root = REAL_ROOT): PciDevice[] {
       class: id('class'),
       modalias: readText(directory, address, 'modalias') ?? '',
       ...(driver !== undefined && { driver }),
+      sendsMessages: listNames(directory, address, 'msi_irqs').length > 0,
       netNames: net.get(address) ?? [],
       blockNames: (block.get(address) ?? []).filter(name => !isPartition(root, name)),
       drmCards: (drm.get(address) ?? []).filter(name => /^card\d+$/.test(name)),

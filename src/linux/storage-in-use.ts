@@ -27,14 +27,22 @@ const noDisk = /^\/dev\/(loop|zram|ram|pmem|fuse|nbd)/;
 const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
-/** /proc/swaps as rows of path, type and used bytes. */
-export function parseSwaps(text: string): { path: string; type: string; usedBytes: number }[] {
+interface SwapRow {
+  readonly path: string;
+  readonly type: string;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+}
+
+/** /proc/swaps as rows. */
+export function parseSwaps(text: string): SwapRow[] {
+  const bytes = (kibibytes: string | undefined): number => (Number(kibibytes) || 0) * 1024;
   return text
     .split('\n')
     .slice(1)
     .map(line => line.trim().split(/\s+/))
-    .flatMap(([path, type, , used]) =>
-      path && type ? [{ path: unescaped(path), type, usedBytes: (Number(used) || 0) * 1024 }] : [],
+    .flatMap(([path, type, size, used]) =>
+      path && type ? [{ path: unescaped(path), type, sizeBytes: bytes(size), usedBytes: bytes(used) }] : [],
     );
 }
 
@@ -59,12 +67,33 @@ const isStub = (root: string, device: string): boolean => stubName.test(mapperNa
 
 /** What is swapped to. A file counts for the disk that its file system is on. */
 export function readSwaps(root = REAL_ROOT): Swap[] {
+  return swapAreas(root).map(({ path, kind, usedBytes }) => ({ path, kind, usedBytes }));
+}
+
+function swapAreas(root: string): (SwapRow & Swap)[] {
   const mounts = readMounts(root);
-  return parseSwaps(readText(root, 'proc/swaps') ?? '').map(({ path, type, usedBytes }) => {
-    const device = type === 'file' ? deviceOf(path, mounts) : path;
+  return parseSwaps(readText(root, 'proc/swaps') ?? '').map(row => {
+    const device = row.type === 'file' ? deviceOf(row.path, mounts) : row.path;
     const kind = /^\/dev\/zram/.test(device) ? 'memory' : isStub(root, device) ? 'stub' : 'disk';
-    return { path, kind, usedBytes };
+    return { ...row, kind };
   });
+}
+
+/**
+ * Bytes that can still be swapped out to what goes with the OS. None when there is swap in memory: the kernel would
+ * fill that first, and nothing would be gained.
+ */
+export function freeSwapBytes(root = REAL_ROOT): number {
+  const areas = swapAreas(root);
+  if (areas.some(each => each.kind === 'memory')) return 0;
+  return areas
+    .filter(each => each.kind === 'stub')
+    .reduce((sum, each) => sum + Math.max(0, each.sizeBytes - each.usedBytes), 0);
+}
+
+/** True when a folder of the OS lies behind the stub of its disk. */
+export function isBehindStub(folder: string, root = REAL_ROOT): boolean {
+  return isStub(root, deviceOf(`${folder}/`, readMounts(root)));
 }
 
 /** File systems on disks that are not behind a stub, each with the shortest path it is mounted at; the root left out. */

@@ -15,6 +15,8 @@ import { SystemError } from '#linux/system-error.ts';
 
 /** Where the tree starts when nothing else is said. */
 export const REAL_ROOT = '/';
+/** The root of the OS, as an agent in a root of its own sees it: through the OS's first process. */
+export const OS_ROOT = '/proc/1/root';
 
 /** The file's text without its last newline; undefined when the file is absent or has no value (EIO, EINVAL, …). */
 export function readText(...path: readonly string[]): string | undefined {
@@ -27,8 +29,17 @@ export function readText(...path: readonly string[]): string | undefined {
 
 /** Why a file cannot be opened for reading ("ENOENT", "EPERM"); undefined when it can. It is closed at once. */
 export function openError(path: string): string | undefined {
+  return errorOfOpening(path, fileConstants.O_RDONLY);
+}
+
+/** The same for writing; an existing file only. */
+export function openErrorForWriting(path: string): string | undefined {
+  return errorOfOpening(path, fileConstants.O_WRONLY);
+}
+
+function errorOfOpening(path: string, how: number): string | undefined {
   try {
-    closeSync(openSync(path, fileConstants.O_RDONLY | fileConstants.O_NONBLOCK));
+    closeSync(openSync(path, how | fileConstants.O_NONBLOCK));
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'EIO';

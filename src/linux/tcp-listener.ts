@@ -1,12 +1,23 @@
 // Listening TCP sockets as raw descriptors, for connections that are handed to others: the frozen helper accepts by itself,
 // a server of disks is given each connection. Node's own sockets never see them.
 import { C, SIZE } from '#linux/abi.ts';
-import { accept, bindSocket, getsockname, listen, setsockopt, socket, waitFd } from '#linux/ffi.ts';
+import {
+  accept,
+  bindSocket,
+  getpeername,
+  getsockname,
+  listen,
+  setsockopt,
+  socket,
+  waitFd,
+} from '#linux/ffi.ts';
 import { OwnedFd } from '#linux/owned-fd.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { encodeSocketAddress } from '#linux/tcp.ts';
 
 const longest = 2 ** 31 - 1;
+/** Connections that nobody has accepted yet: a crowd comes at once. */
+const waiting = 128;
 
 /** Port 0: some free one. @throws SystemError such as EADDRINUSE */
 export function listenTcp(ip: string, port: number): OwnedFd {
@@ -14,7 +25,7 @@ export function listenTcp(ip: string, port: number): OwnedFd {
   try {
     setsockopt(guard.fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
     bindSocket(guard.fd, encodeSocketAddress(ip, port), `${ip}:${port}`);
-    listen(guard.fd, 8);
+    listen(guard.fd, waiting);
     return guard;
   } catch (error) {
     guard[Symbol.dispose]();
@@ -24,6 +35,9 @@ export function listenTcp(ip: string, port: number): OwnedFd {
 
 /** The port an IPv4 socket is bound to. */
 export const portOf = (fd: number): number => getsockname(fd, SIZE['struct sockaddr_in']).readUInt16BE(2);
+
+/** The port of the other end. @throws SystemError ENOTCONN when it is gone */
+export const peerPortOf = (fd: number): number => getpeername(fd, SIZE['struct sockaddr_in']).readUInt16BE(2);
 
 /**
  * The next connection of a listener that is non-blocking; itself non-blocking too.

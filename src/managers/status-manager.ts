@@ -49,7 +49,7 @@ export class StatusManager {
     locations: DeviceLocationTable,
   ): PreparedMove {
     const ways = table.map(row => decideWay(this.#moving(row.device, table, locations), source, target));
-    const removed = functionsToRemove(source.pci, target.pci).map(each => each.address);
+    const removed = functionsToRemove(source, target).map(each => each.address);
     const move: Move = { osId, epoch, source, target, ways, removed };
     const parts = this.devices.map(each => each.plans(move));
     const all = (name: keyof SourcePlans): Plan => parts.flatMap(part => part[name] ?? []);
@@ -57,10 +57,15 @@ export class StatusManager {
       writeFileStep(`take away the PCI device ${address}`, pciRemovePath(address), '1'),
     );
     const rescan = writeFileStep('look for PCI devices', PCI_RESCAN_PATH, '1');
-    // The card of the stream leaves the bridge last: what fails before needs no network to be told.
+    // The card of the stream leaves the bridge last: what fails before needs no network to be told. One that is taken away
+    // leaves it before that.
     const network = parts.at(-1)?.leave ?? [];
+    const isCardRemoved = removed.includes(source.nic?.pciAddress ?? '');
     const plans: SourcePlans = {
-      leave: [...parts.slice(0, -1).flatMap(part => part.leave ?? []), ...removal, ...network],
+      leave: [
+        ...parts.slice(0, -1).flatMap(part => part.leave ?? []),
+        ...(isCardRemoved ? [...network, ...removal] : [...removal, ...network]),
+      ],
       serve: all('serve'),
       back: [rescan, ...all('back')],
       arrive: all('arrive'),

@@ -38,7 +38,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
       imageBytes: count,
       kept: fc.constantFrom([], ['0000:00:05.0', '0000:00:1f.3']),
       source: text,
-      sourceAddress: text,
+      sourceAddress: fc.ipV4(),
     },
     plain,
   ),
@@ -182,20 +182,29 @@ test('a body is checked to the last field', () => {
     7,
   ])
     assert.throws(() => checkRequest('device', wrong), WireError);
-  const secret = new Uint8Array(31);
-  assert.throws(
-    () =>
-      checkRequest('prepare', {
-        osId: 'o',
-        epoch: 1,
-        secret,
-        cipher: 'aes128gcm',
-        imageBytes: 1,
-        source: 'a',
-        sourceAddress: '10.0.0.1',
-      }),
-    /32 bytes/,
-  );
+  const prepare = {
+    osId: 'o',
+    epoch: 1,
+    secret: new Uint8Array(32),
+    cipher: 'aes128gcm',
+    imageBytes: 1,
+    kept: [],
+    source: 'a',
+    sourceAddress: '10.0.0.1',
+  };
+  assert.deepEqual(checkRequest('prepare', prepare), prepare);
+  for (const [wrong, why] of [
+    [{ secret: new Uint8Array(31) }, /32 bytes/],
+    [{ cipher: 'none' }, /"none"/],
+    [{ sourceAddress: 'a' }, /"a"/],
+    [{ sourceAddress: '10.0.0.256' }, /10\.0\.0\.256/],
+    [{ sourceAddress: '::1' }, /::1/],
+  ] as const)
+    assert.throws(() => checkRequest('prepare', { ...prepare, ...wrong }), why);
+  const prepared = { port: 7402, parkBytes: 0, keys: { secret: 'A'.repeat(43), owners: [] } };
+  for (const length of [0, 32]) checkAnswer('prepare', { ...prepared, tagSeed: new Uint8Array(length) });
+  for (const tagSeed of [new Uint8Array(31), new Uint8Array(33), undefined, '0'])
+    assert.throws(() => checkAnswer('prepare', { ...prepared, tagSeed }), /answer to prepare/);
   assert.throws(() => checkAnswer('status', { name: 'a', role: 'king' }), /answer to status/);
 });
 

@@ -6,7 +6,7 @@ import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
 import { ComputerKeysSchema } from '#core/pins.ts';
-import { secretBytes } from '#wire/frames.ts';
+import { secretBytes, tagSeedBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
@@ -15,7 +15,7 @@ export const claimPort = 7401;
 export const bulkPort = 7402;
 export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;
@@ -35,6 +35,10 @@ const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Secret = v.pipe(
   v.instance(Uint8Array),
   v.check(bytes => bytes.length === secretBytes, `${secretBytes} bytes`),
+);
+const TagSeed = v.pipe(
+  v.instance(Uint8Array),
+  v.check(bytes => bytes.length === 0 || bytes.length === tagSeedBytes, `none or ${tagSeedBytes} bytes`),
 );
 const CipherName = v.picklist(cipherNames);
 const bytesUpTo = (most: number) =>
@@ -66,13 +70,15 @@ export const controlRequests = {
       /** PCI functions of the target that the OS has too, in the same place. */
       kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
       source: Text,
-      sourceAddress: Text,
+      /** Where the stream comes from, and where the copy claims. */
+      sourceAddress: v.pipe(Text, v.ipv4()),
     }),
     /**
      * `parkBytes`: how much of the OS's memory the target holds before the image comes. `keys`: the target's own, for the
-     * OS answers with them once it is there, and leaves them to its ghost.
+     * OS answers with them once it is there, and leaves them to its ghost. `tagSeed`: from which the tags are made by which
+     * the target looks for pages of the OS in its own memory; empty when it does not.
      */
-    answer: v.strictObject({ port: Count, parkBytes: Count, keys: ComputerKeysSchema }),
+    answer: v.strictObject({ port: Count, parkBytes: Count, keys: ComputerKeysSchema, tagSeed: TagSeed }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
   /**

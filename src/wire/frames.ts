@@ -13,6 +13,15 @@ export const pageBytes = 4096;
 export const pagesPrologueBytes = 8 + (2 * pagesPerFrame) / 8;
 export const preCopyBytes = 48;
 export const parkPrologueBytes = 8; // u32 count, u32 zero
+export const packedPrologueBytes = 8; // u32 type, u32 length
+/** What a page is known by, see native/frozen/tag.c. */
+export const tagBytes = 32;
+/** From which both sides make the key of their tags; B draws it for each move. */
+export const tagSeedBytes = 32;
+/** Two pages, a little more than it takes for one. */
+export const tagKeyBytes = 2 * pageBytes;
+/** Of the bitmap in one `had` frame: short enough for whoever hears B. */
+export const hadBytes = 384;
 /** A `park` frame has a u32 for every page, a `pages` frame one instead of a page: the former is the longest. */
 export const maxPayloadBytes = parkPrologueBytes + pagesPerFrame * (4 + pageBytes);
 export const maxJobBytes = 1 << 20;
@@ -23,6 +32,8 @@ export const tokenBytes = 32;
 /** What a channel begins with: random, over the control channel, used once; see src/linux/channel-keys.ts. */
 export const secretBytes = 32;
 export const claimKeyBytes = 32;
+/** What a client of a disk says first: that it can say it shows that it has the key. */
+export const diskHelloText = 'YADODISK';
 export const macBytes = 32; // HMAC-SHA256
 export const pastClaimBytes = 8 + claimKeyBytes;
 /** The longest struct tls12_crypto_info_… of include/uapi/linux/tls.h. */
@@ -45,10 +56,26 @@ export const frameTypes = {
     arg: 'round',
     payload: 'count, u32 slots, as many pages; a count of 0 says only that A is alive',
   },
+  tags: {
+    number: 10,
+    arg: 'first slot',
+    payload: `tags of ${tagBytes} bytes, for this slot and those behind it; none: there are no more`,
+  },
+  packed: {
+    number: 12,
+    arg: 'as in the frame that is packed',
+    payload:
+      'u32 type of that frame (`park` or `pages`), u32 length of its payload, the payload as one LZ4 block',
+  },
   // target helper → source helper
   ready: { number: 6, arg: 'microseconds spent writing pages', payload: '' },
   failed: { number: 7, arg: 'reason', payload: 'text' },
   cancel: { number: 8, arg: '', payload: '' },
+  had: {
+    number: 11,
+    arg: 'first slot',
+    payload: `bitmap, ${hadBytes} bytes but for the last one: slots whose page B has; empty: it is still looking`,
+  },
   // agent → helper
   jobSource: { number: 20, arg: '', payload: 'job fields' },
   jobTarget: { number: 21, arg: '', payload: 'job fields' },
@@ -76,7 +103,17 @@ export const planOps = {
   ioctl: { number: 2, payload: 'u64 request, path NUL, buffer (in and out)' },
   netlink: { number: 3, payload: 'u32 protocol, one message (the helper sets seq and NLM_F_ACK)' },
   waitPath: { number: 4, payload: 'u32 milliseconds, path NUL' },
-  sendPacket: { number: 5, payload: 'u32 interface index, Ethernet frame' },
+  sendPacket: { number: 5, payload: 'u32 interface index (0: the card found last), Ethernet frame' },
+  findCard: {
+    number: 6,
+    payload: "u32 milliseconds, PCI address between slashes NUL: waits for that function's interface",
+  },
+  netlinkCard: {
+    number: 7,
+    payload: 'u32 offset of the interface index in the message, one message about the card found last',
+  },
+  waitText: { number: 8, payload: 'u32 milliseconds, path NUL, text: waits until the file begins with it' },
+  reclaim: { number: 9, payload: 'u64 bytes that may stay in use, path NUL' },
 } as const;
 /** Flag of an operation: go on when it fails. */
 export const planFlagMayFail = 1;
@@ -84,7 +121,7 @@ export const planFlagMayFail = 1;
 /** Fields of a job: u16 tag, u16 zero, u32 length, bytes. */
 export const jobFields = {
   epoch: 1,
-  claimAddress: 2, // A's machine address, IPv4, network order
+  claimAddress: 2, // A's machine address, IPv4, network order: there the copy claims, and from there the stream comes
   claimPort: 3, // u32
   copyInterface: 4, // name of the interface the copy claims through
   copyAddress: 5, // B's machine address, IPv4, network order
@@ -101,12 +138,14 @@ export const jobFields = {
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
   token: 23,
-  memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none: no pre-copy
+  memory: 24, // u64 × 3 for each range of RAM: offset in /proc/kcore, first page frame, last + 1; none at A: no pre-copy
   parkPages: 25, // u32, pages that B holds for A before it takes in the image
   claimKey: 26, // of A: what claims of this move are signed with
   pastClaims: 27, // of A, u64 epoch and claim key for each move that has ended here: their copies are refused
-  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream; none: in the clear, for tests only
+  tlsOut: 28, // of B: struct tls12_crypto_info_… for what it sends on the stream
   tlsIn: 29, // of B: the same for what it receives
+  tagSeed: 40, // of both: what the key of the tags is made from; none: B does not look for pages of A in its memory
+  plain: 30, // no bytes: the stream goes in the clear, for tests only; without it a stream that is not encrypted is refused
 } as const;
 
 /** What a helper says at the end of a job. */

@@ -13,10 +13,13 @@ const common = {
   token: new Uint8Array(32).fill(7),
   timeouts: { stallMs: 1, readyMs: 2, claimMs: 3, repeatMs: 4 },
   faults: ['source.claim:lost=3', 'copy.arrive:reset'],
+  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
+  tagSeed: new Uint8Array(32).fill(6),
 };
 const target: TargetJob = {
   ...common,
   tls: { out: Buffer.alloc(40, 1), in: Buffer.alloc(40, 2) },
+  sourceAddress: '10.77.0.1',
   ramRanges: [{ startPfn: 1, endPfn: 0x9f }],
   e820Checksum: 0xdeadbeef,
   physicalPages: 2 ** 33,
@@ -32,7 +35,6 @@ const source: SourceJob = {
   copyInterface: 'eth0',
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts'],
-  memory: [{ offset: 0x880_0000_4000n, startPfn: 1, endPfn: 0x9f }],
   parkPages: 0x10203,
   plans: {
     leave: [writeFileStep('leave', '/l', '1')],
@@ -66,6 +68,17 @@ test('the job of a target', () => {
   assert.equal(fields.get(jobFields.e820Checksum), 'efbeadde');
   assert.equal(fields.get(jobFields.physicalPages), '0000000002000000');
   assert.equal(fields.get(jobFields.parkPages), '09000000');
+  assert.equal(fields.get(jobFields.memory), '004000008008000001000000000000009f00000000000000');
+  assert.equal(fields.get(jobFields.tagSeed), '06'.repeat(32));
+  const without = fieldsOf(
+    encodeTargetJob({ ...target, tagSeed: new Uint8Array() }),
+    frameTypes.jobTarget.number,
+  );
+  assert.equal(without.has(jobFields.tagSeed), false);
+  assert.equal(fields.get(jobFields.claimAddress), '0a4d0001');
+  assert.equal(fields.get(jobFields.tlsOut), '01'.repeat(40));
+  assert.equal(fields.get(jobFields.tlsIn), '02'.repeat(40));
+  assert.ok(!fields.has(jobFields.plain));
   const { number } = faultKinds.lost;
   const first = Buffer.from([faultNumber('source.claim'), 0, number, 0, 3, 0, 0, 0]);
   const second = Buffer.from([faultNumber('copy.arrive'), 0, faultKinds.reset.number, 0, 0, 0, 0, 0]);
@@ -91,6 +104,7 @@ test('the job of a source', () => {
 test('what no job can hold is refused where it is made', () => {
   assert.throws(() => encodeTargetJob({ ...target, faults: ['target.restore:lost'] }), /no fault point/);
   assert.throws(() => encodeTargetJob({ ...target, token: new Uint8Array(31) }), /32 bytes/);
+  assert.throws(() => encodeTargetJob({ ...target, tagSeed: new Uint8Array(16) }), /32 bytes/);
   assert.throws(() => encodeSourceJob({ ...source, claimAddress: '10.77.0' }), /IPv4/);
   assert.throws(() => encodeSourceJob({ ...source, copyAddress: '10.77.0.256' }), /IPv4/);
   assert.throws(() => encodeSourceJob({ ...source, ghostArgv: ['x'.repeat(maxJobBytes)] }), /bytes/);

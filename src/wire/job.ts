@@ -2,7 +2,7 @@
 
 import { faultKinds, faultNumber, parseFault } from '#core/faults.ts';
 import { encodeFrame } from '#wire/frame.ts';
-import { claimKeyBytes, frameTypes, jobFields, maxJobBytes, tokenBytes } from '#wire/frames.ts';
+import { claimKeyBytes, frameTypes, jobFields, maxJobBytes, tagSeedBytes, tokenBytes } from '#wire/frames.ts';
 import { encodePlan, type Plan } from '#wire/plan.ts';
 
 /** Milliseconds. `stall`: no byte moves; `ready`: until B is ready (or begins); `claim`: until the copy claims. */
@@ -20,6 +20,12 @@ interface CommonJob {
   readonly timeouts: HelperTimeouts;
   /** Armed fault points (src/core/faults.ts), for tests. */
   readonly faults: readonly string[];
+  /** Where RAM lies in /proc/kcore. At A, none: nothing is copied ahead. */
+  readonly memory: readonly { readonly offset: bigint; readonly startPfn: number; readonly endPfn: number }[];
+  /** B's, when it looks for pages of A in its own memory; else empty. */
+  readonly tagSeed: Uint8Array;
+  /** The stream goes in the clear: for tests only, on kernels that have no TLS. Preflight refuses those. */
+  readonly plain?: boolean;
 }
 
 /** A move of this OS, and what its claims are signed with. */
@@ -45,8 +51,6 @@ export interface SourceJob extends CommonJob {
   readonly copyInterface: string;
   readonly copyAddress: string;
   readonly ghostArgv: readonly string[];
-  /** Where RAM lies in /proc/kcore; none: nothing is copied ahead. */
-  readonly memory: readonly { readonly offset: bigint; readonly startPfn: number; readonly endPfn: number }[];
   /** Pages that B has promised to hold. */
   readonly parkPages: number;
   readonly plans: SourcePlans;
@@ -61,8 +65,10 @@ export interface SourcePlans {
 }
 
 export interface TargetJob extends CommonJob {
-  /** `plain` on kernels that have no TLS, for tests only: preflight refuses them. */
-  readonly tls: TlsOfStream | 'plain';
+  /** Of the stream; undefined only when it is plain. */
+  readonly tls: TlsOfStream | undefined;
+  /** A's machine address (IPv4): whoever connects from another one is not heard. */
+  readonly sourceAddress: string;
   readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
@@ -83,12 +89,6 @@ export function encodeSourceJob(job: SourceJob): Buffer {
     field(jobFields.copyInterface, Buffer.from(job.copyInterface)),
     field(jobFields.copyAddress, ipv4(job.copyAddress)),
     field(jobFields.ghostArgv, Buffer.from(`${job.ghostArgv.join('\0')}\0`)),
-    field(
-      jobFields.memory,
-      Buffer.concat(
-        job.memory.flatMap(({ offset, startPfn, endPfn }) => [offset, startPfn, endPfn].map(u64)),
-      ),
-    ),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.claimKey, job.claimKey),
     field(jobFields.pastClaims, Buffer.concat(job.pastClaims.flatMap(({ epoch, key }) => [u64(epoch), key]))),
@@ -103,6 +103,7 @@ export function encodeSourceJob(job: SourceJob): Buffer {
 export function encodeTargetJob(job: TargetJob): Buffer {
   return frame(frameTypes.jobTarget.number, [
     ...common(job),
+    field(jobFields.claimAddress, ipv4(job.sourceAddress)),
     field(
       jobFields.ramRanges,
       Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)])),
@@ -111,20 +112,28 @@ export function encodeTargetJob(job: TargetJob): Buffer {
     field(jobFields.physicalPages, u64(job.physicalPages)),
     field(jobFields.parkPages, u32(job.parkPages)),
     field(jobFields.planMakeRoom, encodePlan(job.makeRoom)),
-    ...(job.tls === 'plain'
-      ? []
-      : [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)]),
+    ...(job.tls ? [field(jobFields.tlsOut, job.tls.out), field(jobFields.tlsIn, job.tls.in)] : []),
   ]);
 }
 
 function common(job: CommonJob): Buffer[] {
   if (job.token.length !== tokenBytes) throw new RangeError(`a token has ${tokenBytes} bytes`);
+  if (![0, tagSeedBytes].includes(job.tagSeed.length))
+    throw new RangeError(`a seed has ${tagSeedBytes} bytes`);
   const { stallMs, readyMs, claimMs, repeatMs } = job.timeouts;
   return [
     field(jobFields.epoch, u64(job.epoch)),
     field(jobFields.token, job.token),
     field(jobFields.timeoutsMs, Buffer.concat([stallMs, readyMs, claimMs, repeatMs].map(u32))),
     field(jobFields.faults, Buffer.concat(job.faults.map(encodeFault))),
+    field(
+      jobFields.memory,
+      Buffer.concat(
+        job.memory.flatMap(({ offset, startPfn, endPfn }) => [offset, startPfn, endPfn].map(u64)),
+      ),
+    ),
+    ...(job.tagSeed.length > 0 ? [field(jobFields.tagSeed, job.tagSeed)] : []),
+    ...(job.plain ? [field(jobFields.plain, new Uint8Array())] : []),
   ];
 }
 

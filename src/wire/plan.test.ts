@@ -5,10 +5,15 @@ import { test } from 'node:test';
 import { planOps } from '#wire/frames.ts';
 import {
   encodePlan,
+  findCardStep,
+  foundCard,
   ioctlStep,
+  netlinkCardStep,
   netlinkStep,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
+  waitTextStep,
   writeFileStep,
 } from '#wire/plan.ts';
 
@@ -49,6 +54,37 @@ test('wait for a path, send a packet', () => {
   assert.deepEqual(
     [...sendPacketStep('say', 3, Uint8Array.of(255)).bytes],
     [...header('sendPacket', 0, 5), 3, 0, 0, 0, 255],
+  );
+});
+
+test('reclaim until so much is in use', () => {
+  const { bytes } = reclaimStep('push', '/r', 0x1_0000_0002);
+  assert.deepEqual([...bytes], [...header('reclaim', 0, 11), 2, 0, 0, 0, 1, 0, 0, 0, ...text('/r'), 0]);
+});
+
+test('a card that is found by its place', () => {
+  const place = text('/0000:00:05.0/');
+  assert.deepEqual(
+    [...findCardStep('find', '0000:00:05.0', 258).bytes],
+    [...header('findCard', 0, 19), 2, 1, 0, 0, ...place, 0],
+  );
+  const index = [0xfe, 0xff, 0xff, 0x7f];
+  assert.deepEqual(
+    [...netlinkCardStep('link', Uint8Array.of(1, 2, ...index, 3)).bytes],
+    [...header('netlinkCard', 0, 11), 2, 0, 0, 0, 1, 2, ...index, 3],
+  );
+  for (const message of [
+    [1, 2],
+    [...index, ...index],
+  ])
+    assert.throws(() => netlinkCardStep('link', Uint8Array.from(message)), /"link" .* exactly once/);
+  assert.deepEqual(
+    [...sendPacketStep('say', foundCard, Uint8Array.of(7)).bytes.subarray(8)],
+    [0, 0, 0, 0, 7],
+  );
+  assert.deepEqual(
+    [...waitTextStep('wait', '/y', '1', 258).bytes],
+    [...header('waitText', 0, 8), 2, 1, 0, 0, ...text('/y'), 0, ...text('1')],
   );
 });
 

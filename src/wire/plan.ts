@@ -48,6 +48,47 @@ export function waitPathStep(
   return step(label, 'waitPath', Buffer.concat([head, Buffer.from(`${path}\0`)]), options);
 }
 
+/** Waits until a file, such as one of sysfs, begins with `text`. */
+export function waitTextStep(
+  label: string,
+  path: string,
+  text: string,
+  timeoutMs: number,
+  options?: StepOptions,
+): PlanStep {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(timeoutMs);
+  return step(label, 'waitText', Buffer.concat([head, Buffer.from(`${path}\0${text}`)]), options);
+}
+
+/** Stands for the index of a card that is found only when the plan runs; no interface ever has it. */
+export const foundCard = 0x7fff_fffe;
+
+/** Waits for the network interface of a PCI function; later steps call it `foundCard`. */
+export function findCardStep(
+  label: string,
+  pciAddress: string,
+  timeoutMs: number,
+  options?: StepOptions,
+): PlanStep {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(timeoutMs);
+  return step(label, 'findCard', Buffer.concat([head, Buffer.from(`/${pciAddress}/\0`)]), options);
+}
+
+/** As `netlinkStep`, for a message about `foundCard`. @throws Error when it is not about it, or in several places */
+export function netlinkCardStep(label: string, message: Uint8Array, options?: StepOptions): PlanStep {
+  const wanted = Buffer.alloc(4);
+  wanted.writeUInt32LE(foundCard);
+  const bytes = Buffer.from(message);
+  const offset = bytes.indexOf(wanted);
+  if (offset < 0 || bytes.indexOf(wanted, offset + 1) >= 0)
+    throw new Error(`"${label}" must name the found card exactly once`);
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(offset);
+  return step(label, 'netlinkCard', Buffer.concat([head, bytes]), options);
+}
+
 /** Sends one Ethernet frame (at least 14, at most 1514 bytes) out of an interface. */
 export function sendPacketStep(
   label: string,
@@ -56,8 +97,18 @@ export function sendPacketStep(
   options?: StepOptions,
 ): PlanStep {
   const head = Buffer.alloc(4);
-  head.writeUInt32LE(interfaceIndex);
+  head.writeUInt32LE(interfaceIndex === foundCard ? 0 : interfaceIndex);
   return step(label, 'sendPacket', Buffer.concat([head, frame]), options);
+}
+
+/**
+ * Has the kernel reclaim memory until at most `mostBytes` are in use, caches counted, by asking for it at `path` (a
+ * memory.reclaim of cgroup v2). Fails with ENOMEM when it gives no more.
+ */
+export function reclaimStep(label: string, path: string, mostBytes: number, options?: StepOptions): PlanStep {
+  const head = Buffer.alloc(8);
+  head.writeBigUInt64LE(BigInt(mostBytes));
+  return step(label, 'reclaim', Buffer.concat([head, Buffer.from(`${path}\0`)]), options);
 }
 
 /** The bytes the helper runs. */

@@ -11,11 +11,13 @@ test('a round, field by field', () => {
   bytes.writeUInt32LE(2, 0);
   bytes.writeUInt32LE(2, 4); // impossible
   bytes.writeUInt32LE(1, 8); // EPERM
+  bytes.writeUInt32LE(5, 12);
   for (const [index, value] of [10n, 40n, 7n, 3n].entries()) bytes.writeBigUInt64LE(value, 16 + 8 * index);
   assert.deepEqual(decodePreCopy(99n, bytes), {
     round: 2,
     state: 'impossible',
     error: 1,
+    pagesRecalled: 5,
     framesDone: 10,
     framesTotal: 40,
     pagesSent: 7,

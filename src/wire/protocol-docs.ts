@@ -1,5 +1,6 @@
 // Renders docs/protocol.md: prose by hand, every number and every name from the tables of src/wire. Pure.
 
+import { cipherNames, ciphers } from '#core/ciphers.ts';
 import {
   bulkPort,
   claimPort,
@@ -11,9 +12,12 @@ import {
 } from '#wire/control.ts';
 import {
   claim,
+  claimKeyBytes,
+  diskHelloText,
   frameHeaderBytes,
   frameMagic,
   frameTypes,
+  hadBytes,
   jobFields,
   macBytes,
   maxJobBytes,
@@ -25,12 +29,19 @@ import {
   parkPrologueBytes,
   planOps,
   reasons,
+  secretBytes,
+  tagBytes,
+  tagKeyBytes,
   timedSteps,
   tokenBytes,
   wireVersion,
 } from '#wire/frames.ts';
 
 import { maxPairingBytes, pairingMessages, pairingPort } from '#wire/pairing.ts';
+
+const cipherKeyBytes = Object.values(ciphers)
+  .map(each => each.keyBytes)
+  .join(' or ');
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const code = (text: string): string => `\`${text}\``;
@@ -52,16 +63,24 @@ function ports(): string {
       [`TCP ${controlPort}`, 'control messages, in TLS 1.3', 'every agent, on its machine address only'],
       [
         `UDP ${claimPort}`,
-        'claims',
+        'claims, signed',
         'the helper of A while it moves the OS; otherwise the agent that has the OS',
       ],
-      [`TCP ${bulkPort}`, 'the image', 'the helper of B, from `prepare` until the one connection has begun'],
+      [
+        `TCP ${bulkPort}`,
+        'the image, encrypted by the kernel; others than A are hung up on',
+        'the helper of B, from `prepare` until the one connection has begun',
+      ],
       [
         `TCP ${pairingPort}`,
         'pairing',
         'an agent that was told `yado accept`, for two minutes and three attempts at most',
       ],
-      [`TCP ${nbdPort}`, 'NBD, disks left behind', 'the ghost, once the OS is granted'],
+      [
+        `TCP ${nbdPort}`,
+        'NBD, disks left behind, encrypted by the kernel',
+        'the ghost, once the OS is granted, and the standby after it',
+      ],
     ],
   );
 }
@@ -104,8 +123,8 @@ Generated from \`src/wire\` by \`npm run generate\`; do not edit.
 Everything is little-endian unless it says otherwise. 0 is never a valid number. Lengths are checked before anything is
 kept. Whatever does not fit is refused as a whole; there are no optional parts and no guesses.
 
-**Protected:** control messages. **Not yet protected:** the image, NBD and claims, which secrets told in control messages
-only mark as belonging together (see decision 0002 and the [threat model](threat-model.md)).
+Control messages, the image and disks are encrypted, claims are signed, and a pairing is compared by two persons: see the
+[threat model](threat-model.md).
 
 ## Ports
 
@@ -181,6 +200,17 @@ as many pages of ${pageBytes} bytes. B keeps each page under its slot, in place 
 there are as many as its answer to \`prepare\` has room for (\`parkBytes\`). B knows nothing else of them. A sends at least one
 \`park\` a second as long as it copies ahead, an empty one if need be; none comes behind the first \`pages\`.
 
+When the answer to \`prepare\` has a \`tagSeed\`, A names its pages before it copies any: \`tags\` frames with a tag of ${tagBytes} bytes for
+each slot, in ascending order without a gap, the last of them empty. Meanwhile \`park\` frames are empty. B looks for these pages
+in its own memory; what it finds is in the slot as if A had sent it. It answers with \`had\` frames: empty ones while it looks,
+then the bitmap of all slots that were named, ${hadBytes} bytes a frame. The key of the tags is ${(tagKeyBytes / macBytes).toFixed(0)} times HMAC-SHA256 of a u32 that counts
+from 0, keyed with the seed. A tag is two sums of 128 bits over the pairs of u64 of the page, (m0 + k0)(m1 + k1) + (m2 + k2)(m3 + k3) +
+…, the second with the key two words on. Tags that nobody asked for, more of them than slots, and any behind the empty one or
+behind a parked page are refused.
+
+A \`packed\` frame stands for the frame that is in it: its payload is a u32 type (\`park\` or \`pages\`, nothing else), a u32 length and
+one block of LZ4 that unpacks to exactly that many bytes. A packs what it likes.
+
 The pages of the image are those that \`/dev/snapshot\` gives: a header, the list of page frame numbers, the data,
 ${pageBytes} bytes each. A \`pages\` payload is a u32 count (1 to ${pagesPerFrame}), a u32 that is 0, two bitmaps of ${pagesPerFrame} bits (these first
 ${pagesPrologueBytes} bytes are always there), a u32 slot for each page whose bit is set in the second, and each page whose bit is set in the
@@ -208,6 +238,30 @@ ${table(
 Outcomes: ${list(outcomes)}.
 Reasons: ${list(reasons)}.
 
+## Keys of the other channels
+
+Each begins with a secret: ${secretBytes} random bytes in a control message, used once. The one of a move is in \`prepare\`;
+the one of a connection to a disk is in the answer to \`device\`, counts for the next connection only, and not any more
+once another one was given out. Of a secret, HKDF-SHA256 (RFC 5869) without salt makes, for the purpose "yadokari 3 " and one
+of these:
+
+| purpose | bytes | what |
+| --- | --- | --- |
+| \`token\` | ${tokenBytes} | what begins the image and marks the mailbox page |
+| \`claim\` | ${claimKeyBytes} | key of the claims of the move and of their answers |
+| \`image CIPHER client key\`, \`… iv\` | ${cipherKeyBytes}, 12 | A sends the image |
+| \`image CIPHER server key\`, \`… iv\` | ${cipherKeyBytes}, 12 | B sends on the same connection |
+| \`disk CIPHER client key\`, \`… iv\` | ${cipherKeyBytes}, 12 | the OS sends to the disk server |
+| \`disk CIPHER server key\`, \`… iv\` | ${cipherKeyBytes}, 12 | the disk server sends |
+
+CIPHER is ${cipherNames.map(code).join(' or ')}, chosen by the OS for a move, the one that is fastest on the slower of the
+two computers; that of a disk is told with its secret. From its first byte on the connection consists of TLS 1.3 records (RFC 8446, 5.2) of application data under
+these keys, numbered from 0; there is no handshake. The kernels make and read them (kTLS). A record that was not made
+with the key, comes twice, or in another order ends the connection.
+
+On a connection to a disk the OS first says "${diskHelloText}": that it can say it shows that it has the key. Then the server
+of the connection before is ended, and what follows is NBD in fixed newstyle.
+
 ## The claim
 
 One datagram of ${claim.bytes} bytes, the same layout both ways.
@@ -223,6 +277,6 @@ ${table(
 
 The copy on B asks, and asks again until it is answered; it never decides by itself. A answers the same question always
 the same way. \`grant\` is the point of no return: A's copy never runs again. \`refuse\` makes the copy reset its computer.
-A datagram of another length, magic or version is not answered.
+A datagram of another length, magic or version, of a move that is not known, or with another MAC is not answered.
 `;
 }

@@ -7,7 +7,7 @@ import { maxTextBytes, outcomes, reasons, timedSteps } from '#wire/frames.ts';
 import { decodeReport } from '#wire/report.ts';
 import { WireError } from '#wire/wire-error.ts';
 
-const reportBytes = 16 + 8 * timedSteps.length + 48 + maxTextBytes;
+const reportBytes = 16 + 8 * timedSteps.length + 56 + maxTextBytes;
 
 test('a report, field by field', () => {
   const bytes = Buffer.alloc(reportBytes);
@@ -24,7 +24,8 @@ test('a report, field by field', () => {
   bytes.writeBigUInt64LE(3n, counts + 24); // pages that B had already
   bytes.writeBigUInt64LE(11_111n, counts + 32); // bytes before the freeze
   bytes.writeBigUInt64LE(4n, counts + 40); // rounds
-  bytes.write('page frame 0x9 is not RAM here\0left over', counts + 48);
+  bytes.writeBigUInt64LE(6n, counts + 48); // recalled
+  bytes.write('page frame 0x9 is not RAM here\0left over', counts + 56);
   const report = decodeReport(BigInt(outcomes.discarded), bytes);
   assert.equal(report.outcome, 'discarded');
   assert.equal(report.reason, 'frameOutsideRam');
@@ -36,6 +37,7 @@ test('a report, field by field', () => {
   assert.equal(report.zeroPages, 2);
   assert.equal(report.wireBytes, 12_345);
   assert.deepEqual([report.referencedPages, report.preCopyBytes, report.rounds], [3, 11_111, 4]);
+  assert.equal(report.recalledPages, 6);
   assert.equal(report.text, 'page frame 0x9 is not RAM here');
 });
 

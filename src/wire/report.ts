@@ -28,6 +28,8 @@ export interface HelperReport {
   readonly referencedPages: number;
   readonly preCopyBytes: number;
   readonly rounds: number;
+  /** Pages that the target has found in its own memory, so that they were not sent. */
+  readonly recalledPages: number;
   readonly text: string;
 }
 
@@ -35,7 +37,7 @@ export interface HelperReport {
 export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
   const timesAt = 16;
   const countsAt = timesAt + 8 * timedSteps.length;
-  const textAt = countsAt + 48;
+  const textAt = countsAt + 56;
   if (payload.length !== textAt + maxTextBytes) throw new WireError('badReport', `${payload.length} bytes`);
   const u64 = (offset: number): number => Number(payload.readBigUInt64LE(offset));
   const text = payload.subarray(textAt);
@@ -54,6 +56,7 @@ export function decodeReport(arg: bigint, payload: Buffer): HelperReport {
     referencedPages: u64(countsAt + 24),
     preCopyBytes: u64(countsAt + 32),
     rounds: u64(countsAt + 40),
+    recalledPages: u64(countsAt + 48),
     text: printable(text.subarray(0, Math.max(0, text.indexOf(0))).toString('utf8')),
   };
 }

@@ -170,7 +170,12 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
     {
       ...deviceHandlers(left, lent),
       status: () => ({ name: 'beta', role: 'standby' }),
-      prepare: () => ({ port: 7402, parkBytes: 0, keys: { secret: 'A'.repeat(43), owners: [] } }),
+      prepare: () => ({
+        port: 7402,
+        parkBytes: 0,
+        keys: { secret: 'A'.repeat(43), owners: [] },
+        tagSeed: new Uint8Array(),
+      }),
       cancel: () => ({}),
       alive: () => ({}),
       standby: () => ({}),

@@ -20,6 +20,7 @@ import {
   ioctlStep,
   netlinkStep,
   type Plan,
+  reclaimStep,
   sendPacketStep,
   waitPathStep,
   writeFileStep,
@@ -28,7 +29,7 @@ import { compileFuzz, sanitizerEnv } from '../../native/frozen/test/compile.ts';
 
 // native/frozen/fuzz/world.h
 const channels = { stream: 0, agent: 1, claims: 2, netlink: 3, hangUp: 4, reset: 5, subject: 6 } as const;
-const stages = { start: 0, round: 1, frozen: 2, image: 3, pages: 4, end: 5, go: 6 } as const;
+const stages = { start: 0, named: 1, round: 2, frozen: 3, image: 4, pages: 5, end: 6, go: 7 } as const;
 
 export type Stage = keyof typeof stages;
 
@@ -38,6 +39,7 @@ const common = {
   token,
   timeouts: { stallMs: 400, readyMs: 3000, claimMs: 5000, repeatMs: 20 },
   faults: [],
+  tagSeed: Buffer.alloc(32, 0x5d),
 };
 export const everyStep: Plan = [
   writeFileStep('write', '/fuzz/x', '1'),
@@ -45,6 +47,7 @@ export const everyStep: Plan = [
   netlinkStep('link', encodeLinkChange(2, { up: true, master: 0 }), { mayFail: true }),
   waitPathStep('wait', '/fuzz/z', 10),
   sendPacketStep('say', 2, Buffer.alloc(64, 0xff), { mayFail: true }),
+  reclaimStep('push', '/fuzz/r', 2 ** 50, { mayFail: true }),
 ];
 const sourceJob: SourceJob = {
   ...common,
@@ -67,7 +70,9 @@ const sourceJob: SourceJob = {
 };
 const targetJob: TargetJob = {
   ...common,
-  tls: 'plain', // the world is no kernel
+  plain: true, // the world is no kernel
+  tls: undefined,
+  sourceAddress: '10.77.0.1',
   ramRanges: [
     { startPfn: 0x10, endPfn: 0x20 },
     { startPfn: 0x100, endPfn: 0x1000 },
@@ -75,6 +80,7 @@ const targetJob: TargetJob = {
   e820Checksum: 0xdeadbeef,
   physicalPages: 1 << 20,
   parkPages: 8,
+  memory: [{ offset: 0x1000n, startPfn: 0x100, endPfn: 0x120 }],
   makeRoom: everyStep,
 };
 const payload = (job: Buffer): Buffer => job.subarray(frameHeaderBytes);
@@ -135,6 +141,9 @@ export const acknowledged = Buffer.alloc(36);
 acknowledged.writeUInt32LE(36, 0);
 acknowledged.writeUInt16LE(2, 4); // NLMSG_ERROR
 acknowledged.writeUInt32LE(1, 8);
+
+/** What B says of the two pages that the memory of the world has: one of them is there. */
+export const found = piece('stream', 'named', frame('had', 0, Buffer.of(1)));
 
 export const flood = 15; // FLOOD of native/frozen/fuzz/world.h
 

@@ -4,9 +4,11 @@ import { maxTextBytes, pageBytes, reasons } from '#wire/frames.ts';
 import {
   imagePages,
   mailboxSignature,
+  packedFrame,
   parkFrame,
   patternPage,
   streamOf,
+  tagsFrame,
 } from '../../native/frozen/test/image.ts';
 import {
   acknowledged,
@@ -15,6 +17,7 @@ import {
   feed,
   flood,
   forged,
+  found,
   frame,
   piece,
   program,
@@ -50,7 +53,15 @@ function stream(pages: readonly (Buffer | number)[], perFrame: number): Buffer[]
 }
 const pfns = [0x10, 0x1f, 0x100, 0xfff, 0x200].toSorted((a, b) => a - b);
 const image = imagePages(pfns, [patternPage(1), mailbox, empty, patternPage(2), patternPage(3)]);
+/** The frame of a piece that the stream brings, packed. */
+const packedPiece = (each: Buffer): Buffer => piece('stream', 'start', packedFrame(each.subarray(2)));
+const named = [[Buffer.alloc(32, 1), Buffer.alloc(32, 2)], [Buffer.alloc(32, 1), Buffer.alloc(32)], []].map(
+  (tags, at) => piece('stream', 'start', tagsFrame(2 * at, tags)),
+);
 const targetScripts: readonly Recording[] = [
+  [...stream(image, 2).slice(0, 1), ...named, ...stream(image, 2).slice(1)],
+  stream(image, 2).map((each, at) => (at === 1 || at === 2 ? packedPiece(each) : each)),
+  [...stream(image, 2).slice(0, 1), ...named, piece('agent', 'start', frame('cancel', 0))],
   stream(image, 256),
   stream(image, 1),
   stream([...image.slice(0, 4), 3, 7, ...image.slice(5, 6)].slice(0, image.length), 2),
@@ -110,7 +121,7 @@ const ready = piece('stream', 'end', frame('ready', 900));
 const ours = piece('claims', 'go', datagram('claim', 1));
 const stale = (stage: Stage): Buffer => piece('claims', stage, datagram('claim', 1, 6));
 const failed = frame('failed', reasons.frameOutsideRam, Buffer.from('page frame 0x9 is not RAM here'));
-const sourceScripts: readonly Recording[] = [
+const afterwards: readonly Recording[] = [
   [freeze, ready, ours, stale('go'), ours],
   [piece('agent', 'round', frame('again', 0)), freeze, ready, piece('reset', 'go'), ours],
   [freeze, piece('stream', 'pages', failed), piece('hangUp', 'pages')],
@@ -127,6 +138,13 @@ const sourceScripts: readonly Recording[] = [
   [freeze, ready, piece('claims', 'pages', datagram('claim', 1), flood)],
   [freeze, ready, piece('claims', 'go', forged('claim', 1)), ours],
   [freeze, ready, piece('claims', 'frozen', forged('claim', 1), flood)],
+];
+const sourceScripts: readonly Recording[] = [
+  ...afterwards.map(each => [found, ...each]),
+  [piece('stream', 'named', frame('had', 0)), found, freeze, ready, ours],
+  [piece('stream', 'start', frame('had', 0, Buffer.of(3))), freeze],
+  [found, piece('stream', 'frozen', frame('had', 0, Buffer.of(2))), freeze],
+  [piece('agent', 'named', frame('cancel', 0))],
 ];
 const refuse = piece('claims', 'start', datagram('refuse', 1));
 const grant = piece('claims', 'start', datagram('grant', 2), 5);
@@ -185,7 +203,7 @@ export const helperTargets: readonly Target[] = [
   helper('helper-source', 'S', 50, 'what A hears from B, from claims and from its agent', random =>
     script(mutateParts(random, sourceScripts)),
   ),
-  helper('helper-copy', 'C', 50, 'what the copy on B is answered', random =>
+  helper('helper-copy', 'C', 25, 'what the copy on B is answered', random =>
     script(mutateParts(random, copyScripts)),
   ),
 ];

@@ -8,6 +8,7 @@ import {
   everyStep,
   feed,
   flood,
+  found,
   frame,
   piece,
   script,
@@ -19,27 +20,45 @@ const strange = datagram('claim', 1, 6);
 const failed = frame('failed', reasons.badImage, Buffer.alloc(390, 0x41));
 
 test('a target that says why it refuses letter by letter does not hold the OS up', () => {
-  feed('S', [script([freeze, piece('stream', 'end', failed, 14)])], 'linkLost');
+  feed('S', [script([found, freeze, piece('stream', 'end', failed, 14)])], 'linkLost');
 });
 
 test('claims without end do not keep the OS from going on', () => {
-  feed('S', [script([freeze, piece('stream', 'pages', failed), piece('claims', 'frozen', strange, flood)])]);
+  feed('S', [
+    script([found, freeze, piece('stream', 'pages', failed), piece('claims', 'frozen', strange, flood)]),
+  ]);
 });
 
 test('claims without end do not keep a target from being heard', () => {
   const claims = piece('claims', 'frozen', strange, flood);
-  feed('S', [script([freeze, claims, piece('stream', 'end', failed)])], 'badImage');
+  feed('S', [script([found, freeze, claims, piece('stream', 'end', failed)])], 'badImage');
 });
 
 test('a target that is ahead of the source is named', () => {
   feed(
     'S',
     [
-      script([freeze, piece('claims', 'pages', datagram('claim', 1))]),
-      script([freeze, piece('stream', 'frozen', frame('ready', 1))]),
+      script([found, freeze, piece('claims', 'pages', datagram('claim', 1))]),
+      script([found, freeze, piece('stream', 'frozen', frame('ready', 1))]),
     ],
     'protocol',
   );
+});
+
+test('a target has no pages but those it was asked for, and says so once', () => {
+  const had = (stage: 'start' | 'named' | 'round', slot: number, ...bytes: number[]) =>
+    piece('stream', stage, frame('had', slot, Buffer.of(...bytes)));
+  feed(
+    'S',
+    [
+      script([had('start', 0, 1), freeze]),
+      script([had('named', 1, 1), freeze]),
+      script([had('named', 0, 1, 0), freeze]),
+      script([found, had('round', 0, 1), freeze]),
+    ],
+    'protocol',
+  );
+  feed('S', [script([piece('stream', 'named', frame('had', 0))])], 'stalled');
 });
 
 test('nobody keeps a copy from asking by talking to it', () => {

@@ -81,7 +81,7 @@ function readFrames(input: Buffer): void {
   for (const { payload } of cut.frames) assert.ok(payload.length <= maxPayloadBytes);
 }
 
-const reportBytes = Buffer.alloc(16 + 8 * timedSteps.length + 48 + maxTextBytes, 0);
+const reportBytes = Buffer.alloc(16 + 8 * timedSteps.length + 56 + maxTextBytes, 0);
 reportBytes.write('page frame 0x9 is not RAM here', reportBytes.length - maxTextBytes);
 const reports = [
   encodeFrame(frameTypes.result.number, BigInt(outcomes.discarded), reportBytes),

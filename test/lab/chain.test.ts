@@ -2,47 +2,32 @@
 // a long job is being printed, and its disk and its printer stay at A. One booted set of three computers.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before } from 'node:test';
 import type { Computer } from '#lab/computer.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
 import { os } from '#lab/os-recipe.ts';
-import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
+import { bootStory } from './boot-story.ts';
 import {
   agentSays,
   bootIdOf,
   deviceRow,
-  evidenceFolder,
   itemOf,
   noKernelComplaint,
   places,
   showsStub,
   standbyReady,
-  storiesOf,
   worksOn,
 } from './stories.ts';
 
-const evidence = evidenceFolder('chain');
 const letter = '/root/letter';
 
-let lab: Lab;
-let a: Computer;
-let b: Computer;
-let c: Computer;
-/** The computer that has the OS. */
-let at: Computer;
-let bootId = '';
-let connection: Awaited<ReturnType<Lab['third']['watchConnection']>>;
-
-const story = storiesOf(
-  () => lab,
-  evidence,
-  async () => (await bootIdOf(at)) === bootId,
-);
-
+const told = await bootStory('chain', { scenario: 'chain' });
+const { lab, a, b, bootId, story } = told;
+const c = lab.computer('c');
+await startWorkload(a, { memoryMiB: 30 });
+const connection = await lab.third.watchConnection(os.address, tickerPort);
 /** What is written on the first console of the OS. */
-const consoleText = (): Promise<string> => at.shell('cat /dev/vcs1', { timeoutMs: 30_000 });
+const consoleText = (): Promise<string> => told.at.shell('cat /dev/vcs1', { timeoutMs: 30_000 });
 
 async function consoleShows(pattern: RegExp): Promise<void> {
   await waitFor(
@@ -52,30 +37,15 @@ async function consoleShows(pattern: RegExp): Promise<void> {
   );
 }
 
-const shows = (computer: Computer): Promise<void> => showsStub(computer, at);
+const shows = (computer: Computer): Promise<void> => showsStub(computer, told.at);
 
 async function moveTo(target: Computer): Promise<void> {
-  const moved = await at.exec(`yado migrate ${target.name}`, { timeoutMs: 400_000 });
+  const moved = await told.at.exec(`yado migrate ${target.name}`, { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
-  at = target;
-  assert.equal(await bootIdOf(at), bootId);
-  await worksOn(at);
+  told.at = target;
+  assert.equal(await bootIdOf(target), bootId);
+  await worksOn(target);
 }
-
-before(async () => {
-  lab = await startLab({ ...product(), scenario: 'chain', say: text => console.log(`# ${text}`) });
-  [a, b, c] = ['a', 'b', 'c'].map(name => lab.computer(name)) as [Computer, Computer, Computer];
-  at = a;
-  await agentSays(a, /active/, 300_000);
-  for (const each of [b, c]) await standbyReady(each);
-  await startWorkload(a, { memoryMiB: 30 });
-  bootId = await bootIdOf(a);
-  connection = await lab.third.watchConnection(os.address, tickerPort);
-});
-
-after(async () => {
-  await lab?.down();
-});
 
 const lines = 300;
 const job = `${Array.from({ length: lines }, (_, index) => `line ${index + 1}\n`).join('')}end\n`;

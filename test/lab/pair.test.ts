@@ -1,33 +1,12 @@
 // Two computers that have never met: nothing can be done with B before it was paired, by commands on both sides and a code
 // that both show. Then the OS moves there and home again.
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
 import type { Pairs } from '#core/api.ts';
-import type { Computer } from '#lab/computer.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
-import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
-import {
-  agentSays,
-  bootIdOf,
-  evidenceFolder,
-  json,
-  noKernelComplaint,
-  standbyReady,
-  storiesOf,
-} from './stories.ts';
+import { bootStory } from './boot-story.ts';
+import { bootIdOf, json, noKernelComplaint, standbyReady } from './stories.ts';
 
-let lab: Lab;
-let a: Computer;
-let b: Computer;
-let bootId = '';
-
-const story = storiesOf(
-  () => lab,
-  evidenceFolder('pair'),
-  async () => (await bootIdOf(a)) === bootId,
-);
-
+const { a, b, bootId, story } = await bootStory('pair', { scenario: 'pair' });
 /** Starts a pairing on both sides and gives the codes they show. */
 async function codes(): Promise<{ atA: string; atB: string }> {
   const there = '/run/yado/code.json';
@@ -59,19 +38,6 @@ async function confirmBoth(atA: string, atB: string): Promise<string[]> {
   ]);
   return [here, there].map(each => `${each.code} ${each.output}`);
 }
-
-before(async () => {
-  lab = await startLab({ ...product(), scenario: 'pair', say: text => console.log(`# ${text}`) });
-  a = lab.computer('a');
-  b = lab.computer('b');
-  await agentSays(a, /active/, 300_000);
-  await standbyReady(b);
-  bootId = await bootIdOf(a);
-});
-
-after(async () => {
-  await lab?.down();
-});
 
 story('an OS that is not paired can do nothing with B, and is told what to type', async () => {
   const tried = await a.exec('yado migrate b --dry-run', { timeoutMs: 60_000 });

@@ -1,4 +1,5 @@
 // The fall-back: computers without set-aside memory, so that the agent lies in memory that moves. The OS moves all the same.
+// Its root file system lies in a partition, as an installer of Debian would have put it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { History } from '#core/history.ts';
@@ -11,6 +12,7 @@ test('the OS moves although no memory was set aside for the agent', async () => 
   await using lab = await startLab({
     ...product(),
     scenario: 'plain',
+    layout: 'partition',
     say: text => console.log(`# ${text}`),
   });
   const a = lab.computer('a');
@@ -18,6 +20,8 @@ test('the OS moves although no memory was set aside for the agent', async () => 
   await startWorkload(a, { memoryMiB: 20 });
   const bootId = await a.shell('cat /proc/sys/kernel/random/boot_id');
   await using connection = await lab.third.watchConnection(os.address, tickerPort);
+  assert.match(await a.shell('cat /proc/mounts'), /^\/dev\/mapper\/yado-root \/ ext4 /m);
+  assert.equal(await a.shell('cat /sys/block/dm-0/slaves/*/partition'), '2\n');
   const moved = await a.exec('yado migrate b', { timeoutMs: 240_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await b.shell('cat /proc/sys/kernel/random/boot_id'), bootId);

@@ -74,6 +74,7 @@ story('A loses power before the grant: on again it grants the copy at B, and not
   await cutBeforeGrant();
   await comesUpAsStandby();
   await agentSays(b, /active/, 240_000);
+  await b.shell('rm /run/yado/faults'); // it was armed in the memory of the OS, and came along
   assert.equal(await bootIdOf(b), bootId);
   await worksOn(b);
   assert.equal((await places(b)).disk0, 'a');

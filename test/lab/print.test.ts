@@ -4,22 +4,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
 import type { Computer } from '#lab/computer.ts';
 import { startIppPrinter } from '#lab/ipp-printer.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
-import { product } from '#lab/product.ts';
 import { scaled, waitFor } from '#lab/time.ts';
-import {
-  agentSays,
-  bootIdOf,
-  deviceRow,
-  evidenceFolder,
-  noKernelComplaint,
-  places,
-  standbyReady,
-  storiesOf,
-} from './stories.ts';
+import { bootStory } from './boot-story.ts';
+import { agentSays, bootIdOf, deviceRow, noKernelComplaint, places } from './stories.ts';
 
 /** CUPS with its backend for printer ports. */
 const packages = ['cups', 'cups-client', 'cups-filters'];
@@ -28,17 +17,12 @@ const raw = '/root/raw';
 /** QEMU's parallel port takes some 85 kB/s. */
 const rawMs = 900_000;
 
-let lab: Lab;
-let a: Computer;
-let b: Computer;
-let bootId = '';
-
-const story = storiesOf(
-  () => lab,
-  evidenceFolder('print'),
-  async () => (await bootIdOf(a)) === bootId,
+const { lab, a, b, bootId, story } = await bootStory('print', { scenario: 'print', include: packages });
+await waitFor(
+  'the printer stub',
+  async () => ((await a.exec('[ -c /dev/usb/lp0 ]')).code === 0 ? true : undefined),
+  { timeoutMs: scaled(60_000) },
 );
-
 const onPaper = (computer: Computer): Buffer => readFileSync(computer.printerFile);
 
 /** Something prints `page` by `print`; it comes out of the printer of `at`, behind all that is there, and nowhere else. */
@@ -58,29 +42,6 @@ async function comesOut(at: Computer, page: string | Buffer, print: () => Promis
 
 const printsALine = (from: Computer, at: Computer, line: string): Promise<void> =>
   comesOut(at, `${line}\n`, () => from.shell(`echo '${line}' > /dev/usb/lp0`, { timeoutMs: 60_000 }));
-
-before(async () => {
-  lab = await startLab({
-    ...product(),
-    scenario: 'print',
-    include: packages,
-    say: text => console.log(`# ${text}`),
-  });
-  a = lab.computer('a');
-  b = lab.computer('b');
-  await agentSays(a, /active/, 300_000);
-  await standbyReady(b);
-  await waitFor(
-    'the printer stub',
-    async () => ((await a.exec('[ -c /dev/usb/lp0 ]')).code === 0 ? true : undefined),
-    { timeoutMs: scaled(60_000) },
-  );
-  bootId = await bootIdOf(a);
-});
-
-after(async () => {
-  await lab?.down();
-});
 
 story('a line is printed at A: way 1, direct', async () => {
   assert.equal((await deviceRow(a, 'printer0')).way, 'direct');

@@ -1,19 +1,9 @@
 // Xorg with its stock fbdev driver and an application with a changing picture move to another graphics card.
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
 import type { Computer } from '#lab/computer.ts';
-import { type Lab, startLab } from '#lab/lab.ts';
-import { product } from '#lab/product.ts';
 import { waitFor } from '#lab/time.ts';
-import {
-  agentSays,
-  bootIdOf,
-  evidenceFolder,
-  noKernelComplaint,
-  showsStub,
-  standbyReady,
-  storiesOf,
-} from './stories.ts';
+import { bootStory } from './boot-story.ts';
+import { bootIdOf, noKernelComplaint, showsStub } from './stories.ts';
 
 const packages = [
   'xserver-xorg-core',
@@ -31,17 +21,7 @@ const screenOfX = `Section "Device"
 EndSection
 `;
 
-let lab: Lab;
-let a: Computer;
-let b: Computer;
-let bootId = '';
-
-const story = storiesOf(
-  () => lab,
-  evidenceFolder('x'),
-  async () => (await bootIdOf(a)) === bootId,
-);
-
+const { a, b, bootId, story } = await bootStory('x', { include: packages });
 /** The clock of the application: what it shows changes every second. */
 async function changes(computer: Computer): Promise<void> {
   const first = Buffer.from((await computer.pixels()).rgb);
@@ -59,23 +39,6 @@ async function showsStubOfX(computer: Computer): Promise<void> {
   await computer.shell('systemctl kill --signal=CONT lab-clock');
   await changes(computer);
 }
-
-before(async () => {
-  lab = await startLab({
-    ...product(),
-    include: packages,
-    say: text => console.log(`# ${text}`),
-  });
-  a = lab.computer('a');
-  b = lab.computer('b');
-  await agentSays(a, /active/, 300_000);
-  await standbyReady(b);
-  bootId = await bootIdOf(a);
-});
-
-after(async () => {
-  await lab?.down();
-});
 
 story('a mode that the stub cannot hold is refused, and the picture stays', async () => {
   for (const mode of ['1920 1200 1920 1200 32', '1280 1024 1280 9000 16', '60000 60000 60000 60000 32']) {

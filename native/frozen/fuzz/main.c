@@ -85,7 +85,9 @@ static void run_script(const uint8_t *script, uint32_t length) {
   const struct job *job = &jobs[role == 'T'];
   world_begin(job, script, length);
   switch (role) {
-    case 'C': run_copy(job, FD_AGENT, FD_SNAPSHOT);
+    case 'C':
+      world.patience_us = 100 * ms(job->repeat_ms); // until it is granted it asks for ever: more would be the same
+      run_copy(job, FD_AGENT, FD_SNAPSHOT);
     case 'T': {
       int outcome = run_target(job, FD_AGENT, FD_LISTENER);
       if (outcome != OUTCOME_DISCARDED) broken("an outcome that cannot be");

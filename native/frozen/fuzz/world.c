@@ -17,8 +17,9 @@ static unsigned piece_count, calls, cursor[CHANNELS];
 static uint32_t taken[CHANNELS];
 static uint64_t ready_at[CHANNELS];
 static bool connected;
+static uint64_t flood_ends_at;
 static uint32_t asked_number;             // of the last netlink message
-enum { MOST_CALLS = 400000, IMAGE_PAGES = 8, SILENCE_US = 20000000 };
+enum { MOST_CALLS = 400000, IMAGE_PAGES = 8 };
 
 static bool of_channel(const struct piece *p, unsigned channel) {
   return p->channel == channel || (channel == STREAM && (p->channel == HANG_UP || p->channel == RESET));
@@ -65,7 +66,11 @@ static ssize_t hear(unsigned channel, void *out, size_t room, bool whole) {
   memcpy(out, p->at + taken[channel], n);
   taken[channel] += (uint32_t)n;
   if (p->gap_us) ready_at[channel] = world.now_us + p->gap_us;
-  if (is_flood(channel, p)) { taken[channel] = 0; world.now_us += FLOOD_US; return (ssize_t)n; }
+  if (is_flood(channel, p)) {
+    if (!flood_ends_at) flood_ends_at = world.now_us + (world.patience_us < FLOOD_LASTS_US ? world.patience_us : FLOOD_LASTS_US);
+    if (world.now_us < flood_ends_at) { taken[channel] = 0; world.now_us += FLOOD_US; return (ssize_t)n; }
+    flood_ends_at = 0;
+  }
   if (whole || taken[channel] == p->length) done_with(channel);
   return n || whole ? (ssize_t)n : hear(channel, out, room, whole); // an empty piece
 }
@@ -81,6 +86,7 @@ static void frame_said(bool peer, const struct frame *frame) {
   if (!peer && frame->type == FRAME_PRE_COPY) reach(AT_ROUND);
   if (!peer && frame->type == FRAME_RESULT) { world.reported = true; world.outcome = frame->arg; }
   if (!peer) return;
+  if (frame->type == FRAME_TAGS && !frame->length) reach(AT_NAMED);
   if (frame->type == FRAME_PAGES) reach(AT_PAGES);
   if (frame->type == FRAME_END || frame->type == FRAME_READY) reach(AT_END);
   if (frame->type == FRAME_GO) { world.go_sent = true; reach(AT_GO); }
@@ -129,27 +135,39 @@ static bool to_be_signed(const uint8_t *datagram) {
   return true;
 }
 
-/// With the key that a copy of the move in its epoch has, as claim.c would.
-static void sign(uint8_t *datagram) {
+/// What a copy of the move in that epoch has, NULL when no such move is known. Written apart from claim.c on purpose.
+static const uint8_t *key_of(const uint8_t *datagram) {
   const struct bytes past = world.job->past_claims;
-  const uint8_t *key = world.job->claim_key;
-  uint8_t mac[MAC_BYTES];
+  if (!memcmp(datagram + CLAIM_AT_EPOCH, &world.job->epoch, 8)) return world.job->claim_key;
   for (uint32_t at = 0; at < past.length; at += PAST_CLAIM_BYTES)
-    if (!memcmp(past.at + at, datagram + CLAIM_AT_EPOCH, 8)) key = past.at + at + 8;
-  memset(datagram + CLAIM_AT_MAC, 0, MAC_BYTES);
-  hmac_sha256(key, datagram, CLAIM_BYTES, mac);
+    if (!memcmp(past.at + at, datagram + CLAIM_AT_EPOCH, 8)) return past.at + at + 8;
+  return NULL;
+}
+
+static void mac_of(const uint8_t *key, const uint8_t *datagram, uint8_t *mac) {
+  uint8_t bare[CLAIM_BYTES];
+  memcpy(bare, datagram, CLAIM_BYTES);
+  memset(bare + CLAIM_AT_MAC, 0, MAC_BYTES);
+  hmac_sha256(key, bare, CLAIM_BYTES, mac);
+}
+
+static void sign(uint8_t *datagram) {
+  uint8_t mac[MAC_BYTES];
+  const uint8_t *key = key_of(datagram);
+  mac_of(key ? key : world.job->claim_key, datagram, mac);
   memcpy(datagram + CLAIM_AT_MAC, mac, MAC_BYTES);
 }
 
-static bool ours(const uint8_t *datagram, ssize_t n, uint16_t kind) {
-  uint8_t right[CLAIM_BYTES], bare[CLAIM_BYTES], mac[MAC_BYTES];
-  if (n != CLAIM_BYTES) return false;
-  claim_make(right, world.job, 0);
-  memcpy(right + CLAIM_AT_KIND, &kind, 2);
-  memcpy(bare, datagram, CLAIM_BYTES);
-  memset(bare + CLAIM_AT_MAC, 0, MAC_BYTES);
-  hmac_sha256(world.job->claim_key, bare, CLAIM_BYTES, mac);
-  return !memcmp(datagram, right, CLAIM_AT_SEQUENCE) && !memcmp(datagram + CLAIM_AT_MAC, mac, MAC_BYTES);
+/// The kind of a datagram that is whole and signed with the key of its move, else 0.
+static uint16_t signed_kind(const uint8_t *datagram, size_t n) {
+  uint8_t mac[MAC_BYTES];
+  uint32_t magic = CLAIM_MAGIC;
+  uint16_t version = WIRE_VERSION;
+  if (n != CLAIM_BYTES || memcmp(datagram + CLAIM_AT_MAGIC, &magic, 4) || memcmp(datagram + CLAIM_AT_VERSION, &version, 2)) return 0;
+  const uint8_t *key = key_of(datagram);
+  if (!key) return 0;
+  mac_of(key, datagram, mac);
+  return memcmp(datagram + CLAIM_AT_MAC, mac, MAC_BYTES) ? 0 : claim_kind(datagram);
 }
 
 ssize_t __wrap_recvfrom(int fd, void *out, size_t room, int flags, struct sockaddr *from, socklen_t *length) {
@@ -160,9 +178,13 @@ ssize_t __wrap_recvfrom(int fd, void *out, size_t room, int flags, struct sockad
   if (n < 0) return n;
   if (n == CLAIM_BYTES && to_be_signed(out)) sign(out);
   memcpy(from, &peer, *length < sizeof peer ? *length : sizeof peer);
-  world.claimed = world.go_sent && ours(out, n, CLAIM_KIND_CLAIM);
-  world.granted |= ours(out, n, CLAIM_KIND_GRANT);
-  world.refused |= ours(out, n, CLAIM_KIND_REFUSE);
+  uint16_t kind = signed_kind(out, (size_t)n);
+  bool ours = kind && key_of(out) == world.job->claim_key;
+  world.claimed = world.go_sent && ours && kind == CLAIM_KIND_CLAIM;
+  world.granted |= ours && kind == CLAIM_KIND_GRANT;
+  world.refused |= ours && kind == CLAIM_KIND_REFUSE;
+  world.answerable = kind == CLAIM_KIND_CLAIM;
+  if (world.answerable) memcpy(world.asked, (uint8_t *)out + CLAIM_AT_EPOCH, sizeof world.asked);
   return n;
 }
 
@@ -184,7 +206,9 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t length, int flags, const 
   (void)flags; (void)to; (void)to_length;
   count_call();
   if (fd == FD_CLAIMS && length == CLAIM_BYTES) {
+    if (!signed_kind(data, length)) broken("it sent a claim or an answer that nobody can believe");
     if (claim_kind(data) == CLAIM_KIND_CLAIM) world_asked();
+    else if (!world.answerable || memcmp(world.asked, (const uint8_t *)data + CLAIM_AT_EPOCH, sizeof world.asked)) broken("it answered what no copy has asked");
     if (claim_kind(data) == CLAIM_KIND_GRANT) {
       if (!world.claimed) broken("granted, but nobody claimed after GO");
       if (!world.frozen || world.thawed) broken("granted, though it does not stand still");
@@ -218,7 +242,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout) {
   if (timeout < 0 && at == UINT64_MAX) world_over("it waits for ever");
   if (timeout >= 0 && at > end) {
     world.now_us = end;
-    if (world.now_us > world.last_heard_at + SILENCE_US) world_over("nothing comes any more");
+    if (world.now_us > world.last_heard_at + (world.granted ? PATIENCE_US : world.patience_us)) world_over("nothing comes any more");
     return 0;
   }
   world.now_us = at;
@@ -227,9 +251,11 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout) {
 }
 
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
-  (void)fd; (void)address; (void)length; (void)flags;
+  struct sockaddr_in peer = { .sin_family = AF_INET, .sin_addr.s_addr = world.job->claim_address };
+  (void)fd; (void)flags;
   count_call();
   if (heard_at(STREAM)) { errno = EAGAIN; return -1; }
+  memcpy(address, &peer, *length < sizeof peer ? *length : sizeof peer);
   connected = true;
   return FD_STREAM;
 }
@@ -342,8 +368,10 @@ void world_begin(const struct job *job, const uint8_t *script, uint32_t length) 
   memset(taken, 0, sizeof taken);
   memset(ready_at, 0, sizeof ready_at);
   piece_count = calls = 0;
+  flood_ends_at = 0;
   world.job = job;
   world.now_us = world.asked_at = 1000000;
+  world.patience_us = PATIENCE_US;
   for (uint32_t at = 0; length - at >= 4 && piece_count < MOST_PIECES;) {
     uint16_t wanted;
     memcpy(&wanted, script + at + 2, 2);

@@ -39,14 +39,28 @@ export function temporaryFolder(): string {
 
 function compile(out: string, files: readonly string[], more: readonly string[] = []): string {
   const paths = files.map(file => join(sources, file));
-  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths], { stdio: 'inherit' });
+  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths, '-llz4'], { stdio: 'inherit' });
   return out;
 }
 
 /** The parsers, fed from stdin. @returns its path */
 export function compileHarness(folder: string): string {
   const files = [
-    ...['test/harness.c', 'io.c', 'job.c', 'plan.c', 'claim.c', 'sha256.c', 'park.c', 'tag.c', 'fault.c'],
+    ...[
+      'test/harness.c',
+      'io.c',
+      'job.c',
+      'plan.c',
+      'claim.c',
+      'sha256.c',
+      'park.c',
+      'recall.c',
+      'pack.c',
+      'known.c',
+      'memory.c',
+      'tag.c',
+      'fault.c',
+    ],
   ];
   return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
 }
@@ -61,19 +75,25 @@ const helper = [
   'fault.c',
   'source.c',
   'precopy.c',
+  'memory.c',
+  'known.c',
   'tag.c',
   'copy.c',
   'guard.c',
   'target.c',
   'park.c',
+  'recall.c',
+  'pack.c',
 ];
 
-/** The whole helper on the fake kernel. @returns its path @throws Error when a dangerous call is not wrapped */
-export function compileFakeFrozen(folder: string): string {
+/**
+ * The whole helper on the fake kernel; `packs`: it packs however fast the network is.
+ * @returns its path @throws Error when a dangerous call is not wrapped
+ */
+export function compileFakeFrozen(folder: string, packs = false): string {
   const files = ['test/fake-kernel.c', 'main.c', ...helper];
-  const wrap = wrapped.map(name => `-Wl,--wrap=${name}`);
-  const out = compile(join(folder, 'frozen'), files, wrap);
-  return checked(out);
+  const more = [...wrapped.map(name => `-Wl,--wrap=${name}`), ...(packs ? ['-DPACK_ALWAYS'] : [])];
+  return checked(compile(join(folder, packs ? 'frozen-packs' : 'frozen'), files, more));
 }
 
 /** The helper in a world of memory, fed with bad input (see native/frozen/fuzz). @returns its path @throws as above */
@@ -95,14 +115,16 @@ export function compileFuzz(folder: string): string {
     ],
     ...['bind', 'setsockopt', 'shutdown', 'fork', '_exit'],
   ];
-  const files = ['fuzz/main.c', 'fuzz/world.c', ...helper.filter(file => file !== 'guard.c')]; // no process is started
-  return checked(
-    compile(
-      join(folder, 'fuzz'),
-      files,
-      calls.map(name => `-Wl,--wrap=${name}`),
-    ),
-  );
+  // Every datagram of a flood has a MAC: with sanitizers that is all the fuzzers would do. The harness tries it with them.
+  const digest = join(folder, 'sha256.o');
+  execFileSync('gcc', [...flags, '-O2', '-c', '-o', digest, join(sources, 'sha256.c')], { stdio: 'inherit' });
+  // No process is started, hence no guard.
+  const files = [
+    'fuzz/main.c',
+    'fuzz/world.c',
+    ...helper.filter(file => !['guard.c', 'sha256.c'].includes(file)),
+  ];
+  return checked(compile(join(folder, 'fuzz'), files, [digest, ...calls.map(name => `-Wl,--wrap=${name}`)]));
 }
 
 function checked(out: string): string {

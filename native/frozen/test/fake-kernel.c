@@ -1,7 +1,7 @@
 // Stands in for the kernel beneath the frozen helper: /dev/snapshot is a file, nothing is frozen, and no call gets
 // through that could stop, reset or set the clock of the machine that runs the tests. CREATE_IMAGE returns twice, as
 // the real one does: the second time in a child, once the file `restored` is there, which is then the copy on B.
-// Memory and its flags are the files `kcore` and `kpageflags`. Everything is said in the file `log`. Settings: YADO_FAKE_DIR, _NAME, _MAILBOX_AT, _RESTORE, _FAIL_WRITE.
+// Memory and its flags are the files `kcore` and `kpageflags`, that of B is `memory-of-b`. Everything is said in the file `log`. Settings: YADO_FAKE_DIR, _NAME, _MAILBOX_AT, _RESTORE, _FAIL_WRITE.
 #include "../frozen.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ int __wrap_open(const char *path, int flags, ...) {
   if (!strcmp(path, "/dev/kmsg")) return openat(AT_FDCWD, in_folder("kmsg"), flags | O_CREAT | O_APPEND, 0600);
   if (!strcmp(path, "/run/yado/ghost.log")) path = in_folder("ghost.log");
   for (const char *const *name = (const char *const[]){ "/proc/kcore", "/proc/kpageflags", "/proc/self/pagemap", NULL }; *name; name++)
-    if (!strcmp(path, *name)) return openat(AT_FDCWD, in_folder(strrchr(path, '/') + 1), flags);
+    if (!strcmp(path, *name)) return openat(AT_FDCWD, in_folder(!strcmp(getenv("YADO_FAKE_NAME"), "B") ? "memory-of-b" : strrchr(path, '/') + 1), flags);
   if (strcmp(path, "/dev/snapshot")) return openat(AT_FDCWD, path, flags, mode);
   bool reads = (flags & O_ACCMODE) == O_RDONLY;
   snapshot = openat(AT_FDCWD, in_folder(reads ? "image" : "written"), flags | (reads ? 0 : O_CREAT | O_TRUNC), 0600);

@@ -62,7 +62,8 @@ export interface FaultyMove extends AsyncDisposable {
 }
 
 export async function faultyMove(changes: Changes): Promise<FaultyMove> {
-  const world = await move(withMemory(live, { ...times, ...changes }));
+  const bMemory = Array.from({ length: 100 }, (_, frame) => live(frame)); // the OS was there before
+  const world = await move(withMemory(live, { bMemory, ...times, ...changes }));
   const { folder, a, b, claimPort } = world;
   const off = new Set<'A' | 'B'>();
   const desks: ClaimDesk[] = [];

@@ -77,6 +77,7 @@ static void try_stream(const uint8_t *data, uint32_t length) {
   mailbox_signature(small.token, signature);
   index_in_stream = pages = meta_end = previous_pfn = signatures = frames_listed = 0;
   park_forget();
+  recall_forget();
   small.park_pages = 8;
   if (!park_open(small.park_pages)) abort();
   forget();
@@ -98,6 +99,8 @@ static void try_stream(const uint8_t *data, uint32_t length) {
 /// A key and a page: the tag as eight halves of words, the lowest first.
 static void try_tag(const uint8_t *data, uint32_t length) {
   static uint8_t page[PAGE] __attribute__((aligned(8)));
+  static const struct job none;
+  if (!tag_begin(&none)) abort();
   struct bytes key = tag_key();
   if (length > key.length + PAGE || length < PAGE) abort();
   memcpy((uint8_t *)key.at, data, length - PAGE);

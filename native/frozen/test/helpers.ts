@@ -18,6 +18,7 @@ export interface FakeHelper extends AsyncDisposable {
   readonly frames: Frame[];
   /** Exit code, once it has ended. */
   readonly ended: Promise<number | null>;
+  readonly pid: number;
   /** Waits until the agent is told something: `progress` with nothing done means that /dev/snapshot is open. */
   readonly told: Promise<void>;
   cancel(): void;
@@ -86,6 +87,7 @@ export function startFake(
     report: report.promise,
     told: told.promise,
     ended,
+    pid: child.pid ?? 0,
     frames,
     cancel: () => void channel.write(encodeFrame(frameTypes.cancel.number, 0n)),
     say: word => void channel.write(encodeFrame(frameTypes[word].number, 0n)),

@@ -2,7 +2,15 @@
 // swsusp_info (one header page), pages of page frame numbers, data pages.
 
 import { encodeFrame } from '#wire/frame.ts';
-import { frameTypes, pageBytes, pagesPerFrame, pagesPrologueBytes, parkPrologueBytes } from '#wire/frames.ts';
+import {
+  frameHeaderBytes,
+  frameTypes,
+  packedPrologueBytes,
+  pageBytes,
+  pagesPerFrame,
+  pagesPrologueBytes,
+  parkPrologueBytes,
+} from '#wire/frames.ts';
 
 const endOfFrames = 2n ** 64n - 1n; // what the kernel puts behind the last page frame number
 
@@ -68,6 +76,26 @@ export function parkFrame(parked: readonly (readonly [slot: number, page: Buffer
   const pages = parked.map(([, page]) => page);
   return encodeFrame(frameTypes.park.number, 1n, Buffer.concat([prologue, ...slots, ...pages]));
 }
+
+/** A frame in a packed one: an LZ4 block of nothing but literals. `length`: what it says that it holds. */
+export function packedFrame(frame: Buffer, length = frame.length - frameHeaderBytes): Buffer {
+  const prologue = Buffer.alloc(packedPrologueBytes);
+  prologue.writeUInt32LE(frame.readUInt8(3), 0);
+  prologue.writeUInt32LE(length, 4);
+  const payload = frame.subarray(frameHeaderBytes);
+  const rest = payload.length - 15; // in the token, then in bytes of 255 and one that is less
+  const sizes = rest < 0 ? [] : [...new Array<number>(Math.floor(rest / 255)).fill(255), rest % 255];
+  const token = Buffer.of(Math.min(15, payload.length) << 4, ...sizes);
+  return encodeFrame(
+    frameTypes.packed.number,
+    frame.readBigUInt64LE(8),
+    Buffer.concat([prologue, token, payload]),
+  );
+}
+
+/** One `tags` frame: tags that are told from slot `first` on. */
+export const tagsFrame = (first: number, tags: readonly Uint8Array[]): Buffer =>
+  encodeFrame(frameTypes.tags.number, BigInt(first), Buffer.concat(tags));
 
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);

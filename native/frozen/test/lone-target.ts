@@ -20,7 +20,9 @@ export const token = new Uint8Array(32).fill(0x31);
 export const job: TargetJob = {
   epoch: 7,
   token,
-  tls: 'plain', // what B does with a stream is the same; test/world.ts encrypts it where the kernel can
+  plain: true, // what B does with a stream is the same; test/world.ts encrypts it where the kernel can
+  tls: undefined,
+  sourceAddress: '127.0.0.1',
   timeouts: { stallMs: 400, readyMs: 3000, claimMs: 1, repeatMs: 1 },
   faults: [],
   ramRanges: [
@@ -30,6 +32,8 @@ export const job: TargetJob = {
   e820Checksum: 0xdeadbeef,
   physicalPages: 0x1_2345_6789,
   parkPages: 4,
+  memory: [],
+  tagSeed: new Uint8Array(),
   makeRoom: [],
 };
 export const empty = Buffer.alloc(pageBytes);
@@ -81,12 +85,19 @@ export async function target(more: Partial<FakeSettings> = {}, changes: Partial<
 }
 
 /** One test: these bytes behind BEGIN are refused for this reason, and nothing is frozen or restored. */
-export function refuses(what: string, bytes: Buffer, reason: ReasonName, text: RegExp): void {
+export function refuses(
+  what: string,
+  bytes: Buffer,
+  reason: ReasonName,
+  text: RegExp,
+  changes: Partial<TargetJob> = {},
+): void {
   test(`refused by name: ${what}`, async () => {
-    await using b = await target();
+    await using b = await target({}, changes);
     const { socket, next } = b.open();
     socket.write(Buffer.concat([begin, bytes]));
-    const answer = await next();
+    let answer = await next();
+    while (answer?.type === frameTypes.had.number) answer = await next();
     assert.equal(answer?.type, frameTypes.failed.number);
     assert.equal(Number(answer.arg), reasons[reason]);
     assert.match(answer.payload.toString(), text);

@@ -1,5 +1,6 @@
 // Two fake kernels with the helper as A and as B on them, over loopback, for tests of whole moves.
 
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tlsKeys } from '#linux/channel-keys.ts';
@@ -18,7 +19,8 @@ import { freePort, freeUdpPort } from './ports.ts';
 import { hasTls } from './tls.ts';
 
 const root = temporaryFolder();
-const program = compileFakeFrozen(root);
+const plain = compileFakeFrozen(root);
+let packing: string | undefined;
 export const ip = '127.0.0.1';
 export const needsRoot = { skip: process.getuid?.() !== 0 && 'needs root' }; // the copy binds its socket to an interface
 const plans = ['leave', 'serve', 'back', 'arrive', 'adopt'] as const;
@@ -31,6 +33,7 @@ export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
 
 /** Of the moves here. */
+export const token: Uint8Array = new Uint8Array(32).fill(0x70);
 export const claimKey = new Uint8Array(32).fill(0x77);
 export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
@@ -67,6 +70,12 @@ export interface Changes {
   readonly memory?: SourceJob['memory'];
   /** Pages that B holds. */
   readonly parkPages?: number;
+  /** What is in B's memory, page by page, when B looks for pages of A in it; it does not without. */
+  readonly bMemory?: readonly Buffer[];
+  /** A packs what it sends, however fast the network is. */
+  readonly packs?: boolean;
+  /** So many in truth, when it is not what it has promised. */
+  readonly bParkPages?: number;
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
   /** What a shell does as the ghost; a program that does what a ghost does when not given. */
@@ -78,7 +87,10 @@ export async function move(changes: Changes = {}): Promise<World> {
   const folder = mkdtempSync(join(root, 'move-'));
   writeImage(folder, pages);
   changes.prepare?.(folder);
-  const { parkPages = 0 } = changes;
+  const { parkPages = 0, bMemory } = changes;
+  if (changes.packs) packing ??= compileFakeFrozen(root, true);
+  const program = (changes.packs && packing) || plain;
+  if (bMemory) writeFileSync(join(folder, 'memory-of-b'), Buffer.concat(bMemory));
   const ghostFile = join(folder, 'ghost-pid');
   const marks = Object.fromEntries(plans.map(name => [name, join(folder, `plan-${name}`)]));
   for (const path of Object.values(marks)) writeFileSync(path, '');
@@ -86,7 +98,12 @@ export async function move(changes: Changes = {}): Promise<World> {
     ...(changes.failing === name ? [writeFileStep(name, '/nowhere/at/all', 'ran')] : []),
     writeFileStep(name, marks[name] ?? '', 'ran'),
   ];
-  const common = { epoch: 42, token: new Uint8Array(32).fill(0x70) };
+  const common = {
+    epoch: 42,
+    token,
+    tagSeed: new Uint8Array(bMemory ? 32 : 0).fill(0x72),
+    plain: !hasTls,
+  };
   const secret = new Uint8Array(32).fill(0x71);
   const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
@@ -104,13 +121,15 @@ export async function move(changes: Changes = {}): Promise<World> {
     streamFd: listener.fd,
     job: encodeTargetJob({
       ...common,
-      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : 'plain',
+      tls: hasTls ? { out: cryptoInfo(server.out), in: cryptoInfo(server.in) } : undefined,
+      sourceAddress: ip,
       timeouts: { ...timeouts, readyMs: changes.targetReadyMs ?? timeouts.readyMs },
       faults: changes.bFaults ?? [],
       ramRanges: [{ startPfn: 0x100, endPfn: changes.ramEnd ?? 0x1000 }],
       e820Checksum: 1,
       physicalPages: 2,
-      parkPages,
+      parkPages: changes.bParkPages ?? parkPages,
+      memory: bMemory ? [{ offset: 0n, startPfn: 0x100, endPfn: 0x100 + bMemory.length }] : [],
       makeRoom: [],
     }),
     ...changes.bSettings,
@@ -188,3 +207,13 @@ export const runsAt = (log: readonly string[]): string[] => [
   ...(log.includes('A freeze') && !log.includes('A unfreeze') ? [] : ['A']),
   ...(log.includes('copy unfreeze') ? ['B'] : []),
 ];
+
+/** The image at B is that of A, byte for byte. */
+export function assertImage({ folder }: World): void {
+  const restored = readFileSync(join(folder, 'restored'));
+  assert.equal(restored.length, pages.length * pageBytes);
+  for (const [index, page] of pages.entries()) {
+    if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
+    assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
+  }
+}

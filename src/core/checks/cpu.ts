@@ -1,6 +1,6 @@
 // Checks of the processors: a kernel that is at work believes in the CPU it was started on. Pure.
 
-import type { Capabilities } from '../capabilities.ts';
+import { cpusMissing } from '../cpu-fit.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 /**
@@ -24,11 +24,6 @@ const kernelFlags: ReadonlySet<string> = new Set([
   ...['tsc_known_freq', 'tsc_reliable', 'extd_apicid', 'cpuid_fault'],
   ...['tpr_shadow', 'flexpriority', 'vnmi', 'ept', 'ept_ad', 'vpid'],
 ]);
-
-/** CPUs at work at A for which B has none of the same number. */
-function strangers(a: Capabilities, b: Capabilities): number[] {
-  return b.cpu.apicIds.length === 0 ? [] : a.cpu.onlineApicIds.filter(id => !b.cpu.apicIds.includes(id));
-}
 
 export const cpuChecks: readonly PreflightCheck[] = [
   {
@@ -74,29 +69,29 @@ export const cpuChecks: readonly PreflightCheck[] = [
   },
   {
     id: 'cpu-count',
-    severity: 'warning',
-    title: 'the target has as many CPUs',
-    why: 'The kernel waits 10 s for each that is missing, while the OS stands still.',
+    severity: 'note',
+    title: 'the target has the CPUs of the source, by their numbers (APIC ids)',
+    why: 'Those that it has not are switched off before the move, and on again where the OS finds them.',
     compare: (a, b) => {
-      const missing = a.cpu.online - b.cpu.count;
-      if (missing <= 0) return null;
+      const missing = cpusMissing(a.cpu.onlineApicIds, b.cpu).length;
+      if (missing === 0) return null;
       return finding(
-        `${b.name} has ${b.cpu.count} CPUs, ${a.name} has ${a.cpu.online}; each missing one makes the move about 10 s longer.`,
-        `switch off ${missing} CPUs on ${a.name}: echo 0 > /sys/devices/system/cpu/cpu${a.cpu.online - 1}/online`,
+        `${b.name} lacks ${missing} of the ${a.cpu.online} CPUs of ${a.name}: the OS goes on with ${a.cpu.online - missing} there, and programs bound to the others run on any.`,
+        'nothing to do',
       );
     },
   },
   {
-    id: 'cpu-ids',
-    severity: 'note',
-    title: 'the CPUs of the target have the same numbers (APIC ids)',
-    why: 'The kernel waits 10 s for each that it cannot find by its number.',
+    id: 'cpu-first',
+    severity: 'warning',
+    title: 'the target has the CPU that the kernel was started on',
+    why: 'The first CPU cannot be switched off. The kernel waits 10 s for it while the OS stands still, and goes on without it.',
     compare: (a, b) => {
-      const strange = strangers(a, b);
-      if (strange.length === 0 || a.cpu.online > b.cpu.count) return null;
+      const [first] = a.cpu.onlineApicIds;
+      if (first === undefined || !cpusMissing(a.cpu.onlineApicIds, b.cpu).includes(first)) return null;
       return finding(
-        `${b.name} has no CPU with number ${listed(strange.map(String))}; each may make the move about 10 s longer.`,
-        `nothing to do, or switch these CPUs off on ${a.name}`,
+        `${b.name} has no CPU with the number (APIC id) ${first}, that of the first one of ${a.name}.`,
+        'choose another computer',
       );
     },
   },

@@ -46,7 +46,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The OS on ${name} has no bridge os0 with a card in it.`,
-            'set it up as the README says: "The OS on A"',
+            'set it up as docs/install.md says: "The network of the OS"',
           ),
     ),
   },
@@ -68,16 +68,18 @@ export const deviceChecks: readonly PreflightCheck[] = [
   {
     id: 'network-way',
     severity: 'error',
-    title: "the target's network card is of the same kind in the same place",
-    why: 'The connection of the move must go on while everything else stands still.',
+    title: 'the OS finds a network card at the target',
+    why: 'It asks for its freedom over that card, and its connections go on over it.',
     compare: (_a, b, { ways }) => {
       const network = ways.find(each => each.class === 'network');
-      if (!network || network.way === 'direct') return null;
+      if (network?.way === 'lost') {
+        const text = `The OS would have no network on ${b.name}: ${network.reason}.`;
+        return finding(text, `put a network card into ${b.name}, or choose another computer`);
+      }
+      if (network?.way !== 'converted' || b.nic?.pciAddress) return null;
       return finding(
-        network.way === 'lost'
-          ? `The OS would have no network on ${b.name}: ${network.reason}.`
-          : `The network card of ${b.name} is of another kind or in another place.`,
-        'choose another computer, or put the same card into the same slot',
+        `The network card of ${b.name} is no PCI card: the OS could not find it there.`,
+        `use a PCI card of ${b.name} for the machine address, or choose another computer`,
       );
     },
   },
@@ -91,8 +93,8 @@ export const deviceChecks: readonly PreflightCheck[] = [
       classes.includes('disk')
         ? null
         : finding(
-            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
-            'start the OS with root=/dev/mapper/yado-root and yado.root= as the README says',
+            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root over a disk or a partition.`,
+            'restart this computer once, without yado.root=off; on LVM, RAID or encryption it cannot be moved yet',
           ),
     ),
   },

@@ -24,6 +24,10 @@ const driftText = (a: Capabilities, b: Capabilities, ppm: number): string =>
 const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
   a.kind === b.kind && a.model === b.model && a.version === b.version;
 
+/** Whether interrupts that a board carries over wires come where the OS expects them, as far as anybody knows. */
+const hasSameWires = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
+  a.model === b.model || a.model === '' || b.model === '';
+
 const modelOf = ({ firmware: { model } }: Capabilities): string => model || 'unknown model';
 
 export const machineChecks: readonly PreflightCheck[] = [
@@ -136,6 +140,20 @@ export const machineChecks: readonly PreflightCheck[] = [
             `The OS uses the IOMMU of ${modelOf(a)}, which ${b.name} may not have in the same place.`,
             'start the OS with intel_iommu=off intremap=off (Intel) or amd_iommu=off (AMD)',
           ),
+  },
+  {
+    id: 'interrupts',
+    severity: 'error',
+    title: "the interrupts of the target's network card reach the OS",
+    why: 'Old cards raise interrupts over wires (INTx) that each board lays differently; the OS knows those of the board it was started on. Cards that send messages (MSI) need none.',
+    compare: (a, b) => {
+      const card = b.pci.find(each => each.address === b.nic?.pciAddress);
+      if (!card || card.sendsMessages || hasSameWires(a, b)) return null;
+      return finding(
+        `The network card of ${b.name} (${card.driver ?? card.address}) raises interrupts over wires of its board, and the OS knows those of ${modelOf(a)} only: it would be cut off.`,
+        `put a card into ${b.name} that sends its interrupts as messages (MSI), as most since 2005 do, or choose another computer`,
+      );
+    },
   },
   {
     id: 'mtrr',

@@ -2,13 +2,12 @@
 
 import type { Capabilities, DeviceRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
+import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
 import { formatBytes } from '../quantities.ts';
 import { countFrames, subtractRanges } from '../ram-ranges.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 const pageBytes = 4096;
-/** Half of RAM is the kernel's limit (kernel/power/snapshot.c, hibernate_preallocate_memory); the rest is its reserve. */
-const imageShare = 0.48;
 /** Bitmaps and page lists of the target's kernel, per page of image, and some room to breathe. */
 const imageOverhead = 1 + 1 / 128;
 const roomBytes = 32 * 1024 * 1024;
@@ -30,9 +29,22 @@ function onMemoryOf(a: Capabilities, b: Capabilities, chosen: (range: DeviceRang
   return [...new Set(found.map(each => each.name))];
 }
 
+/** Megabytes, rounded outwards, as `memmap=` takes them: what B has of memory in windows of A from which cards get places. */
+function reservation(a: Capabilities, b: Capabilities): string {
+  const windows = a.memory.deviceRanges.filter(isWindow);
+  const inside = subtractRanges(b.memory.ramRanges, subtractRanges(b.memory.ramRanges, windows));
+  const pagesPerMiB = 256;
+  return inside
+    .map(({ startPfn, endPfn }) => {
+      const start = Math.floor(startPfn / pagesPerMiB);
+      return `memmap=${Math.ceil(endPfn / pagesPerMiB) - start}M$${start}M`;
+    })
+    .join(' ');
+}
+
 /** Registers that go on answering where they are: of the chipset, and of cards that are not taken away before. */
 function registersOnMemory(a: Capabilities, b: Capabilities): string[] {
-  const removed = new Set(functionsToRemove(a.pci, b.pci).map(each => each.address));
+  const removed = new Set(functionsToRemove(a, b).map(each => each.address));
   return onMemoryOf(a, b, range => !isWindow(range) && !removed.has(range.name));
 }
 
@@ -89,7 +101,22 @@ export const memoryChecks: readonly PreflightCheck[] = [
       if (names.length === 0) return null;
       return finding(
         `${b.name} has memory where the OS looks for places for cards (${listed(names)}); one that it finds on ${b.name} may not work.`,
-        `if one does not: start ${b.name} with mem= set to the memory of ${a.name}`,
+        `if one does not, start the OS with: ${reservation(a, b)}`,
+      );
+    },
+  },
+  {
+    id: 'network-place',
+    severity: 'error',
+    title: "there is a place for the target's network card where the target has no memory",
+    why: 'The OS gives a card that it finds at the target a place where the source has no memory; if the target has some there, the card does not answer and the OS is cut off.',
+    compare: (a, b) => {
+      const card = a.nic?.pciAddress;
+      if (!functionsToRemove(a, b).some(each => each.address === card)) return null;
+      if (onMemoryOf(a, b, isWindow).length === 0) return null;
+      return finding(
+        `${b.name} has another network card than ${a.name}, and memory where the OS would put its registers.`,
+        `start the OS with: ${reservation(a, b)} (in GRUB's files with \\$ for $)`,
       );
     },
   },
@@ -112,13 +139,35 @@ export const memoryChecks: readonly PreflightCheck[] = [
     severity: 'error',
     on: 'source',
     title: 'there is room to make the image',
-    why: 'The kernel makes the image in memory: at most half of it can be in use.',
-    inspect: ({ name, memory }) => {
-      const limit = memory.totalBytes * imageShare;
-      if (memory.usedBytes <= limit) return null;
+    why: 'The kernel makes the image in memory: at most half of it can be in use, the rest must go to the swap.',
+    inspect: source => {
+      const room = imageRoom(source);
+      if (room.kind !== 'tooMuch') return null;
+      const { name, memory } = source;
+      const limit = formatBytes(memory.totalBytes * imageShare);
       return finding(
-        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}; an image can hold at most ${formatBytes(limit)}.`,
-        `end programs on ${name}, or give it swap`,
+        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}; an image can hold at most ${limit}, and the rest cannot be swapped out: ${room.reason}.`,
+        room.hint,
+      );
+    },
+  },
+  {
+    id: 'memory-swap',
+    severity: 'note',
+    on: 'source',
+    title: 'nothing has to be swapped out for the image',
+    why: 'Memory beyond half is swapped out before the move and comes back behind it: both take time.',
+    inspect: source => {
+      const room = imageRoom(source);
+      if (room.kind !== 'swap' || room.swapBytes === 0) return null;
+      const { name, memory } = source;
+      const where =
+        room.fileBytes > 0
+          ? `a swap file of ${formatBytes(room.fileBytes)} that is made in ${swapFolder} and taken away after the move`
+          : 'the swap there is';
+      return finding(
+        `${name} uses ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)}: the move will use about ${formatBytes(room.swapBytes)} of swap, ${where}.`,
+        'nothing to do',
       );
     },
   },
@@ -128,7 +177,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     title: 'the target has room for the image',
     why: "The target's kernel takes the whole image into free memory.",
     compare: (a, b) => {
-      const needed = a.memory.usedBytes * imageOverhead + roomBytes;
+      const needed = imageBytesOf(a) * imageOverhead + roomBytes;
       if (b.memory.freeBytes >= needed) return null;
       return finding(
         `${b.name} has ${formatBytes(b.memory.freeBytes)} free, but the image needs ${formatBytes(needed)}.`,

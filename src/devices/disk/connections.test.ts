@@ -1,73 +1,25 @@
 // Who gets to a disk that is served: only the one who was invited, and only encrypted. That the kernel's NBD client works
 // through it, and that nothing is lost when a connection is made anew, is tested in the lab.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { streamOf } from '#linux/byte-stream.ts';
-import { tlsKeys } from '#linux/channel-keys.ts';
-import { encryptSocket } from '#linux/ktls.ts';
-import { connectTcp, setBlocking } from '#linux/tcp.ts';
-import { listenTcp, portOf } from '#linux/tcp-listener.ts';
-import { DiskConnections } from './connections.ts';
+import { test } from 'node:test';
+import { connectTcp } from '#linux/tcp.ts';
 import { diskHello } from './driver.ts';
-
-const host = '127.0.0.1';
-const folder = mkdtempSync(join(tmpdir(), 'yado-disk-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-const hasTls = readFileSync('/proc/sys/net/ipv4/tcp_available_ulp', 'utf8').includes('tls');
-/** Says who was let in, and that it ended, as the server would speak first. */
-const server = join(folder, 'server');
-writeFileSync(server, '#!/bin/sh\necho served\nexec sleep 20\n', { mode: 0o755 });
-
-function open() {
-  const listener = listenTcp(host, 0);
-  const port = portOf(listener.fd);
-  setBlocking(listener.fd, false);
-  const said: string[] = [];
-  const disk = {
-    ...{ exportName: 'crab-disk0-7', cipher: 'aes128gcm' as const, path: () => join(folder, 'disk') },
-    ...{
-      say: (text: string) => said.push(text),
-      nbdkit: { program: server, modules: '', runFolder: folder },
-    },
-  };
-  const connections = new DiskConnections(disk, listener);
-  return { connections, port, said, [Symbol.asyncDispose]: () => connections.stop() };
-}
-
-/** In the clear: all that comes back until it is hung up on. */
-function shouted(port: number, bytes: Uint8Array): Promise<string> {
-  return new Promise(resolve => {
-    const socket = connect(port, host);
-    let got = '';
-    socket.on('error', () => {});
-    socket.on('data', chunk => {
-      got += chunk.toString('latin1');
-    });
-    socket.on('close', () => resolve(got));
-    socket.write(bytes);
-  });
-}
-
-/** What an invited client hears first. */
-async function hello(port: number, secret: Uint8Array, words: Uint8Array = diskHello) {
-  const socket = await connectTcp({ ip: host, port }, 2000);
-  encryptSocket(socket.fd, tlsKeys(secret, 'disk', 'aes128gcm', 'client'));
-  const stream = streamOf(socket.fd, 5000, 'a server', undefined);
-  await stream.write(words);
-  return { socket, stream };
-}
+import { folder, hasTls, hello, host, openDisk as open, shouted } from './fake-disk.ts';
 
 test('in the clear nobody is answered, invited or not', async () => {
-  await using disk = open();
+  await using disk = open({});
   assert.equal(await shouted(disk.port, diskHello), '');
-  disk.connections.invite();
-  assert.equal(await shouted(disk.port, diskHello), '');
-  assert.equal(await shouted(disk.port, new Uint8Array(200).fill(0x17)), '');
-  assert.deepEqual(disk.said, []); // anybody can do this, as often as they like
+  for (let times = 0; times < 3; times++) {
+    disk.connections.invite();
+    assert.equal(await shouted(disk.port, diskHello), '');
+    assert.equal(await shouted(disk.port, new Uint8Array(200).fill(0x17)), '');
+  }
+  // Anybody can do this, as often as they like. A kernel that cannot encrypt is told of, once.
+  const said = hasTls ? [] : [/^the kernel does not encrypt connections to crab-disk0-7: /];
+  assert.equal(disk.said.length, said.length);
+  for (const [index, words] of said.entries()) assert.match(disk.said[index] ?? '', words);
   assert.ok(disk.connections.isAlive);
 });
 
@@ -78,8 +30,75 @@ test('after the end nobody connects', async () => {
   assert.ok(!disk.connections.isAlive);
 });
 
+test('whoever is not invited, or says another hello, is hung up on; an invitation counts once', async () => {
+  await using disk = open();
+  const early = await hello(disk.port, new Uint8Array(32));
+  using _ = early.socket;
+  await assert.rejects(early.stream.read(1));
+  const secret = disk.connections.invite();
+  const wrong = await hello(disk.port, secret, Buffer.from('NBDMAGIC'));
+  using __ = wrong.socket;
+  await assert.rejects(wrong.stream.read(1));
+  const right = await hello(disk.port, secret);
+  using ___ = right.socket;
+  assert.equal((await right.stream.read(7)).toString(), 'served\n');
+  const again = await hello(disk.port, secret);
+  using ____ = again.socket;
+  await assert.rejects(again.stream.read(1));
+});
+
+test('a newer connection ends the one before, which serves until the newer one has shown itself', async () => {
+  await using disk = open();
+  const first = await hello(disk.port, disk.connections.invite());
+  using _ = first.socket;
+  await first.stream.read(7);
+  const former = pidOf();
+  const secret = disk.connections.invite();
+  const wrong = await hello(disk.port, secret, Buffer.from('NBDMAGIC'));
+  using __ = wrong.socket;
+  await assert.rejects(wrong.stream.read(1));
+  assert.ok(lives(former), 'a stranger ends nothing');
+  const second = await hello(disk.port, secret);
+  using ___ = second.socket;
+  await second.stream.read(7);
+  assert.ok(!lives(former), 'it has ended before the next one says a word');
+  await assert.rejects(first.stream.read(1));
+  assert.notEqual(pidOf(), former);
+});
+
+test('a crowd that says nothing does not keep out the one who is invited', async () => {
+  await using disk = open();
+  const secret = disk.connections.invite();
+  const crowd = await Promise.all(
+    Array.from({ length: 60 }, () => connectTcp({ ip: host, port: disk.port }, 2000)),
+  );
+  const { socket, stream } = await hello(disk.port, secret);
+  using _ = socket;
+  assert.equal((await stream.read(7)).toString(), 'served\n');
+  for (const each of crowd) each[Symbol.dispose]();
+});
+
+test('while a server serves the next agent can find it', async () => {
+  await using disk = open();
+  const { socket, stream } = await hello(disk.port, disk.connections.invite());
+  using _ = socket;
+  await stream.read(7);
+  assert.ok(lives(pidOf()));
+});
+
+/** Of the server, as the next agent finds it. */
+const pidOf = (): number => Number(readFileSync(join(folder, 'crab-disk0-7.pid'), 'utf8'));
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 if (hasTls) {
-  test('the invited one is served, once; whoever has another key is not heard', async () => {
+  test('whoever has another key is not heard', async () => {
     await using disk = open();
     const former = disk.connections.invite();
     const secret = disk.connections.invite();
@@ -88,22 +107,8 @@ if (hasTls) {
       using _ = socket;
       await assert.rejects(stream.read(1));
     }
-    const { socket, stream } = await hello(disk.port, Uint8Array.from(secret));
+    const { socket, stream } = await hello(disk.port, secret);
     using _ = socket;
     assert.equal((await stream.read(7)).toString(), 'served\n');
-    const again = await hello(disk.port, secret);
-    using __ = again.socket;
-    await assert.rejects(again.stream.read(1));
-  });
-
-  test('a newer connection ends the one before', async () => {
-    await using disk = open();
-    const first = await hello(disk.port, disk.connections.invite());
-    using _ = first.socket;
-    await first.stream.read(7);
-    const second = await hello(disk.port, disk.connections.invite());
-    using __ = second.socket;
-    await second.stream.read(7);
-    await assert.rejects(first.stream.read(1));
   });
 }

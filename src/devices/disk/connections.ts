@@ -3,20 +3,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { Cipher } from '#core/ciphers.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
+import { SystemError } from '#linux/system-error.ts';
 import { setBlocking } from '#linux/tcp.ts';
 import { acceptTcp } from '#linux/tcp-listener.ts';
 import { secretBytes } from '#wire/frames.ts';
 import { diskHello } from './driver.ts';
+import { noteServer } from './former-servers.ts';
 
 /** Who connects must show within this time that it has the key. */
 const helloMs = 5000;
-/** Of those who have not shown it yet: anybody can connect. */
+/** Of those who have not shown it yet; a newer one drives out the oldest, so that a crowd keeps nobody out. */
 const mostStrangers = 16;
 
 /** Where the agent image has nbdkit, and where its servers leave their numbers. */
@@ -30,6 +31,8 @@ export interface ExportedDisk {
   readonly path: () => string | undefined;
   readonly say: (text: string) => void;
   readonly nbdkit?: { readonly program: string; readonly modules: string; readonly runFolder: string };
+  /** For tests on kernels that cannot. */
+  readonly encrypt?: typeof encryptSocket;
 }
 
 export class DiskConnections {
@@ -38,7 +41,9 @@ export class DiskConnections {
   readonly #accepting: Promise<void>;
   #isAlive = true;
   #secret: Uint8Array | undefined;
-  #strangers = 0;
+  /** Those who have not shown the key yet, oldest first. */
+  readonly #strangers = new Set<AbortController>();
+  #isUnable = false;
   #server: ChildProcess | undefined;
   /** One at a time: a server begins when the one before it has ended. */
   #turn: Promise<void> = Promise.resolve();
@@ -73,9 +78,9 @@ export class DiskConnections {
     const { signal } = this.#abort;
     try {
       for (;;) {
-        const socket = await acceptTcp(listener, signal);
-        if (this.#strangers < mostStrangers) void this.#greet(socket);
-        else socket[Symbol.dispose]();
+        void this.#greet(await acceptTcp(listener, signal));
+        const [oldest] = this.#strangers;
+        if (this.#strangers.size > mostStrangers) oldest?.abort();
       }
     } catch (error) {
       if (!signal.aborted) this.#disk.say(`nobody can connect to ${this.#disk.exportName}: ${reason(error)}`);
@@ -87,22 +92,40 @@ export class DiskConnections {
 
   /** Nothing is sent, and nothing of the connection before is ended, until this one has shown that it has the key. */
   async #greet(socket: OwnedFd): Promise<void> {
-    this.#strangers++;
+    const stranger = new AbortController();
+    this.#strangers.add(stranger);
     try {
       const secret = this.#secret;
       if (!secret) throw new Error('nobody was invited');
-      encryptSocket(socket.fd, tlsKeys(secret, 'disk', this.#disk.cipher, 'server'));
-      const hello = await streamOf(socket.fd, helloMs, 'the hello', this.#abort.signal).read(
-        diskHello.length,
-      );
+      this.#encrypt(socket.fd, secret);
+      const signal = AbortSignal.any([this.#abort.signal, stranger.signal]);
+      const hello = await streamOf(socket.fd, helloMs, 'the hello', signal).read(diskHello.length);
       if (!hello.equals(diskHello) || secret !== this.#secret) throw new Error('it was not the one invited');
       this.#secret = undefined;
+      secret.fill(0);
+      this.#strangers.delete(stranger);
       this.#turn = this.#turn.then(() => this.#begin(socket)).catch(error => this.#refuse(socket, error));
       await this.#turn;
     } catch {
       socket[Symbol.dispose](); // not said: anybody can do this, as often as they like
     } finally {
-      this.#strangers--;
+      this.#strangers.delete(stranger);
+    }
+  }
+
+  #encrypt(fd: number, secret: Uint8Array): void {
+    const encrypt = this.#disk.encrypt ?? encryptSocket;
+    try {
+      encrypt(fd, tlsKeys(secret, 'disk', this.#disk.cipher, 'server'));
+    } catch (error) {
+      const isGone = error instanceof SystemError && error.code === 'ENOTCONN';
+      if (!isGone && !this.#isUnable) {
+        this.#isUnable = true; // said once: it will not learn it
+        this.#disk.say(
+          `the kernel does not encrypt connections to ${this.#disk.exportName}: ${reason(error)}`,
+        );
+      }
+      throw error;
     }
   }
 
@@ -121,14 +144,14 @@ export class DiskConnections {
     if (path === undefined) throw new Error('its disk is not there');
     const { program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
     setBlocking(socket.fd, true);
-    const pidFile = join(runFolder, `${exportName}.pid`);
-    const options = ['--single', '--log=stderr', '--tls=off', '--pidfile', pidFile];
+    const options = ['--single', '--log=stderr', '--tls=off'];
     const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
     const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
     const server = spawn(program, [...options, ...file, ...what], {
       stdio: [socket.fd, socket.fd, 'inherit'],
     });
     this.#server = server;
+    if (server.pid !== undefined) noteServer(runFolder, exportName, server.pid);
     server.on('error', error => say(`the disk server did not start: ${error.message}`));
     await Promise.race([once(server, 'spawn'), once(server, 'error')]);
   }

@@ -14,6 +14,7 @@ import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
+import { diskHelloText } from '#wire/frames.ts';
 import { clearMark, markBytes } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
@@ -52,8 +53,8 @@ export interface RemoteDisk {
   readonly sizeBytes: number;
 }
 
-/** What a client says first: that it can say it shows that it has the key. */
-export const diskHello: Buffer = Buffer.from('YADODISK');
+/** What a client says first. */
+export const diskHello: Buffer = Buffer.from(diskHelloText);
 
 let attached: { index: number; socket: OwnedFd } | undefined;
 

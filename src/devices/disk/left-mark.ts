@@ -5,7 +5,7 @@
 import { closeSync, constants, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { MappedMemory } from '#linux/mapped-memory.ts';
 
-/** At offset 0; packaging/files/initramfs-local-top knows it too. */
+/** At offset 0; packaging/files/initramfs-local-premount knows it too. */
 export const markMagic = 'YADOKARI';
 /** The stub hides as many from the OS. */
 export const markBytes = 1024;

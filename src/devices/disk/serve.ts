@@ -1,32 +1,18 @@
 // The ghost's side of a disk left behind: exports it over NBD to the OS it belongs to, under a name that holds the
 // epoch, so that a client of an older epoch finds nothing.
-import { closeSync, existsSync, fdatasyncSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
 import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { setBlocking } from '#linux/tcp.ts';
 import { listenTcp } from '#linux/tcp-listener.ts';
 import { DiskConnections, nbdkit } from './connections.ts';
 import { attachHere } from './driver.ts';
+import { endFormerServers } from './former-servers.ts';
 import { readMark, writeMark } from './left-mark.ts';
 
 /** The export of a disk in an epoch of its OS. */
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
   `${osId}-${device}-${epoch}`;
-
-/** Servers of an agent that has died still use the disk. */
-function endFormerServers(): void {
-  for (const name of readdirSync(nbdkit.runFolder).filter(each => each.endsWith('.pid'))) {
-    const path = join(nbdkit.runFolder, name);
-    const pid = Number(readFileSync(path, 'utf8').trim());
-    rmSync(path);
-    const isServer =
-      pid > 1 &&
-      existsSync(`/proc/${pid}/comm`) &&
-      readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'nbdkit';
-    if (isServer) process.kill(pid, 'SIGKILL'); // in order it would answer with errors, see connections.ts
-  }
-}
 
 export interface DiskService {
   /** False once nobody can connect any more. */
@@ -51,7 +37,7 @@ export interface ServedDisk {
 /**
  * Marks the disk, and lets its OS connect from the moment this returns. A connection that is there goes on if this process
  * dies.
- * @throws Error when the disk does not appear or cannot be marked, or the port is taken
+ * @throws Error when the disk does not appear or cannot be marked, a server before this one does not end, or the port is taken
  */
 export async function serveDisk(
   disk: ServedDisk,
@@ -66,7 +52,7 @@ export async function serveDisk(
   };
   const node = path();
   if (node === undefined) throw new Error(`no disk at ${disk.place.pciAddress}`);
-  endFormerServers();
+  await endFormerServers(nbdkit.runFolder, signal);
   writeMark(node, disk.mark(readMark(node))); // without it a cold start would run the OS a second time
   const listener = listenTcp(address, port);
   setBlocking(listener.fd, false);

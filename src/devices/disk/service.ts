@@ -29,6 +29,7 @@ export type DiskLeft = v.InferOutput<typeof DiskLeftSchema>;
 
 export class LeftDisk implements LeftService {
   readonly state: DiskLeft;
+  readonly needsDrivers = true;
   readonly #world: LeftWorld;
   #served: { readonly service: DiskService; readonly epoch: number } | undefined;
   /** Before the grant nobody may write to what was left. */

@@ -13,6 +13,6 @@ test('the mark is hidden from the file system, every other sector lies where it 
 });
 
 test('the initramfs makes the same table', () => {
-  const script = readFileSync('packaging/files/initramfs-local-top', 'utf8');
+  const script = readFileSync('packaging/files/initramfs-local-premount', 'utf8');
   assert.match(script, /0 2 zero\\n2 %d linear %s 2\\n/);
 });

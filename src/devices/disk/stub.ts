@@ -3,7 +3,13 @@
 // hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type BlockDevice, type BlockPlace, blockDeviceAt, bottomDevices, nodePath } from '#linux/block.ts';
+import {
+  type BlockDevice,
+  type BlockPlace,
+  blockDeviceAt,
+  deviceRightBelow,
+  nodePath,
+} from '#linux/block.ts';
 import { type DmTarget, encodeSuspend, linearTarget, zeroTarget } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
 import { SystemError } from '#linux/system-error.ts';
@@ -12,12 +18,15 @@ import { markBytes, tryMark } from './left-mark.ts';
 
 export const rootStub = 'yado-root';
 
-/** The stub and the real device beneath it; undefined when the root file system does not lie on a stub. */
+/**
+ * The stub and the disk or partition beneath it; undefined when the root file system does not lie on a stub, or the stub on
+ * something else, as a volume of LVM: of that only a part would be served.
+ */
 export function findStub(name = rootStub): { stub: BlockDevice; below: BlockDevice } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
-    const below = bottomDevices(stub.name)[0];
-    return below && below.name !== stub.name ? { stub, below } : undefined;
+    const below = deviceRightBelow(stub.name);
+    return below && { stub, below };
   } catch {
     return undefined;
   }
@@ -64,7 +73,7 @@ export function whyUnmarkable(): string | undefined {
 
 const hasHidingModule = (): boolean => existsSync('/sys/module/dm_zero');
 
-/** The same table as packaging/files/initramfs-local-top makes: reads of the mark give zeros, writes to it are dropped. */
+/** The same table as packaging/files/initramfs-local-premount makes: reads of the mark give zeros, writes to it are dropped. */
 export function tableOver(device: string, sizeBytes: number): DmTarget[] {
   const hidden = markBytes / 512;
   const rest = { ...linearTarget(device, sizeBytes / 512 - hidden, hidden), startSector: hidden };

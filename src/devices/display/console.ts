@@ -8,6 +8,7 @@ import { ioctl, open } from '#linux/ffi.ts';
 import { OwnedFd } from '#linux/owned-fd.ts';
 import { listPciDevices } from '#linux/pci.ts';
 import { waitUntil } from '#managers/wait.ts';
+import { type Plan, writeFileStep } from '#wire/plan.ts';
 import { isDisplay } from './card.ts';
 import { putConsoles } from './stub.ts';
 
@@ -20,6 +21,12 @@ const emulationPath = '/sys/module/drm_kms_helper/parameters/fbdev_emulation';
  */
 export function giveCardsFramebuffers(give: boolean): void {
   if (existsSync(emulationPath)) writeFileSync(emulationPath, give ? 'Y' : 'N');
+}
+
+/** As `giveCardsFramebuffers(false)`, in a plan. */
+export function noFramebuffersSteps(): Plan {
+  if (!existsSync(emulationPath)) return [];
+  return [writeFileStep('let the display card have no framebuffer', emulationPath, 'N', { mayFail: true })];
 }
 
 /**

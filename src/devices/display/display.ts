@@ -5,10 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { ControlSession } from '#managers/control-session.ts';
 import { waitUntil } from '#managers/wait.ts';
-import { type Arrival, type Device, type DevicePlans, reasonOf, rememberedType } from '../device.ts';
+import {
+  type Arrival,
+  type Device,
+  type DevicePlans,
+  type Move,
+  reasonOf,
+  rememberedType,
+} from '../device.ts';
 import { saysNo } from '../lender-says-no.ts';
 import { cardName, findCard, listKmsCards } from './card.ts';
-import { consolesToCard, giveCardsFramebuffers } from './console.ts';
+import { consolesToCard, giveCardsFramebuffers, noFramebuffersSteps } from './console.ts';
 import { type DisplayDriver, LocalDisplay } from './driver.ts';
 import { PlugAndPlayDisplay } from './plug-and-play.ts';
 import { Pump } from './pump.ts';
@@ -89,8 +96,12 @@ export class Display implements Device {
     return findCard()?.address;
   }
 
-  plans(): DevicePlans {
-    return {}; // after `hold` nothing hangs on the card
+  /**
+   * After `hold` nothing hangs on the card. A plan that finds a network card at the target finds this card too: it is to
+   * have no framebuffer of its own, as in every scan. The next scan, after the thaw, gives that back.
+   */
+  plans({ source, removed }: Move): DevicePlans {
+    return removed.includes(source.nic?.pciAddress ?? '') ? { arrive: noFramebuffersSteps() } : {};
   }
 
   scanning(isOn: boolean): void {

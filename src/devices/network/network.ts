@@ -1,6 +1,7 @@
 // The network class. Stub: the bridge `os0`, which has the MAC and the addresses of the OS. Driver: any card as the
-// bridge's port (way 1; another driver is just another port). The card leaves the bridge before the image is made, so
-// that the copy on the target cannot send for the OS before it is granted.
+// bridge's port (another driver is just another port). The card leaves the bridge before the image is made, so that the
+// copy on the target cannot send for the OS before it is granted. A card that the target does not have in the same place
+// is taken away before the image, and found anew on both computers: new-card.ts.
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { listPciDevices } from '#linux/pci.ts';
@@ -12,20 +13,25 @@ import {
   encodeRouteAdd,
   encodeRouteDelete,
   type Link,
+  type LinkChange,
   type Route,
 } from '#linux/rtnetlink.ts';
 import { netlinkStep, type Plan, type PlanStep, sendPacketStep, writeFileStep } from '#wire/plan.ts';
 import { type Arrival, type Device, type DevicePlans, type Move, rememberedType } from '../device.ts';
 import { announcement } from './announce.ts';
+import { aboutCard, findAnew, foundPort, isFound, waitForLink } from './new-card.ts';
 
 export const bridgeName = 'os0';
 const IFA_F_NOPREFIXROUTE = 0x200;
 const scopeLink = 253;
 
+/** The card beneath the bridge: one that is here, or one that will be found, whose index is `foundCard`. */
+export type Port = Pick<Link, 'index' | 'name'>;
+
 /** The state of the stub that a move must carry over or take down. */
 interface NetworkState {
   readonly bridge: Link;
-  readonly port: Link;
+  readonly port: Port;
   readonly portMac: string;
   /** Addresses of the OS, without machine addresses and link-local ones. */
   readonly addresses: readonly Address[];
@@ -121,34 +127,43 @@ export class NetworkDevice implements Device {
     if (!state) return {};
     const mine = this.#machineAddress();
     const theirs = (move.target.nic?.address ?? '').split('/')[0] ?? '';
-    return {
+    const card = this.pciAddress();
+    const isRemoved = card !== undefined && move.removed.includes(card);
+    // Before the card is back: from the image on, this kernel must not take in (and acknowledge) one byte for the
+    // OS, for the copy would never see it, and the sender would never send it again.
+    const mineAgain = isRemoved ? { ...state, port: foundPort(state.port) } : state;
+    const find = isRemoved ? findAnew(card, state.port) : [];
+    const link = isRemoved ? [waitForLink(state.port)] : [];
+    const home: DevicePlans = {
       leave: [detach(state)],
-      // Before the card is back: from the image on, this kernel must not take in (and acknowledge) one byte for the
-      // OS, for the copy would never see it, and the sender would never send it again.
-      serve: [...letGo(state, mine), attach(state), announce(state, mine, state.portMac)],
-      back: [...takeBack(state, mine), attach(state), ...announceAll(state, mine)],
-      arrive: [
-        // The driver came with the OS and still has the MAC of the source's card, which is in use there.
-        netlinkStep(
-          `give ${state.port.name} the MAC of its hardware`,
-          encodeLinkChange(state.port.index, { mac: move.target.nic?.mac ?? '' }),
-        ),
-        netlinkStep(`switch on ${state.port.name}`, encodeLinkChange(state.port.index, { up: true })),
-        writeFileStep(
-          'answer for own addresses only',
-          `/proc/sys/net/ipv4/conf/${state.port.name}/arp_ignore`,
-          '1',
-        ),
-        // While it is here too, packets from the source would come "from ourselves" and be dropped.
-        netlinkStep(
-          'put down the old machine address',
-          encodeAddressDelete(machineAddressOn(state.bridge.index, mine)),
-        ),
-        netlinkStep('take the machine address', encodeAddressAdd(machineAddressOn(state.port.index, theirs))),
-        // The way to the source must be this card also for a strict reverse path filter.
-        netlinkStep('find the way to the source', encodeRouteAdd(hostRoute(state.port.index, mine, theirs))),
+      serve: [
+        ...find,
+        ...letGo(state, mine),
+        attach(mineAgain),
+        ...link,
+        announce(mineAgain, mine, state.portMac),
       ],
-      adopt: adopt(state, theirs),
+      back: [
+        ...takeBack(state, mine),
+        ...(isRemoved ? findAnew(card, state.port, { mayFail: true }) : []),
+        attach(mineAgain),
+        ...link,
+        ...announceAll(mineAgain, mine),
+      ],
+    };
+    if (!isRemoved) {
+      const mac = move.target.nic?.mac ?? '';
+      // The driver came with the OS and still has the MAC of the source's card, which is in use there.
+      const setMac = linkStep(`give ${state.port.name} the MAC of its hardware`, state.port, { mac });
+      return { ...home, arrive: [setMac, ...arrive(state, mine, theirs)], adopt: adopt(state, theirs) };
+    }
+    const there = move.target.nic?.pciAddress ?? '';
+    const stateThere = { ...state, port: foundPort(state.port) };
+    return {
+      ...home,
+      arrive: [...findAnew(there, state.port), ...arrive(stateThere, mine, theirs)],
+      // Also by a helper that has not found it itself: the one before has died.
+      adopt: [...findAnew(there, state.port, { mayFail: true }), ...adopt(stateThere, theirs)],
     };
   }
 
@@ -174,20 +189,42 @@ export class NetworkDevice implements Device {
 
 const hex = (id: number): string => id.toString(16).padStart(4, '0');
 
+function linkStep(label: string, port: Port, change: LinkChange, options?: { mayFail: boolean }): PlanStep {
+  return aboutPort(label, port, encodeLinkChange(port.index, change), options);
+}
+
+/** One message about the port, wherever it is. */
+function aboutPort(label: string, port: Port, message: Uint8Array, options?: { mayFail: boolean }): PlanStep {
+  return isFound(port) ? aboutCard(label, message, options) : netlinkStep(label, message, options);
+}
+
 function detach({ port }: NetworkState): PlanStep {
-  return netlinkStep(`take ${port.name} out of the bridge`, encodeLinkChange(port.index, { master: 0 }));
+  return linkStep(`take ${port.name} out of the bridge`, port, { master: 0 });
 }
 
 function attach({ port, bridge }: NetworkState): PlanStep {
-  return netlinkStep(
-    `put ${port.name} into the bridge`,
-    encodeLinkChange(port.index, { master: bridge.index, up: true }),
-    { mayFail: true },
-  );
+  const change = { master: bridge.index, up: true };
+  return linkStep(`put ${port.name} into the bridge`, port, change, { mayFail: true });
 }
 
 function announce(state: NetworkState, ip: string, mac: string): PlanStep {
   return sendPacketStep(`announce ${ip}`, state.port.index, announcement(ip, mac), { mayFail: true });
+}
+
+/** On the target, before the claim: the bare card has the machine address, and nothing of the OS. */
+function arrive({ port, bridge }: NetworkState, mine: string, theirs: string): Plan {
+  return [
+    linkStep(`switch on ${port.name}`, port, { up: true }),
+    writeFileStep('answer for own addresses only', `/proc/sys/net/ipv4/conf/${port.name}/arp_ignore`, '1'),
+    // While it is here too, packets from the source would come "from ourselves" and be dropped.
+    netlinkStep(
+      'put down the old machine address',
+      encodeAddressDelete(machineAddressOn(bridge.index, mine)),
+    ),
+    aboutPort('take the machine address', port, encodeAddressAdd(machineAddressOn(port.index, theirs))),
+    // The way to the source must be this card also for a strict reverse path filter.
+    aboutPort('find the way to the source', port, encodeRouteAdd(hostRoute(port.index, mine, theirs))),
+  ];
 }
 
 /** A stays on the net as a computer, with its own MAC and address, and lets go of all that is the OS's. */
@@ -228,15 +265,13 @@ function announceAll(state: NetworkState, machineAddress: string): Plan {
 function adopt(state: NetworkState, theirs: string): Plan {
   const { bridge, port } = state;
   return [
-    netlinkStep(
+    aboutPort(
       'give the machine address to the bridge',
+      port,
       encodeAddressDelete(machineAddressOn(port.index, theirs)),
       { mayFail: true },
     ),
-    netlinkStep(
-      `put ${port.name} into the bridge`,
-      encodeLinkChange(port.index, { master: bridge.index, up: true }),
-    ),
+    linkStep(`put ${port.name} into the bridge`, port, { master: bridge.index, up: true }),
     writeFileStep('answer as before', `/proc/sys/net/ipv4/conf/${port.name}/arp_ignore`, '0', {
       mayFail: true,
     }),

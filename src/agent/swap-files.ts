@@ -1,0 +1,144 @@
+// Swap files on the disk of the OS, for moves whose image would not find room in memory. They go with the OS, and are taken
+// away in the background once there is room for what is in them; those that a former agent has made too. What is in them
+// comes back over the network where the disk is on another computer: only while there is memory to spare, never when it is
+// short. Nothing here touches the disk itself, only programs that are started for it: the agent must not wait for a disk.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { basename, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { yadoError } from '#core/errors.ts';
+import { swapFolder } from '#core/image-room.ts';
+import { readMeminfo } from '#linux/meminfo.ts';
+import { parseSwaps } from '#linux/storage-in-use.ts';
+import { OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { log } from './log.ts';
+
+/** Names of the files; packaging/files/prepare knows them too: it removes those of a computer that was switched off. */
+const swapName = /^swap-\d+$/;
+/** The kernel fills this area before all others. */
+const highestPriority = '32767';
+/** So much memory stays free beside what comes back. */
+const spareShare = 0.1;
+const soonMs = 1000;
+const lateMs = 60_000;
+
+/** What is done through others, so that a test can stand in. */
+export interface SwapWorld {
+  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
+  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** /proc/swaps */
+  readonly swaps: () => string;
+  readonly memory: () => { readonly total: number; readonly available: number };
+  readonly say: (line: string) => void;
+  readonly soonMs: number;
+}
+
+const realWorld: SwapWorld = {
+  run: runTool,
+  swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
+  memory: () => readMeminfo(),
+  say: log,
+  soonMs,
+};
+
+/** The tool on the disk of the OS, found there: busybox would take its own of that name, whose swapon knows no priority. */
+async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
+  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
+  signal?.addEventListener('abort', kill);
+  try {
+    const [[code], said] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    if (code !== 0) throw new Error(said.trim().split('\n')[0] || `${words[0]} ended with ${code}`);
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+
+export class SwapFiles {
+  readonly #world: SwapWorld;
+  #putting: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+
+  constructor(world: Partial<SwapWorld> = {}) {
+    this.#world = { ...realWorld, ...world };
+  }
+
+  /**
+   * Makes one and has the kernel swap to it before all others. `computer`: the one the OS is on, for the message.
+   * @throws YadoError `swapFileFailed`
+   */
+  async make(bytes: number, computer: string): Promise<void> {
+    const { run } = this.#world;
+    let number = 1;
+    for (const used = this.#used(); used.has(`swap-${number}`); ) number++;
+    const path = join(swapFolder, `swap-${number}`);
+    try {
+      await run(['rm', '-f', path]);
+      await run(['fallocate', '-l', String(bytes), path]); // the folder is root's alone
+      await run(['chmod', '600', path]);
+      await run(['mkswap', path]);
+      await run(['swapon', '-p', highestPriority, path]);
+    } catch (error) {
+      await run(['rm', '-f', path]).catch(() => {}); // a disk that is full, or away
+      throw yadoError('swapFileFailed', { computer, folder: swapFolder, reason: reasonOf(error) });
+    }
+  }
+
+  /** Takes all of them away, in the background, whenever there is room. */
+  putAway(): void {
+    if (this.#putting || this.#used().size === 0) return;
+    const abort = new AbortController();
+    const done = this.#putAway(abort.signal)
+      .catch(error => {
+        if (!abort.signal.aborted) this.#world.say(`swap files: ${reasonOf(error)}`);
+      })
+      .finally(() => {
+        this.#putting = undefined;
+      });
+    this.#putting = { abort, done };
+  }
+
+  /** Nothing is taken away until `putAway`; what comes back just now is left where it is. */
+  async hold(): Promise<void> {
+    this.#putting?.abort.abort();
+    await this.#putting?.done;
+  }
+
+  async #putAway(signal: AbortSignal): Promise<void> {
+    for (let waitMs = this.#world.soonMs; ; waitMs = Math.min(waitMs * 2, lateMs)) {
+      for (const [name, usedBytes] of this.#used())
+        if (!signal.aborted) await this.#tryOne(name, usedBytes, signal);
+      if (this.#used().size === 0) return;
+      await sleep(waitMs, undefined, { signal, ref: false });
+    }
+  }
+
+  async #tryOne(name: string, usedBytes: number, signal: AbortSignal): Promise<void> {
+    const { memory, run, say } = this.#world;
+    const { total, available } = memory();
+    if (available - usedBytes < total * spareShare) return; // later
+    const path = join(swapFolder, name);
+    const began = performance.now();
+    try {
+      await run(['swapoff', path], signal);
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      say(`${(usedBytes / 1e6).toFixed(0)} MB came back from the swap in ${seconds} s; ${name} is no more`);
+      await run(['rm', '-f', path]);
+    } catch (error) {
+      if (!signal.aborted) say(`${name} stays for now: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Those the kernel swaps to, with the bytes in them. */
+  #used(): Map<string, number> {
+    const ours = parseSwaps(this.#world.swaps()).filter(
+      ({ path }) => dirname(path) === swapFolder && swapName.test(basename(path)),
+    );
+    return new Map(ours.map(({ path, usedBytes }) => [basename(path), usedBytes]));
+  }
+}
