@@ -61,7 +61,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The disk of ${name} cannot be marked as left: ${unmarkable}.`,
-            'put the root on ext4 on a disk with sectors of 512 bytes, as the README says: "The OS on A"; modprobe dm_zero',
+            'put the root on ext4, in a partition without a boot loader, on a disk with sectors of 512 bytes: docs/install.md',
           ),
     ),
   },

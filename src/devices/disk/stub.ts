@@ -62,7 +62,9 @@ export function putBeneath(
 export function whyUnmarkable(): string | undefined {
   const below = findStub()?.below;
   if (!below?.place) return undefined; // asking another computer may take for ever
-  if (!hasHidingModule()) return 'the kernel has no dm_zero, with which the mark is hidden from the OS';
+  if (!hasHidingModule())
+    return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
+  if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
   try {
     tryMark(nodePath(below.name));
     return undefined;
