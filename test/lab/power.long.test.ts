@@ -32,6 +32,8 @@ story(
     await a.kill();
     await comesUpAsStandby(a);
     await b.shell('echo written > /root/after; sync /root/after', { timeoutMs: 180_000 });
+    // What A had answered, and no flush had followed yet, is on the disk, not only in the memory of the OS.
+    await b.shell('sync; echo 3 > /proc/sys/vm/drop_caches', { timeoutMs: 180_000 });
     await worksOn(b);
   },
 );
