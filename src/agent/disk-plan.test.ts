@@ -16,6 +16,7 @@ const found: FoundDisk = {
     name: 'virtio-spare',
     sizeBytes: 1 << 30,
     isReadOnly: false,
+    sectorBytes: 512,
     use: null,
     holds: null,
     markOf: null,
@@ -86,7 +87,10 @@ test('a shared disk is looked for by its own name, and marked unless it goes hom
   const { heard, plan, request } = await asked('127.60.0.7', wish({ wish: { mode: 'shared' } }));
   assert.deepEqual(heard, [{ osId: 'crab', disk: 'wwn-0x5' }]);
   assert.equal(plan?.mine, own);
-  assert.equal(markOfShared(plan, request), '{"osId":"crab","epoch":8,"behind":[]}');
+  assert.equal(
+    markOfShared(plan, request),
+    '{"osId":"crab","epoch":8,"behind":[],"state":"left","computer":{"name":"a","address":"127.0.0.1"}}',
+  );
   const home = await asked('127.60.0.7', wish({ wish: { mode: 'shared' }, isHome: true }));
   assert.equal(markOfShared(home.plan, home.request), undefined);
   const elsewhere = await asked('127.60.0.7', wish({ wish: { mode: 'shared', disk: 'wwn-0x5' } }), 'c');

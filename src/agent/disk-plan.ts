@@ -7,6 +7,7 @@ import { lackOfModule } from '#linux/modules.ts';
 import { OS_ROOT } from '#linux/sysfs.ts';
 import { ask } from '#managers/control-client.ts';
 import { peerOf } from '#managers/location-manager.ts';
+import { encodeMarkText } from './ghost-state.ts';
 import type { MoveRequest } from './source-move.ts';
 
 /** The kernel's part of it (drivers/md/dm-raid1.c). */
@@ -95,8 +96,9 @@ export function destinyOf(plan: DiskPlan | undefined, request: MoveRequest): Des
 /** What is put on a disk that several computers reach while the OS uses it from another one than it was started on. */
 export function markOfShared(
   plan: DiskPlan | undefined,
-  { osId, epoch, disk }: MoveRequest,
+  { osId, epoch, disk, here }: MoveRequest,
 ): string | undefined {
   if (plan?.mode !== 'shared' || disk?.isHome) return undefined;
-  return JSON.stringify({ osId, epoch, behind: [] });
+  const { name, address } = here;
+  return encodeMarkText({ osId, epoch, behind: [], state: 'left', computer: { name, address } });
 }

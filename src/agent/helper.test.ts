@@ -18,7 +18,7 @@ function programOf(name: string, script: string): string {
   return path;
 }
 
-const report = Buffer.alloc(16 + 8 * timedSteps.length + 48 + maxTextBytes);
+const report = Buffer.alloc(16 + 8 * timedSteps.length + 56 + maxTextBytes);
 report.writeUInt32LE(reasons.linkLost, 0);
 const said = join(folder, 'said');
 writeFileSync(said, encodeFrame(frameTypes.result.number, BigInt(outcomes.returned), report));

@@ -169,9 +169,13 @@ export class Moves {
     return { maxMs, restMs: last ? last.total - last.send : 0 };
   }
 
-  /** @throws YadoError `nothingToCancel` */
+  /** @throws YadoError `nothingToCancel`, or `tooLateToCancel` when the OS is there */
   cancel(): object {
-    if (!this.#move) throw yadoError('nothingToCancel', { computer: this.#os.here().name });
+    const { progress } = this;
+    if (progress?.phase === 'arrive' || progress?.phase === 'after')
+      throw yadoError('tooLateToCancel', { computer: progress.target, source: progress.source });
+    if (!this.#move || progress?.phase === 'return')
+      throw yadoError('nothingToCancel', { computer: this.#os.here().name });
     this.#move.abort.abort();
     return {};
   }

@@ -35,6 +35,7 @@ export const apiPaths = {
   accept: 'POST /v1/accept',
   confirm: 'POST /v1/confirm',
   unpair: 'POST /v1/unpair',
+  resume: 'POST /v1/resume',
   medium: 'POST /v1/medium',
 } as const;
 
@@ -51,6 +52,10 @@ export const StatusSchema = v.object({
   migration: v.optional(v.nullable(ProgressSchema)),
   /** While the disk of the OS follows it, and when it has. */
   disk: v.optional(FollowReportSchema),
+  /** On a standby: an OS that has left this computer's disk, or was about to, and where it was going. */
+  left: v.optional(
+    v.object({ os: v.string(), state: v.picklist(['leaving', 'left']), to: v.optional(v.string()) }),
+  ),
   protocol: v.number(),
   version: v.string(),
 });

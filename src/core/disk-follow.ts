@@ -8,6 +8,8 @@ import { formatBytes, formatMs } from './quantities.ts';
 export const regionBytes = 512 * 1024;
 /** Compared at once, and at most copied at once: what is copied when the OS goes on is lost. */
 export const windowBytes = 16 * 2 ** 20;
+/** Of the sectors of a disk that can be marked and used by every file system that another one held. */
+export const mostSectorBytes = 1024;
 /** The kernel's mirror counts in pages. */
 export const diskUnitBytes = 4096;
 

@@ -35,6 +35,8 @@ export const FoundDiskSchema = v.strictObject({
   name: Short,
   sizeBytes: Count,
   isReadOnly: v.boolean(),
+  /** The least it reads or writes. */
+  sectorBytes: Count,
   /** "/srv is mounted from it"; null when nothing uses it. */
   use: v.nullable(Short),
   /** "a file system (ext4)"; null when its beginning and its end are zero. */

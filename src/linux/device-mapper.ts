@@ -195,6 +195,11 @@ export function decodeMirrorStatus(text: string): MirrorStatus {
   return { equalRegions: Number(equal), regions: Number(regions), isWell: [first === 'A', second === 'A'] };
 }
 
+/** A target that reads as zeros and drops what is written (dm_zero.ko). */
+export function zeroTarget(sectorCount: number): DmTarget {
+  return { startSector: 0, sectorCount, type: 'zero', parameters: '' };
+}
+
 /** A target on which all I/O fails. */
 export function errorTarget(sectorCount: number): DmTarget {
   return { startSector: 0, sectorCount, type: 'error', parameters: '' };

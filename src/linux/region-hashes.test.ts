@@ -32,6 +32,21 @@ test('each part has its hash, whichever way it is read', async () => {
   }
 });
 
+test('what is hidden counts as zeros', async () => {
+  const [first, second] = await hashParts(
+    path,
+    [
+      { start: 0, bytes: 4096 },
+      { start: 4096, bytes: 4096 },
+    ],
+    'cached',
+    { blankBytes: 1024 },
+  );
+  const blank = Buffer.concat([Buffer.alloc(1024), bytes.subarray(1024, 4096)]);
+  assert.equal(first?.toString('hex'), createHash('sha256').update(blank).digest('hex'));
+  assert.equal(second?.toString('hex'), sha256(4096, 4096));
+});
+
 test('what lies behind the end is no hash', async () => {
   await assert.rejects(hashParts(path, [{ start: 61_440, bytes: 8192 }], 'cached'), /ends before byte 69632/);
   await assert.rejects(hashParts(join(folder, 'none'), [], 'cached'), { code: 'ENOENT' });

@@ -15,12 +15,15 @@ export interface DevicePart {
 /** cached: as others in this kernel see it who use the device itself; disk: what the disk gives. */
 export type ReadFrom = 'cached' | 'disk';
 
-/** SHA-256 of each part, 32 bytes each. @throws the error of the file; FormatError when it ends before */
+/**
+ * SHA-256 of each part, 32 bytes each. The first `blankBytes` of the device count as zeros.
+ * @throws the error of the file; FormatError when it ends before
+ */
 export async function hashParts(
   path: string,
   parts: readonly DevicePart[],
   from: ReadFrom,
-  signal?: AbortSignal,
+  { blankBytes = 0, signal }: { readonly blankBytes?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Buffer[]> {
   const largest = Math.max(1, ...parts.map(each => each.bytes));
   const file = await open(path, constants.O_RDONLY | (from === 'disk' ? constants.O_DIRECT : 0));
@@ -32,6 +35,7 @@ export async function hashParts(
       signal?.throwIfAborted();
       const bytes = memory.bytes.subarray(0, part.bytes);
       await readPart(file, part, bytes, path);
+      if (part.start < blankBytes) bytes.fill(0, 0, blankBytes - part.start);
       hashes.push(createHash('sha256').update(bytes).digest());
     }
     return hashes;

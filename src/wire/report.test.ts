@@ -43,7 +43,7 @@ test('a report, field by field', () => {
 
 test('a text from another computer cannot steer a terminal', () => {
   const bytes = Buffer.alloc(reportBytes);
-  bytes.write('\u001b[2Jgone\r\n\u009bnow\0', 16 + 8 * timedSteps.length + 48);
+  bytes.write('\u001b[2Jgone\r\n\u009bnow\0', 16 + 8 * timedSteps.length + 56);
   assert.equal(decodeReport(1n, bytes).text, '[2Jgone now');
 });
 

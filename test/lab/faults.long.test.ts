@@ -4,7 +4,7 @@
 //
 // Walked here, of the table of fault points: the cable at source.preCopy, source.freeze, source.image, source.pages,
 // target.ready and, behind GO, copy.arrive and source.claim; target.restore (error, panic), source.pages (crash),
-// copy.arrive (crash), source.grant (crash), copy.thaw (crash); power of B at target.ready.
+// copy.arrive (crash), copy.claim (lost), source.grant (crash), copy.thaw (crash); power of B at source.image and target.ready.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,6 +24,7 @@ import {
   places,
   standbyReady,
   storiesOf,
+  thawOfKilledHelper,
   worksOn,
 } from './stories.ts';
 
@@ -148,6 +149,23 @@ story('B loses power when it holds the whole image: the OS goes on at A', async 
   await standbyReady(b);
 });
 
+story('B loses power while the image is on its way: the OS goes on at A', async () => {
+  const mark = a.serialMark();
+  const moving = move(b, '');
+  await a.waitForSerial(/Image created/, { timeoutMs: 240_000, since: mark });
+  await b.kill();
+  await goesOnAtA(await moving, /connection to b broke/);
+  await b.boot();
+  await standbyReady(b);
+});
+
+story('no claim of the copy arrives: A takes the OS back by its time-out', async () => {
+  await goesOnAtA(await move(b, 'copy.claim:lost=1000000'), /b did not claim the OS within/);
+  await b.kill();
+  await b.boot();
+  await standbyReady(b);
+});
+
 story('B panics in the restore: it comes up as a standby, A takes the OS back by itself', async () => {
   const mark = b.serialMark();
   await goesOnAtA(await move(b, '', 'target.restore:panic'), /b did not claim the OS within/);
@@ -191,7 +209,7 @@ story("home again: the cable is out at the claim, the copy's helper dies behind 
 });
 
 story('no kernel of the OS complained, the file system is whole', async () => {
-  noKernelComplaint([a]); // that of B was made to panic
+  noKernelComplaint([a], thawOfKilledHelper); // that of B was made to panic
   await a.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
     timeoutMs: 60_000,
   });

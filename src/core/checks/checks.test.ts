@@ -48,6 +48,7 @@ const spare: FoundDisk = {
   name: 'virtio-spare',
   sizeBytes: 2048 * MiB,
   isReadOnly: false,
+  sectorBytes: 512,
   use: null,
   holds: null,
   markOf: null,
@@ -67,6 +68,11 @@ const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
 });
 
 const cases: readonly Case[] = [
+  {
+    id: 'disk-mark',
+    os: { unmarkable: 'something else lies in the first 1024 bytes of the disk' },
+    says: /^The disk of alpha cannot be marked as left: something else lies/,
+  },
   { id: 'protocol', b: { protocol: 9 }, says: /^beta speaks protocol 9, alpha speaks 1/ },
   { id: 'agent-image', b: { agentImageHash: 'cd' }, says: /^beta holds another agent image/ },
   { id: 'agent-memory', a: { agentImageHash: movingAgentImage }, says: /^The agent of alpha lies in memory/ },
@@ -304,6 +310,11 @@ const cases: readonly Case[] = [
     request: { disk: diskPlan({ sizeBytes: 2048 * MiB - 512 }) },
     says: /no multiple of 4096/,
     hint: /--disk=remote/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ look: lookAt({ sectorBytes: 4096 }) }) },
+    says: /has sectors of 4096 bytes: it cannot be marked\.$/,
   },
   {
     id: 'disk-mirror',

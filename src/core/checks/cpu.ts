@@ -4,12 +4,13 @@ import { cpusMissing } from '../cpu-fit.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 /**
- * Names in /proc/cpuinfo that the kernel makes up (arch/x86 cpufeatures.h, words 3, 7 and 8) or that depend on how many
- * CPUs it started: they say nothing about the hardware.
+ * Names in /proc/cpuinfo that the kernel makes up (arch/x86 cpufeatures.h, words 3, 7 and 8) or that tell how many CPUs
+ * there are: nothing of what an instruction does.
  */
 const kernelFlags: ReadonlySet<string> = new Set([
   ...[
     'ht',
+    'cmp_legacy',
     'pti',
     'ibrs',
     'ibpb',

@@ -1,6 +1,6 @@
 // Checks of a move after which the disk does not stay where it is (`yado migrate --disk=follow` and `=shared`). Pure.
 
-import { diskUnitBytes } from '../disk-follow.ts';
+import { diskUnitBytes, mostSectorBytes } from '../disk-follow.ts';
 import { type DiskPlan, isOwnOf } from '../disk-wish.ts';
 import { formatBytes } from '../quantities.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
@@ -44,6 +44,11 @@ export const diskChecks: readonly PreflightCheck[] = [
         return finding(
           `The disk of the OS has ${disk.sizeBytes} bytes, which is no multiple of ${diskUnitBytes}: the kernel cannot mirror it.`,
           'let it stay: --disk=remote',
+        );
+      if (found.sectorBytes > mostSectorBytes)
+        return finding(
+          `The disk ${found.name} of ${b.name} has sectors of ${found.sectorBytes} bytes: it cannot be marked.`,
+          other,
         );
       if (found.sizeBytes >= disk.sizeBytes) return null;
       return finding(

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectTcp } from '#linux/tcp.ts';
+import { serverArguments } from './connections.ts';
 import { diskHello } from './driver.ts';
 import { folder, hasTls, hello, host, openDisk as open, shouted } from './fake-disk.ts';
 
@@ -112,3 +113,8 @@ if (hasTls) {
     assert.equal((await stream.read(7)).toString(), 'served\n');
   });
 }
+
+test('the server answers a write when the disk itself has it: a power cut takes nothing along that was answered', () => {
+  const said = serverArguments('/m', '/dev/vda', 'crab-disk0-7');
+  assert.ok(said.includes('--filter=/m/nbdkit-fua-filter.so') && said.includes('fuamode=force'));
+});

@@ -144,10 +144,7 @@ export class DiskConnections {
     if (path === undefined) throw new Error('its disk is not there');
     const { program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
     setBlocking(socket.fd, true);
-    const options = ['--single', '--log=stderr', '--tls=off'];
-    const file = [`--filter=${modules}/nbdkit-exportname-filter.so`, `${modules}/nbdkit-file-plugin.so`];
-    const what = [path, `exportname=${exportName}`, 'exportname-strict=true'];
-    const server = spawn(program, [...options, ...file, ...what], {
+    const server = spawn(program, serverArguments(modules, path, exportName), {
       stdio: [socket.fd, socket.fd, 'inherit'],
     });
     this.#server = server;
@@ -164,6 +161,24 @@ export class DiskConnections {
     const exit = once(server, 'exit');
     if (server.kill('SIGKILL')) await exit;
   }
+}
+
+/**
+ * A write is answered when the disk itself has it (FUA): whoever was answered goes on while this computer loses its power,
+ * and never sends it again. A flush that comes after that would not bring it back. Nothing is kept in memory here: the OS keeps
+ * it there, and a standby needs its memory to take an OS in.
+ */
+export function serverArguments(modules: string, path: string, exportName: string): string[] {
+  const filters = ['exportname', 'fua'].map(name => `--filter=${modules}/nbdkit-${name}-filter.so`);
+  const options = ['--single', '--log=stderr', '--tls=off', ...filters, `${modules}/nbdkit-file-plugin.so`];
+  return [
+    ...options,
+    path,
+    `exportname=${exportName}`,
+    'exportname-strict=true',
+    'fuamode=force',
+    'cache=none',
+  ];
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));

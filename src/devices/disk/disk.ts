@@ -5,7 +5,7 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
 import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import { type BlockPlace, findBlockDevice } from '#linux/block.ts';
+import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
@@ -20,7 +20,7 @@ import {
   takeOver,
 } from './driver.ts';
 import { Following } from './following.ts';
-import { clearMark, writeMark } from './left-mark.ts';
+import { writeMark } from './left-mark.ts';
 import { foundDisk } from './look.ts';
 import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
@@ -28,8 +28,9 @@ import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import {
   findStub,
   findStubOverAny,
-  isHeldBack,
+  isStubMirrored,
   isStubUnfinished,
+  letThrough,
   putBeneath,
   stubPath,
   suspendStep,
@@ -185,7 +186,8 @@ class RootDisk implements Device {
   async hold(): Promise<void> {
     this.#restoring.abort();
     await this.#stay();
-    if (this.#mark !== undefined) writeMark(stubPath(), this.#mark, 'mounted');
+    const here = this.#mark === undefined ? undefined : findBlockDevice(this.#place);
+    if (here && this.#mark !== undefined) writeMark(nodePath(here.name), this.#mark);
   }
 
   async end(): Promise<void> {
@@ -243,10 +245,9 @@ class RootDisk implements Device {
     signal.throwIfAborted();
     // One that other computers reach too keeps its mark: none of them may start the OS while it runs here.
     const staysMarked = this.#destiny?.mode === 'shared' && !this.#destiny.isHome;
-    if (!staysMarked && isHeldBack()) markHome(this.#place);
+    if (!staysMarked) markHome(this.#place);
     await this.#putBeneath(beneath);
     this.#computer = undefined;
-    if (!staysMarked) clearMark(stubPath(), 'mounted');
   }
 
   async #connect(there: DeviceThere, arrival: Arrival): Promise<void> {
@@ -303,7 +304,8 @@ class RootDisk implements Device {
   }
 
   async #putBeneath(disk: AttachedDisk): Promise<void> {
-    await putBeneath(disk, this.#sizeBytes);
+    if (disk.isBeneath && !isStubMirrored()) letThrough();
+    else await putBeneath(disk, this.#sizeBytes);
     this.#isUp = true;
     detachFormer(disk);
   }

@@ -15,7 +15,7 @@ import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { diskHelloText } from '#wire/frames.ts';
-import { clearMark } from './left-mark.ts';
+import { clearMark, markBytes } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
 const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
@@ -24,6 +24,8 @@ export interface AttachedDisk {
   readonly major: number;
   readonly minor: number;
   readonly sizeBytes: number;
+  /** The stub lies on it already. */
+  readonly isBeneath?: boolean;
 }
 
 /** The disk at `place` on this computer; waits for a probe that is still under way. */
@@ -53,52 +55,50 @@ export interface RemoteDisk {
   readonly sizeBytes: number;
 }
 
-/**
- * The least that is read or written at once. With more, a file system that was made on a disk of 512 and uses less (ext4 of
- * 1024, the log of XFS) gets errors for its requests, and stops.
- */
-const unitBytes = 512;
-
 /** What a client says first. */
 export const diskHello: Buffer = Buffer.from(diskHelloText);
 
-/** Without a socket: an agent before this one has made the connection. */
-let attached: { readonly index: number; readonly socket?: OwnedFd } | undefined;
+/** `socket` undefined: it was made by an agent that is no more, and only the kernel has it still. */
+let attached: { index: number; socket: OwnedFd | undefined } | undefined;
 
 /**
- * Attaches an NBD export as a block device. A former attachment is let go once nothing uses it; one of an agent before this
- * gets a new connection instead: its server ends with this one's beginning, and what is under way would wait for ever.
+ * Attaches an NBD export as a block device. A former attachment is let go once nothing uses it; that of an agent that is no
+ * more is given the new connection.
  */
 export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promise<AttachedDisk> {
   if (attached && !attached.socket) {
     await attachAgain(disk, signal);
-    const { major, minor } = describeName(`nbd${attached.index}`);
-    return { major, minor, sizeBytes: disk.sizeBytes };
+    return { ...describeNbd(attached.index), isBeneath: true };
   }
-  const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
+  const { socket, transmissionFlags } = await openExport(disk, signal);
   try {
     using nbd = new NbdClient();
     const index = nbd.connect({
       socketFds: [socket.fd],
-      sizeBytes,
-      blockSizeBytes: unitBytes,
+      sizeBytes: disk.sizeBytes,
+      blockSizeBytes: markBytes, // the stub begins behind the mark
       serverFlags: transmissionFlags,
       ...patience,
     });
     const former = attached;
     attached = { index, socket };
     if (former) formerAttachments.push(former);
-    const { major, minor } = describeName(`nbd${index}`);
-    return { major, minor, sizeBytes };
+    return describeNbd(index);
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;
   }
 }
 
+function describeNbd(index: number): AttachedDisk {
+  const { major, minor, sizeBytes } = describeName(`nbd${index}`);
+  return { major, minor, sizeBytes };
+}
+
 /** True when the attached disk's connection has ended, from whichever side. */
 export function isConnectionLost(): boolean {
-  if (!attached?.socket) return false;
+  if (!attached) return false;
+  if (!attached.socket) return true;
   // The first byte of struct tcp_info is the state (include/uapi/linux/tcp.h).
   return (getsockoptInt(attached.socket.fd, C.IPPROTO_TCP, C.TCP_INFO) & 0xff) !== C.TCP_ESTABLISHED;
 }
@@ -114,7 +114,7 @@ export async function attachAgain(disk: RemoteDisk, signal: AbortSignal): Promis
   try {
     const old = attached;
     if (!old) throw new Error('no disk is attached');
-    breakConnection(); // the kernel replaces only what it knows to be dead
+    breakConnection(); // the kernel replaces only what it knows to be dead; without a socket the server has ended it
     using nbd = new NbdClient();
     await waitUntil(
       'the kernel to take the new connection',
@@ -158,12 +158,17 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
   }
 }
 
-const formerAttachments: { readonly index: number; readonly socket?: OwnedFd }[] = [];
+const formerAttachments: { index: number; socket: OwnedFd | undefined }[] = [];
 
-/** The attachment of an agent that is no more ("nbd0") is this one's now; other names are no attachments. */
+/**
+ * The stub lies on an attachment ("nbd0") that an agent made that is no more: the kernel keeps it, and with it the requests
+ * under way. Another device beneath the stub would not do: the server ends the old connection when a new one comes, and
+ * the stub would wait, and this agent with it, for answers that can come only through the old device. Other names are
+ * nothing to take over.
+ */
 export function takeOver(name: string): void {
   const index = /^nbd(\d+)$/.exec(name)?.[1];
-  if (index !== undefined) attached = { index: Number(index) };
+  if (index !== undefined) attached = { index: Number(index), socket: undefined };
 }
 
 /** Lets go of NBD devices that lie beneath nothing any more (after the stub was given another table). */

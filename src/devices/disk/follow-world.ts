@@ -5,6 +5,7 @@ import { describe, nodePath } from '#linux/block.ts';
 import { hashParts } from '#linux/region-hashes.ts';
 import { countWrites } from '#linux/request-count.ts';
 import { DiskFailed, type FollowWorld } from './follow.ts';
+import { markBytes } from './left-mark.ts';
 import { type Beneath, exchange, mirrorsState, tableOf } from './stub.ts';
 
 export interface FollowParts {
@@ -28,7 +29,7 @@ export function followWorld(parts: FollowParts): FollowWorld {
     sizeBytes,
     hashesThere: parts.hashesThere,
     hashesHere: async extent => {
-      const hashes = await hashParts(localPath, regionsOf(extent), 'disk', signal);
+      const hashes = await hashParts(localPath, regionsOf(extent), 'disk', { blankBytes: markBytes, signal });
       return hashes.map(each => each.toString('hex'));
     },
     writes: () => countWrites(remoteName),

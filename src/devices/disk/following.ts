@@ -4,18 +4,26 @@ import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
 import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
-import { YadoError, yadoError } from '#core/errors.ts';
+import { YadoError } from '#core/errors.ts';
 import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
-import { linearTarget } from '#linux/device-mapper.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
 import { DiskDiffers, DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
-import { clearMark } from './left-mark.ts';
+import { clearMark, markBytes, writeMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
-import { type Beneath, exchange, mirrorsState, putBeneath, rootStub, stubPath } from './stub.ts';
+import {
+  type Beneath,
+  exchange,
+  hasHidingModule,
+  mirrorsState,
+  putBeneath,
+  rootStub,
+  stubPath,
+  tableOver,
+} from './stub.ts';
 
 /** The disk is looked for again so often while it is not there. */
 const lookMs = 1000;
@@ -79,8 +87,11 @@ export class Following {
     try {
       const found = await this.#findDisk();
       const local = findBlockDevice(found.place);
-      if (!local) throw yadoError('followFailed', { device, reason: `${found.name} has gone` });
+      if (!local) throw new Error(`${found.name} has gone`);
       say(`${device}: it follows to ${found.name}`);
+      // No computer starts the OS from a disk that has half of it, and this one is known again.
+      const { osId, there } = this.#disk;
+      writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
       isTouched = true;
       await this.#copy(local);
       await this.#switchTo(found, local);
@@ -97,9 +108,9 @@ export class Following {
     this.#disk.say(`${this.#disk.device}: it does not follow: ${reason}; it stays where it was`);
   }
 
-  /** The disk of the wish, as it is now: what was looked at before the move may have changed. @throws YadoError */
+  /** The disk of the wish, as it is now: what was looked at before the move may have changed. @throws Error saying why it will not do */
   async #findDisk(): Promise<FoundDisk> {
-    const { device, sizeBytes, osId } = this.#disk;
+    const { sizeBytes, osId } = this.#disk;
     const { name, place, mayOverwrite } = this.wish;
     const { signal } = this.#stop;
     for (;;) {
@@ -115,8 +126,8 @@ export class Following {
       const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
       // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
       const isIt = disk.name === name || (isItsOwn && disk.name === there.name);
-      if (!isIt) throw yadoError('followFailed', { device, reason: `${disk.name} is where ${name} was` });
-      if (why !== undefined) throw yadoError('followFailed', { device, reason: `${name} ${why}` });
+      if (!isIt) throw new Error(`${disk.name} is where ${name} was`);
+      if (why !== undefined) throw new Error(`${name} ${why}`);
       return disk;
     }
   }
@@ -125,6 +136,8 @@ export class Following {
     if (disk.use !== null) return `is in use: ${disk.use}`;
     if (disk.isReadOnly) return 'cannot be written to';
     if (disk.sizeBytes < sizeBytes) return 'is too small';
+    if (disk.sectorBytes > markBytes) return `has sectors of ${disk.sectorBytes} bytes`;
+    if (!hasHidingModule()) return 'cannot be marked: the kernel has no dm_zero (modprobe dm_zero)';
     return disk.holds !== null && !mayOverwrite ? `is not empty: ${disk.holds}` : undefined;
   }
 
@@ -164,13 +177,13 @@ export class Following {
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
     let isTaken = false;
-    const table = [linearTarget(`${local.major}:${local.minor}`, sizeBytes / 512)];
+    const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
     const isTrue = async (): Promise<boolean> => {
       this.#stop.signal.throwIfAborted();
       const { failed } = mirrorsState();
       if (failed) throw new DiskFailed(failed);
       await flush(nodePath(local.name));
-      clearMark(nodePath(local.name)); // the old disk's, copied with it: from this one the OS may be started
+      clearMark(nodePath(local.name)); // from this one the OS may be started
       taken(found);
       isTaken = true;
       return true;

@@ -55,6 +55,7 @@ export function foundDisk(device: BlockDevice): FoundDisk {
     name: nameOf(device),
     sizeBytes: device.sizeBytes,
     isReadOnly: device.readOnly,
+    sectorBytes: device.logicalBlockBytes,
     use: useOf(device) ?? null,
     holds: holds ?? null,
     fileSystem: extUuid(head) ?? null,

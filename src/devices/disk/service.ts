@@ -8,11 +8,14 @@ import { hashParts } from '#linux/region-hashes.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
-import { writeMark } from './left-mark.ts';
+import { attachHere } from './driver.ts';
+import { markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
 const retryMs = 1000;
+/** The PCI bus is scanned anew just then. */
+const markMs = 20_000;
 
 const DiskLeftSchema = v.strictObject({
   kind: v.literal('disk'),
@@ -21,7 +24,7 @@ const DiskLeftSchema = v.strictObject({
 });
 export type DiskLeft = v.InferOutput<typeof DiskLeftSchema>;
 
-class LeftDisk implements LeftService {
+export class LeftDisk implements LeftService {
   readonly state: DiskLeft;
   readonly needsDrivers = true;
   readonly #world: LeftWorld;
@@ -36,6 +39,13 @@ class LeftDisk implements LeftService {
   constructor(state: DiskLeft, world: LeftWorld) {
     this.state = state;
     this.#world = world;
+  }
+
+  async mark(text: string): Promise<void> {
+    await attachHere(this.state.place, AbortSignal.timeout(markMs));
+    const device = findBlockDevice(this.state.place);
+    if (!device) throw new Error(`no disk at ${this.state.place.pciAddress}`);
+    writeMark(nodePath(device.name), text);
   }
 
   async serve(): Promise<void> {
@@ -75,7 +85,8 @@ class LeftDisk implements LeftService {
     this.#seeToIt();
     const device = findBlockDevice(this.state.place);
     if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
-    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk');
+    const hidden = { blankBytes: markBytes };
+    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk', hidden);
     return { ready: true, hashes: Uint8Array.from(Buffer.concat(hashes)) };
   }
 
@@ -88,8 +99,9 @@ class LeftDisk implements LeftService {
     const { device, place } = this.state;
     say(`${device}: the OS has its disk elsewhere now; what is here is an older state of it`);
     const found = findBlockDevice(place);
+    const node = found && nodePath(found.name);
     try {
-      if (found) writeMark(nodePath(found.name), record());
+      if (node !== undefined) writeMark(node, record(readMark(node)));
     } catch (error) {
       say(
         `${device}: its mark is still the one of before: ${error instanceof Error ? error.message : error}`,
@@ -138,8 +150,7 @@ class LeftDisk implements LeftService {
       place,
       exportName,
       cipher: this.#world.cipher,
-      mark: this.#world.record(),
-      unmarked: (why: string) => say(`${device}: the OS could be started from it a second time: ${why}`),
+      mark: (before: string | undefined) => this.#world.record(before),
       say,
     };
     const signal = AbortSignal.timeout(30_000);

@@ -1,5 +1,8 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
-// while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
+// while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub. The first sectors are
+// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
 import {
   type BlockDevice,
@@ -7,6 +10,7 @@ import {
   blockDeviceAt,
   describeName,
   deviceRightBelow,
+  nodePath,
 } from '#linux/block.ts';
 import {
   type DmTarget,
@@ -14,10 +18,13 @@ import {
   encodeSuspend,
   linearTarget,
   mirrorTarget,
+  zeroTarget,
 } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
+import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
+import { markBytes, tryMark } from './left-mark.ts';
 
 export const rootStub = 'yado-root';
 
@@ -54,20 +61,20 @@ export function findStubOverAny(name = rootStub): { stub: BlockDevice; below: Bl
   }
 }
 
+/** True while two disks lie beneath the stub. */
+export function isStubMirrored(name = rootStub): boolean {
+  using dm = new DmControl();
+  return dm.table(name).some(each => each.type === 'mirror');
+}
+
 /** True when an agent has ended in the middle of exchanging something. */
 export function isStubUnfinished(name = rootStub): boolean {
   using dm = new DmControl();
-  return dm.device(name).suspended || dm.table(name).some(each => each.type !== 'linear');
+  return dm.device(name).suspended || isStubMirrored(name);
 }
 
 /** Of the stub itself. */
 export const stubPath = (name = rootStub): string => `/dev/mapper/${name}`;
-
-/** Nothing passes the stub, since an image was to be made or an agent has ended in the middle of something. */
-export function isHeldBack(name = rootStub): boolean {
-  using dm = new DmControl();
-  return dm.device(name).suspended;
-}
 
 /** Nothing passes the stub after this step: what programs write waits in memory and moves with the OS. */
 export function suspendStep(name = rootStub): PlanStep {
@@ -78,10 +85,24 @@ export function suspendStep(name = rootStub): PlanStep {
 /** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
 export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
   using dm = new DmControl();
-  dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
+  try {
+    // Without the module the kernel would call modprobe, which would wait for this very disk.
+    if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
+    dm.loadTable(name, tableOver(numberOf(device), sizeBytes));
+  } catch (error) {
+    // Nor can 1024 bytes be hidden where a sector has more. A mark can then be wiped out; the disk is there all the same.
+    if (!(error instanceof SystemError)) throw error;
+    dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
+  }
   // Held back already, it stays so. Else a mirror may be there of which one disk has refused something: what waits because of
   // that goes on with the next table, if nothing is flushed.
   await dm.suspendLater(name, quietly);
+  dm.resume(name);
+}
+
+/** Lets the waiting requests through to what lies beneath already; does nothing while none are held back. */
+export function letThrough(name = rootStub): void {
+  using dm = new DmControl();
   dm.resume(name);
 }
 
@@ -107,15 +128,23 @@ export async function exchange(
   return isNew;
 }
 
-/** The table for a disk that follows: `remote` is the old disk, `local` the new one. */
+/**
+ * The table for a disk that follows: `remote` is the old disk, `local` the new one. What is hidden of the old one is of the
+ * new one too.
+ */
 export function tableOf(segments: readonly Segment[], remote: Beneath, local: Beneath): DmTarget[] {
-  return segments.map(({ kind, start, bytes }) => {
+  const shown = segments.map(({ kind, start, bytes }) => {
+    const from = Math.max(start, markBytes);
+    return { kind, start: from, bytes: start + bytes - from };
+  });
+  const targets = shown.map(({ kind, start, bytes }) => {
     const [from, count] = [start / 512, bytes / 512];
     const leg = (device: Beneath) => ({ device: numberOf(device), offsetSector: from });
     if (kind === 'remote') return { ...linearTarget(numberOf(remote), count, from), startSector: from };
     const regionSectors = mirrorRegionBytes(bytes) / 512;
     return mirrorTarget(from, count, [leg(remote), leg(local)], regionSectors, kind === 'both');
   });
+  return [zeroTarget(markBytes / 512), ...targets];
 }
 
 /** What the mirrors beneath the stub say of themselves. @throws FormatError, SystemError */
@@ -130,6 +159,30 @@ export function mirrorsState(name = rootStub): MirrorsState {
     isCopied: mirrors.every(each => each.equalRegions === each.regions),
     ...(isWell(1) ? !isWell(0) && { failed: 'there' as const } : { failed: 'here' as const }),
   };
+}
+
+/** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
+export function whyUnmarkable(): string | undefined {
+  const below = findStub()?.below;
+  if (!below?.place) return undefined; // asking another computer may take for ever
+  if (!hasHidingModule())
+    return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
+  if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
+  try {
+    tryMark(nodePath(below.name));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+export const hasHidingModule = (): boolean => existsSync('/sys/module/dm_zero');
+
+/** The same table as packaging/files/initramfs-local-premount makes: reads of the mark give zeros, writes to it are dropped. */
+export function tableOver(device: string, sizeBytes: number): DmTarget[] {
+  const hidden = markBytes / 512;
+  const rest = { ...linearTarget(device, sizeBytes / 512 - hidden, hidden), startSector: hidden };
+  return [zeroTarget(hidden), rest];
 }
 
 const numberOf = ({ major, minor }: Beneath): string => `${major}:${minor}`;

@@ -63,9 +63,9 @@ story('the agent is started anew at B: it knows where the disk is and connects i
     'converted',
   );
   await waitFor(
-    'only the new connection',
+    'one connection, of the device there was',
     async () =>
-      (await b.shell('ls -d /sys/block/nbd*/pid')).trim() === '/sys/block/nbd1/pid' ? true : undefined,
+      (await b.shell('ls -d /sys/block/nbd*/pid')).trim() === '/sys/block/nbd0/pid' ? true : undefined,
     { timeoutMs: 60_000 },
   );
 });

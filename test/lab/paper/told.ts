@@ -4,7 +4,7 @@ import type { History } from '#core/history.ts';
 import { os } from '#lab/os-recipe.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
 import { bootStory } from '../boot-story.ts';
-import { bootIdOf, json, standbyReady, worksOn } from '../stories.ts';
+import { bootIdOf, json, worksOn } from '../stories.ts';
 
 const { lab, a, b, bootId, evidence, story } = await bootStory('paper');
 await startWorkload(a);
@@ -43,11 +43,4 @@ export async function keepsTime(work: () => Promise<void>): Promise<void> {
     `# clock: ${error.toFixed(1)} ms off, measured to ± ${uncertainty.toFixed(1)} ms; off the host's ${before.offsetMs.toFixed(1)} before, ${after.offsetMs.toFixed(1)} after`,
   );
   assert.ok(error <= 50, 'wall time is right');
-}
-
-/** Starts B anew and waits until it can take in an OS. */
-export async function startAgain(): Promise<void> {
-  await b.kill();
-  await b.boot();
-  await standbyReady(b);
 }
