@@ -55,6 +55,7 @@ export function compileHarness(folder: string): string {
       'sha256.c',
       'park.c',
       'recall.c',
+      'lists.c',
       'pack.c',
       'known.c',
       'memory.c',
@@ -83,6 +84,7 @@ const helper = [
   'target.c',
   'park.c',
   'recall.c',
+  'lists.c',
   'pack.c',
 ];
 
