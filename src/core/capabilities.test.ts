@@ -82,13 +82,18 @@ const hostile: fc.Arbitrary<Partial<Capabilities>> = fc.record({
   }),
 });
 
+/** What a sentence has where a value was missing. */
+const notWords = /NaN|undefined/;
+
 test('whatever a target reports, the checks end in sentences', () => {
   fc.assert(
     fc.property(hostile, change => {
       const target = { ...beta, ...change };
-      if (!isAccepted(target)) return;
+      // A target that calls its clock "NaN" is quoted as it is; a number that is none would be null here.
+      const isSaidByIt = notWords.test(JSON.stringify(change));
+      if (!isAccepted(target) || isSaidByIt) return;
       for (const { text } of preflight(alpha, target, plainRequest).checks)
-        assert.doesNotMatch(text, /NaN|undefined/);
+        assert.doesNotMatch(text, notWords);
     }),
     { examples: [[{ clock: { ...beta.clock, tscKhz: 0 } }]] },
   );
