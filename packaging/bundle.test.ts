@@ -48,7 +48,7 @@ test('the role ghost loads, and asks for its state', () => {
 for (const options of [[], ['--role=nonsense']]) {
   test(`without a role it says which there are (${options.join(' ') || 'no option'})`, () => {
     const { status, said } = start('src/agent/main.js', ...options);
-    assert.match(said, /^yadod needs --role=active, standby or ghost/);
+    assert.match(said, /^yadod needs --role=active, standby, ghost or marked/);
     assert.equal(status, 2);
   });
 }

@@ -9,13 +9,15 @@ import {
   armed,
   type FaultyMove,
   faultyMove,
-  lateMs,
   pointsOfHelpers,
   times,
   together,
 } from '../native/frozen/test/fault-world.ts';
+import { slowGhost } from '../native/frozen/test/world.ts';
 
 mock.method(console, 'log', () => {});
+/** So late that whatever happens outside happens meanwhile, also on a busy machine. */
+const heldMs = 600;
 /** As 5 s are to the time-outs of a computer (src/agent/timeouts.ts). */
 const cutMs = (times.stallMs * 5) / 6;
 
@@ -26,7 +28,7 @@ function everywhere(what: string, body: (moved: FaultyMove, point: FaultPoint) =
       const point = faultPoints[name];
       if (!point.kinds.delay) continue;
       test(`when it ${point.step} (${name})`, async () => {
-        await using moved = await faultyMove(armed(name, 'delay', lateMs));
+        await using moved = await faultyMove(armed(name, 'delay', heldMs));
         await moved.struck(name);
         await body(moved, point);
       });
@@ -49,24 +51,90 @@ everywhere('the cable is pulled and put back', async (moved, { stage }) => {
 everywhere('B loses power', async (moved, { stage }) => {
   moved.world.cable.cut();
   moved.powerOff('B');
-  if (stage === 'granted') {
+  let error: Error | undefined;
+  void moved.told.then(told => {
+    error = told;
+  });
+  if (stage !== 'granted')
+    await moved.rest('A has it, or has given it away', () => error !== undefined || moved.mark() === 'left');
+  if (stage === 'granted' || !error) {
+    assert.ok(stage === 'granted' || stage === 'handedOver', 'a claim can have been on its way');
     // Whoever comes too late with a power switch has the OS on its disk: A has given it away.
     await moved.rest('the OS runs nowhere', () => moved.owners().length === 0);
     return;
   }
-  const error = await moved.told;
-  assert.ok(error);
   await moved.rest('the OS runs at A', () => moved.owners().join() === 'A');
 });
 
-everywhere('A loses power', async (moved, { stage }) => {
+everywhere('A loses power, and is switched on again', async (moved, { stage }) => {
   moved.world.cable.cut();
   moved.powerOff('A');
   await sleep(cutMs);
   if (stage !== 'granted')
     assert.deepEqual(moved.owners(), [], 'what has no grant does not run, however long it waits');
-  if (moved.owners().length === 0) await moved.powerOn();
+  await moved.powerOn();
   moved.world.cable.heal();
   await moved.rest('one OS runs', () => moved.owners().length === 1);
   if (moved.owners()[0] === 'A') await moved.rest('B is a standby', () => moved.isStandby());
+});
+
+describe('A loses power between the mark and the grant', together, () => {
+  /** The mark is on the disk, the copy is about to ask, and nobody has granted anything. */
+  async function cutBefore(point: 'source.claim' | 'source.grant' | 'copy.arrive'): Promise<FaultyMove> {
+    const moved = await faultyMove(armed(point, 'delay', 2000));
+    await moved.struck(point);
+    await moved.rest('the disk is marked', () => moved.mark() !== '');
+    moved.world.cable.cut();
+    moved.powerOff('A');
+    return moved;
+  }
+
+  for (const point of ['copy.arrive', 'source.claim', 'source.grant'] as const) {
+    test(`the copy at B is there (${point}): A does not start the OS, and grants it when it is on again`, async () => {
+      await using moved = await cutBefore(point);
+      assert.deepEqual(moved.owners(), []);
+      await moved.powerOn();
+      await sleep(cutMs / 2);
+      assert.deepEqual(moved.owners(), [], 'A knows nothing of B, and waits');
+      moved.world.cable.heal();
+      await moved.rest('the OS runs at B alone', () => moved.owners().join() === 'B');
+      assert.equal(moved.mark(), 'left');
+    });
+  }
+
+  test('between the grant and what the ghost writes then: B has the OS, and A serves it', async () => {
+    await using moved = await faultyMove({ ghost: slowGhost });
+    await moved.rest('the OS runs at B', () => moved.owners().join() === 'B');
+    moved.world.cable.cut();
+    moved.powerOff('A');
+    assert.equal(moved.mark(), 'leaving');
+    await moved.powerOn();
+    await sleep(cutMs / 2);
+    assert.deepEqual(moved.owners(), ['B'], 'A knows nothing of B, and waits');
+    moved.world.cable.heal();
+    await moved.rest('A knows it', () => moved.mark() === 'left');
+    assert.deepEqual(moved.owners(), ['B']);
+  });
+
+  test('B has lost power too: it comes up as a standby and says so, A starts the OS from its disk', async () => {
+    await using moved = await cutBefore('source.claim');
+    moved.powerOff('B');
+    moved.comesUpAsStandby();
+    await moved.powerOn();
+    moved.world.cable.heal();
+    await moved.rest('the OS runs at A alone', () => moved.owners().join() === 'A');
+    assert.equal(moved.mark(), '');
+  });
+
+  test('B is gone for good: A waits until a person types yado resume', async () => {
+    await using moved = await cutBefore('source.claim');
+    moved.powerOff('B');
+    await moved.powerOn();
+    moved.world.cable.heal();
+    await sleep(cutMs / 2);
+    assert.deepEqual(moved.owners(), []);
+    moved.resume();
+    await moved.rest('the OS runs at A alone', () => moved.owners().join() === 'A');
+    assert.equal(moved.mark(), '');
+  });
 });

@@ -30,10 +30,12 @@ async function holds(moved: FaultyMove, { end, code }: FaultResult): Promise<voi
   const log = logOf(world.folder);
   if (end === 'moves') {
     assert.ok(world.ran().includes('adopt'), 'the network of B is taken over');
+    assert.notEqual(moved.mark(), '', 'A could not start it a second time');
     return;
   }
   if (end === 'stays') assert.ok(!log.includes('A freeze'), 'nothing was stopped');
   if (log.includes('A freeze')) assert.ok(world.ran().includes('back'), 'the devices of A are back');
+  assert.equal(moved.mark(), '', 'nothing speaks against starting the OS from its disk');
   await moved.rest('B is a standby', () => moved.isStandby());
 }
 

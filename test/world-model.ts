@@ -1,14 +1,17 @@
 // A model of the world for the explorer: source A, computer B (target, then the restored copy) and the network between.
 //
 // - The network is a set of messages. Each may be delivered in any order, delivered and kept (repeated), or lost.
-// - A and B may lose power at any moment. A stays off; B may come back as an empty standby.
+// - A and B may lose power at any moment. B may come back as an empty standby; what was under way to it on a connection is
+//   gone then. A may come back during the first move: by what its disk says it starts the OS from there, or is in doubt
+//   (src/agent/doubt.ts) until a copy claims, the OS asks for its disk, B says that it has nothing, or a person decides.
+// - A's disk is marked between GO and the grant, and a claim waits for it; the mark goes when the OS goes on at A.
 // - A's helper may die: before the grant the kernel thaws the OS at A. After it the ghost answers as the helper did, so
 //   that nothing changes.
 // - Every local step may succeed or fail; timers, cancel and a broken link may come in any state that has a row for it.
 // - After a move that failed A may begin a second one, to a third computer. Of that one the model lets everything happen
 //   to A (any event, at any time); the messages of the first move are still about, and a claim among them is stale.
-// - A person accepts the risk of two copies only when A is off, and only during the first move: that is the meaning of
-//   the question the person is asked.
+// - A person accepts the risk of two copies only when A is off, and only during the first move, and leaves A off; a person
+//   starts the OS from A's disk only when B has no copy: that is the meaning of the questions the person is asked.
 //
 // The rules come from the migration table alone: the model calls `findStep` and performs effects as messages.
 
@@ -36,11 +39,11 @@ const messages = [
 type Message = (typeof messages)[number];
 const bit = (message: Message) => 1 << messages.indexOf(message);
 
-export type AState = SourceState | 'off';
+export type AState = SourceState | 'off' | 'doubt';
 /** B as a target, or with the restored copy in it. */
 export type BState = `target:${TargetState}` | `copy:${CopyState}` | 'off';
 
-const aStates: readonly AState[] = [...sourceStates, 'off'];
+const aStates: readonly AState[] = [...sourceStates, 'off', 'doubt'];
 const bStates: readonly BState[] = [
   ...targetStates.map(state => `target:${state}` as const),
   ...copyStates.map(state => `copy:${state}` as const),
@@ -54,6 +57,10 @@ export interface World {
   readonly attempt: 1 | 2;
   /** A granted the claim of the first move. */
   readonly granted: boolean;
+  /** A's disk says that the OS is leaving, or has left, in the first move. */
+  readonly mark: boolean;
+  /** B has said that it will never take in what came in the first move. */
+  readonly never: boolean;
   /** Messages under way, a bit each. */
   readonly net: number;
 }
@@ -65,30 +72,41 @@ export interface Edge {
   readonly to: World;
 }
 
-export const firstWorld: World = { a: 'idle', b: 'target:standby', attempt: 1, granted: false, net: 0 };
-export const worldCount = aStates.length * bStates.length * 4 * (1 << messages.length);
+export const firstWorld: World = {
+  a: 'idle',
+  b: 'target:standby',
+  attempt: 1,
+  granted: false,
+  mark: false,
+  never: false,
+  net: 0,
+};
+export const worldCount = aStates.length * bStates.length * 16 * (1 << messages.length);
 
 const aNumber = new Map(aStates.map((state, index) => [state, index]));
 const bNumber = new Map(bStates.map((state, index) => [state, index]));
 
 /** A number below `worldCount` for every world. */
 export function encode(world: World): number {
-  const flags = (world.attempt - 1) * 2 + Number(world.granted);
+  const flags =
+    (world.attempt - 1) * 8 + Number(world.granted) * 4 + Number(world.mark) * 2 + Number(world.never);
   const computers = aNumber.get(world.a)! * bStates.length + bNumber.get(world.b)!;
-  return (world.net * aStates.length * bStates.length + computers) * 4 + flags;
+  return (world.net * aStates.length * bStates.length + computers) * 16 + flags;
 }
 
 export function decode(code: number): World {
-  const flags = code % 4;
-  let rest = Math.floor(code / 4);
+  const flags = code % 16;
+  let rest = Math.floor(code / 16);
   const b = bStates[rest % bStates.length]!;
   rest = Math.floor(rest / bStates.length);
   const a = aStates[rest % aStates.length]!;
   return {
     a,
     b,
-    attempt: flags >= 2 ? 2 : 1,
-    granted: flags % 2 === 1,
+    attempt: flags >= 8 ? 2 : 1,
+    granted: (flags & 4) !== 0,
+    mark: (flags & 2) !== 0,
+    never: (flags & 1) !== 0,
     net: Math.floor(rest / aStates.length),
   };
 }
@@ -110,7 +128,7 @@ export function runsElsewhere({ a, attempt }: World): boolean {
 
 export function describe(world: World): string {
   const net = messages.filter(message => world.net & bit(message)).join(' ');
-  return `move ${world.attempt}: A ${world.a}, B ${world.b}${world.granted ? ', granted' : ''}, under way: ${net || '-'}`;
+  return `move ${world.attempt}: A ${world.a}, B ${world.b}${world.granted ? ', granted' : ''}${world.mark ? ', marked' : ''}${world.never ? ', never' : ''}, under way: ${net || '-'}`;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -135,7 +153,10 @@ export function remembered(find: FindStep): FindStep {
 }
 
 function sourceStep(find: FindStep, world: World, event: SourceEvent): World | undefined {
-  if (world.a === 'off') return undefined;
+  if (world.a === 'off' || world.a === 'doubt') return undefined;
+  if (event === 'request' && world.mark) return undefined; // its disk is not up again
+  const waitsForMark = world.a === 'awaitingClaim' && world.attempt === 1 && !world.mark;
+  if (event === 'claim' && waitsForMark) return undefined; // the copy asks again
   const found = find('source', world.a, event);
   if (!found) return undefined;
   let { net, attempt, granted } = world;
@@ -193,15 +214,24 @@ function deliver(find: FindStep, world: World, message: Message): World | undefi
     case 'ready':
       return attempt === 1 ? sourceStep(find, world, 'ready') : undefined;
     case 'claim':
+      if (a === 'doubt') return { ...world, a: 'granted', granted: true, net: world.net | bit('grant') };
       return sourceStep(find, world, attempt === 1 ? 'claim' : 'staleClaim');
     case 'grant':
     case 'refuse':
       return b.startsWith('copy:') ? copyStep(find, world, b.slice(5) as CopyState, message) : undefined;
+    case 'prepare':
+      return b === 'target:standby' && !world.never ? targetStep(find, world, 'standby', message) : undefined;
     default:
       return b.startsWith('target:')
         ? targetStep(find, world, b.slice(7) as TargetState, message)
         : undefined;
   }
+}
+
+/** B's kernel is another one: its connections are gone, with what was under way on them, and so is what it has said. */
+function startedAnew(world: World): World {
+  const connections = bit('prepare') | bit('begin') | bit('complete') | bit('go') | bit('abort');
+  return { ...world, never: false, net: world.net & ~connections };
 }
 
 /** Everything that can happen next. */
@@ -230,6 +260,16 @@ export function nextWorlds(find: FindStep, world: World, withPower: boolean): Ed
     add(`A: ${event}`, kindOf(event), sourceStep(find, world, event));
   }
 
+  const { a, b, attempt, mark } = world;
+  if (a === 'awaitingClaim' && attempt === 1 && !mark) add('A: marks', 'work', { ...world, mark: true });
+  if (a === 'returned' && mark) add('A: takes the mark away', 'work', { ...world, mark: false });
+  if (a === 'doubt') {
+    const starts: World = { ...world, a: 'returned', mark: false, granted: false };
+    if (b === 'copy:resuming') add('A hears the OS', 'work', { ...world, a: 'granted' });
+    if (b === 'target:standby') add('B: nothing here', 'work', { ...starts, never: true });
+    if (!b.startsWith('copy:')) add('a person starts the OS at A', 'person', starts);
+  }
+
   // At B.
   if (world.b.startsWith('target:')) {
     const state = world.b.slice(7) as TargetState;
@@ -248,14 +288,17 @@ export function nextWorlds(find: FindStep, world: World, withPower: boolean): Ed
     if (world.a === 'off' && world.attempt === 1) {
       add('a person accepts the risk', 'person', copyStep(find, world, state, 'acceptRisk'));
     }
-    if (state === 'refused') add('B: reset', 'work', { ...world, b: 'target:standby' });
+    if (state === 'refused') add('B: reset', 'work', { ...startedAnew(world), b: 'target:standby' });
   }
 
   if (withPower) {
-    const helped = world.a !== 'off' && sourceRunner[world.a] === 'helper';
+    const helped = a !== 'off' && a !== 'doubt' && sourceRunner[a] === 'helper';
     if (helped && world.a !== 'granted') add("A's helper dies", 'power', { ...world, a: 'returned' });
     if (world.a !== 'off') add('A loses power', 'power', { ...world, a: 'off' });
-    if (world.b !== 'off') add('B loses power', 'power', { ...world, b: 'off' });
+    const accepted = b === 'copy:resuming' && !world.granted;
+    if (a === 'off' && attempt === 1 && !accepted)
+      add('A comes back', 'power', { ...world, a: mark ? 'doubt' : 'returned' });
+    if (world.b !== 'off') add('B loses power', 'power', { ...startedAnew(world), b: 'off' });
     else add('B comes back', 'power', { ...world, b: 'target:standby' });
   }
   return edges;

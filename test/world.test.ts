@@ -50,7 +50,7 @@ test('at most one computer runs the OS, whatever happens', () => {
 
 test('after the grant A never runs this copy again', () => {
   assert.equal(
-    firstBroken(withCrashes, world => !world.granted || world.a === 'granted' || world.a === 'off'),
+    firstBroken(withCrashes, world => !world.granted || ['granted', 'off', 'doubt'].includes(world.a)),
     undefined,
   );
 });
@@ -79,8 +79,29 @@ test('without a crash a granted copy is never reset', () => {
 
 test('B loses power before the grant: A comes back by itself', () => {
   const fine = withCrashes.canReach(runsAtA, byItself);
+  const elsewhere = ['off', 'doubt', 'granted'];
   assert.equal(
-    firstBroken(withCrashes, (world, code) => world.a === 'off' || world.a === 'granted' || fine[code] === 1),
+    firstBroken(withCrashes, (world, code) => elsewhere.includes(world.a) || fine[code] === 1),
+    undefined,
+  );
+});
+
+test('A comes back in doubt: while B has power one OS runs by itself, and else by a person', () => {
+  assert.ok(withCrashes.worlds.some(code => decode(code).a === 'doubt' && runsAtB(decode(code))));
+  const fine = withCrashes.canReach(world => runners(world) === 1, byItself);
+  const byPerson = withCrashes.canReach(world => runners(world) === 1, ['person']);
+  assert.equal(
+    firstBroken(
+      withCrashes,
+      (world, code) => world.a !== 'doubt' || (world.b === 'off' ? byPerson : fine)[code] === 1,
+    ),
+    undefined,
+  );
+});
+
+test('a grant is never given before the disk says so', () => {
+  assert.equal(
+    firstBroken(withCrashes, world => !world.granted || world.mark),
     undefined,
   );
 });

@@ -133,8 +133,7 @@ test('the ghost is gone before the grant: the OS goes on at A', needsRoot, async
 });
 
 test('the ghost dies after the grant: another one hears of the grant too', needsRoot, async () => {
-  const ghost = 'cat <&3 >> heard & echo $$ > ghost-pid; wait';
-  await using world = await move({ ghost });
+  await using world = await move();
   assert.equal((await world.a.report).outcome, 'arrived');
   const file = join(world.folder, 'heard');
   const grants = () =>

@@ -23,9 +23,11 @@ static const struct job *job;
 static int agent, stream, claims = -1, snapshot = -1, ghost = -1;
 static pid_t ghost_pid;
 static bool frozen, granted, told_ghost;
+static enum { MARK_NONE, MARK_ASKED, MARK_DONE } mark; // on the disk that stays here: that the OS is leaving
+static uint64_t held_since;                // a claim waits for it, 0: none does
 static uint64_t go_at;
-static struct sockaddr_in claimant;
-static uint8_t claim_datagram[CLAIM_BYTES];
+static struct sockaddr_in claimant, held_claimant;
+static uint8_t claim_datagram[CLAIM_BYTES], held_claim[CLAIM_BYTES];
 
 static uint64_t timed(int step, uint64_t since) {
   uint64_t t = now_us();
@@ -93,6 +95,34 @@ static void end_ghost(void) {
 /// Should we die after the grant, the ghost keeps this copy from running again, and answers in our place.
 static void tell_ghost(void) {
   if (ghost >= 0 && !told_ghost) told_ghost = send_frame(ghost, FRAME_GRANTED, job->epoch, job->claim_key, CLAIM_KEY_BYTES, 100) == 0;
+}
+
+/// Before the grant the ghost writes on the disk that the OS is leaving: a cold start of this computer must not run it.
+static int ask_for_mark(void) {
+  if (fails(FAULT_SOURCE_MARK, REASON_MARK)) return SOURCE_ON_FAILED;
+  if (ghost < 0) return WAIT;
+  mark = MARK_ASKED;
+  if (fault_times(job, FAULT_SOURCE_MARK) > 0) send_frame(ghost, FRAME_MARK, job->epoch, job->claim_key, CLAIM_KEY_BYTES, 100);
+  return WAIT;
+}
+
+/// A claim that could be granted. Until the mark is there it waits; a later one is as good.
+static int claimed(void) {
+  if (mark != MARK_ASKED) return SOURCE_ON_CLAIM;
+  if (!held_since) held_since = now_us();
+  memcpy(held_claim, claim_datagram, sizeof held_claim);
+  held_claimant = claimant;
+  return WAIT;
+}
+
+static int marked(void) {
+  if (mark != MARK_ASKED) return WAIT;
+  mark = MARK_DONE;
+  if (!held_since) return WAIT;
+  timed(STEP_MARK, held_since);
+  memcpy(claim_datagram, held_claim, sizeof claim_datagram);
+  claimant = held_claimant;
+  return SOURCE_ON_CLAIM;
 }
 
 /// Without a ghost nobody serves what stays behind: before the grant the OS rather stays, after it there is another one.
@@ -164,9 +194,12 @@ static int target_says(void) {
 }
 
 static int ghost_says(void) {
-  uint8_t head[FRAME_HEADER_BYTES];
+  uint8_t head[FRAME_HEADER_BYTES], text[MAX_TEXT_BYTES] = { 0 };
   struct frame frame;
-  if (recv(ghost, head, sizeof head, MSG_DONTWAIT) != sizeof head || !get_frame(head, &frame, 0)) return lose_ghost();
+  if (recv(ghost, head, sizeof head, MSG_DONTWAIT) != sizeof head || !get_frame(head, &frame, MAX_TEXT_BYTES - 1)) return lose_ghost();
+  if (frame.length && recv_all(ghost, text, frame.length, 1000) < 0) return lose_ghost();
+  if (frame.type == FRAME_MARKED) return marked();
+  if (frame.type == FRAME_UNMARKED) { because(REASON_MARK, 0, -1, (char *)text); return SOURCE_ON_FAILED; }
   if (frame.type == FRAME_CANCEL) { because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL; }
   if (frame.type == FRAME_RELEASE && granted) ioctl(snapshot, SNAPSHOT_FREE, 0);
   return WAIT;
@@ -183,7 +216,7 @@ static int listen_for(bool with_stream, int wait_ms) {
   if (!target_first && p[2].revents && claim_receive(claims, claim_datagram, &claimant) && claim_kind(claim_datagram) == CLAIM_KIND_CLAIM) {
     enum whose whose = claim_whose(job, claim_datagram); // a forged one is as good as none
     if (whose == CLAIM_OF_PAST) { was_stale = true; return SOURCE_ON_STALE_CLAIM; }
-    if (whose == CLAIM_OF_THIS) return fault_times(job, FAULT_SOURCE_CLAIM) > 0 ? SOURCE_ON_CLAIM : WAIT;
+    if (whose == CLAIM_OF_THIS) return fault_times(job, FAULT_SOURCE_CLAIM) > 0 ? claimed() : WAIT;
   }
   return p[0].revents ? target_says() : WAIT;
 }
@@ -250,7 +283,7 @@ static int send_go(void) {
   for (int times = fault_times(job, FAULT_SOURCE_GO); times > 0; times--)
     if (send_frame(stream, FRAME_GO, job->epoch, NULL, 0, job->stall_ms) < 0) { because(REASON_LINK_LOST, errno, -1, NULL); return SOURCE_ON_FAILED; }
   go_at = now_us();
-  return WAIT;
+  return ask_for_mark();                   // while B restores
 }
 
 static int grant(void) {
@@ -337,7 +370,8 @@ static int await(int state, uint64_t entered) {
   uint64_t limit = ready ? job->ready_ms : job->claim_ms, waited = (now_us() - entered) / 1000u;
   if (state == SOURCE_GRANTED) return listen_for(false, -1);
   if (waited >= limit) {
-    because(ready ? REASON_READY_TIMEOUT : REASON_CLAIM_TIMEOUT, ETIMEDOUT, -1, NULL);
+    if (held_since) because(REASON_MARK, ETIMEDOUT, -1, "the ghost did not say that it is written");
+    because(ready ? REASON_READY_TIMEOUT : REASON_CLAIM_TIMEOUT, ETIMEDOUT, -1, NULL); // the first reason counts
     return SOURCE_ON_TIMEOUT;
   }
   // After GO the stream is dead by design; B says FAILED on it only when its kernel refused the image.

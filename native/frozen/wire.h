@@ -39,9 +39,12 @@
 #define FRAME_RELEASE 22
 #define FRAME_AGAIN 23
 #define FRAME_FREEZE 24
+#define FRAME_MARKED 25
+#define FRAME_UNMARKED 26
 #define FRAME_PROGRESS 30
 #define FRAME_RESULT 31
 #define FRAME_GRANTED 32
+#define FRAME_MARK 34
 #define FRAME_PRE_COPY 33
 #define OP_WRITE_FILE 1
 #define OP_IOCTL 2
@@ -104,12 +107,13 @@
 #define REASON_ARRIVE 19
 #define REASON_GHOST 20
 #define REASON_ADOPT 21
+#define REASON_MARK 23
 #define REASON_TAMPERED 22
-enum { FAULT_SOURCE_BEGIN = 1, FAULT_SOURCE_PRE_COPY = 2, FAULT_SOURCE_FREEZE = 3, FAULT_SOURCE_LEAVE = 4, FAULT_SOURCE_IMAGE = 5, FAULT_SOURCE_SERVE = 6, FAULT_SOURCE_GHOST = 7, FAULT_SOURCE_PAGES = 8, FAULT_SOURCE_END = 9, FAULT_SOURCE_GO = 10, FAULT_SOURCE_CLAIM = 11, FAULT_SOURCE_GRANT = 12, FAULT_SOURCE_ABORT = 13, FAULT_SOURCE_BACK = 14, FAULT_SOURCE_THAW = 15, FAULT_TARGET_OPEN = 16, FAULT_TARGET_ROOM = 17, FAULT_TARGET_RECALL = 18, FAULT_TARGET_FRAMES = 19, FAULT_TARGET_WRITE = 20, FAULT_TARGET_FREEZE = 21, FAULT_TARGET_READY = 22, FAULT_TARGET_RESTORE = 23, FAULT_COPY_ARRIVE = 24, FAULT_COPY_CLAIM = 25, FAULT_COPY_ADOPT = 26, FAULT_COPY_THAW = 27, FAULT_GHOST_START = 28, FAULT_GHOST_DISK = 29, FAULT_GHOST_ALIVE = 30, FAULT_POINTS };
+enum { FAULT_SOURCE_BEGIN = 1, FAULT_SOURCE_PRE_COPY = 2, FAULT_SOURCE_FREEZE = 3, FAULT_SOURCE_LEAVE = 4, FAULT_SOURCE_IMAGE = 5, FAULT_SOURCE_SERVE = 6, FAULT_SOURCE_GHOST = 7, FAULT_SOURCE_PAGES = 8, FAULT_SOURCE_END = 9, FAULT_SOURCE_GO = 10, FAULT_SOURCE_MARK = 11, FAULT_SOURCE_CLAIM = 12, FAULT_SOURCE_GRANT = 13, FAULT_SOURCE_ABORT = 14, FAULT_SOURCE_BACK = 15, FAULT_SOURCE_THAW = 16, FAULT_TARGET_OPEN = 17, FAULT_TARGET_ROOM = 18, FAULT_TARGET_RECALL = 19, FAULT_TARGET_FRAMES = 20, FAULT_TARGET_WRITE = 21, FAULT_TARGET_FREEZE = 22, FAULT_TARGET_READY = 23, FAULT_TARGET_RESTORE = 24, FAULT_COPY_ARRIVE = 25, FAULT_COPY_CLAIM = 26, FAULT_COPY_ADOPT = 27, FAULT_COPY_THAW = 28, FAULT_GHOST_START = 29, FAULT_GHOST_MARK = 30, FAULT_GHOST_DISK = 31, FAULT_GHOST_ALIVE = 32, FAULT_POINTS };
 enum { KIND_CRASH = 1, KIND_ERROR = 2, KIND_DELAY = 3, KIND_LOST = 4, KIND_REPEAT = 5, KIND_RESET = 6, KIND_PANIC = 7, FAULT_KINDS };
-static const char *const fault_names[] __attribute__((unused)) = { NULL, "source.begin", "source.preCopy", "source.freeze", "source.leave", "source.image", "source.serve", "source.ghost", "source.pages", "source.end", "source.go", "source.claim", "source.grant", "source.abort", "source.back", "source.thaw", "target.open", "target.room", "target.recall", "target.frames", "target.write", "target.freeze", "target.ready", "target.restore", "copy.arrive", "copy.claim", "copy.adopt", "copy.thaw", "ghost.start", "ghost.disk", "ghost.alive" };
+static const char *const fault_names[] __attribute__((unused)) = { NULL, "source.begin", "source.preCopy", "source.freeze", "source.leave", "source.image", "source.serve", "source.ghost", "source.pages", "source.end", "source.go", "source.mark", "source.claim", "source.grant", "source.abort", "source.back", "source.thaw", "target.open", "target.room", "target.recall", "target.frames", "target.write", "target.freeze", "target.ready", "target.restore", "copy.arrive", "copy.claim", "copy.adopt", "copy.thaw", "ghost.start", "ghost.mark", "ghost.disk", "ghost.alive" };
 static const char *const kind_names[] __attribute__((unused)) = { NULL, "crash", "error", "delay", "lost", "repeat", "reset", "panic" };
-enum { STEP_FREEZE, STEP_LEAVE, STEP_IMAGE, STEP_SERVE, STEP_SEND, STEP_WRITE, STEP_READY, STEP_RESTORE, STEP_RETURN, STEP_ARRIVE, STEP_CLAIM, STEP_ADOPT, STEP_THAW, STEPS };
+enum { STEP_FREEZE, STEP_LEAVE, STEP_IMAGE, STEP_SERVE, STEP_SEND, STEP_WRITE, STEP_READY, STEP_RESTORE, STEP_MARK, STEP_RETURN, STEP_ARRIVE, STEP_CLAIM, STEP_ADOPT, STEP_THAW, STEPS };
 #define CLAIM_MAGIC 0x4d4c4359
 #define CLAIM_BYTES 144
 #define CLAIM_KIND_CLAIM 1

@@ -61,6 +61,7 @@ export class Active {
       () => os.here().name,
       {
         status: () => ({ name: os.here().name, role: 'active' }),
+        whereIs: () => ({ where: 'here' }),
         describe: async () => ({ capabilities: await os.capabilities(null) }),
       },
       () => os.keys.computer.server,

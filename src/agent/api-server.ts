@@ -46,6 +46,7 @@ export interface ApiHandlers {
   accept?: () => Answer;
   confirm?: (request: ConfirmRequest) => Answer;
   unpair?: (request: UnpairRequest) => Answer;
+  resume?: () => Answer;
   medium?: (request: MediumRequest) => Answer;
   /** The event a new listener begins with. */
   firstEvent?: () => { event: string; data: unknown } | undefined;

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { yadoError } from '#core/errors.ts';
-import { type ComputerKeys, ComputerKeysSchema, type Pin, withPin } from '#core/pins.ts';
-import { identityOf, newSecret, type ServerKeys, serverKeys } from '#managers/identity.ts';
+import { AskerKeysSchema, type ComputerKeys, ComputerKeysSchema, type Pin, withPin } from '#core/pins.ts';
+import { identityOf, newSecret, type OsKeys, type ServerKeys, serverKeys } from '#managers/identity.ts';
 
 export const keysFolder = '/run/yado';
 const fileOf = (folder: string): string => `${folder}/computer.json`;
@@ -13,6 +13,17 @@ const fileOf = (folder: string): string => `${folder}/computer.json`;
 export function readComputerKeys(folder = keysFolder): ComputerKeys | undefined {
   const file = fileOf(folder);
   return existsSync(file) ? parseKeys(ComputerKeysSchema, readFileSync(file, 'utf8'), file) : undefined;
+}
+
+/** Undefined when this computer was not started from the disk of an OS. @throws YadoError `badConfig` */
+export function readAskerKeys(folder = keysFolder): OsKeys | undefined {
+  const file = `${folder}/asker.json`;
+  if (!existsSync(file)) return undefined;
+  const { secret, computers } = parseKeys(AskerKeysSchema, readFileSync(file, 'utf8'), file);
+  return {
+    identity: identityOf(secret),
+    pinOf: name => computers.find(each => each.name === name)?.key,
+  };
 }
 
 /** Only root can read it. It is there whole or not at all. */

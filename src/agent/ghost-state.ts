@@ -1,19 +1,56 @@
 // What the agent leaves to its ghost, as JSON on the ghost's command line.
 import * as v from 'valibot';
 import { cipherNames } from '#core/ciphers.ts';
+import { KeySchema } from '#core/pins.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
+const Epoch = v.pipe(v.number(), v.safeInteger());
 const ComputerSchema = v.strictObject({ name: Text, address: Text });
 
 export const leftBehindSchema = (services: ServiceList) =>
   v.strictObject({
     osId: Text,
     /** Epoch of the move that left them here. */
-    epoch: v.pipe(v.number(), v.safeInteger()),
+    epoch: Epoch,
     behind: v.array(v.union(leftClasses(services).map(each => each.schema))),
   });
 export type LeftBehind = v.InferOutput<ReturnType<typeof leftBehindSchema>>;
+
+/** What the mark on a disk says: that its OS is about to leave, or has left. Undecided, a cold start is in between. */
+export type MarkState = 'leaving' | 'left';
+
+/** The move in which a disk was left; `key`: what its claim is signed with. */
+const LeftMoveSchema = v.strictObject({
+  epoch: Epoch,
+  to: ComputerSchema,
+  key: v.pipe(
+    KeySchema,
+    v.transform(text => Uint8Array.from(Buffer.from(text, 'base64url'))),
+  ),
+});
+export type LeftMove = v.InferOutput<typeof LeftMoveSchema>;
+
+/** What someone must know who finds the disk on a computer that was switched off: all that the ghost knew. */
+export const markSchema = (services: ServiceList) =>
+  v.strictObject({
+    ...leftBehindSchema(services).entries,
+    state: v.picklist(['leaving', 'left']),
+    computer: ComputerSchema,
+    /** MAC of the card with the machine address. */
+    nic: v.exactOptional(Text),
+    move: v.exactOptional(LeftMoveSchema),
+  });
+export type Mark = v.InferOutput<ReturnType<typeof markSchema>>;
+
+/** As it is written on the disk. */
+export function encodeMarkText(mark: Mark): string {
+  const { move } = mark;
+  return JSON.stringify({
+    ...mark,
+    ...(move && { move: { ...move, key: Buffer.from(move.key).toString('base64url') } }),
+  });
+}
 
 export const ghostStateSchema = (services: ServiceList) =>
   v.strictObject({

@@ -1,6 +1,6 @@
 // The role `ghost`: on the computer an OS has just left, in its old kernel, whose user space is frozen for ever. Finds
 // the devices again, serves them to the OS, and becomes a standby by kexec when asked.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
@@ -9,13 +9,12 @@ import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
-import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { freeImage } from '#linux/power.ts';
 import { loadServices } from '#managers/service-list.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
-import { frameTypes } from '#wire/frames.ts';
+import { frameTypes, maxTextBytes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
 import { ComputerKeyring } from './computer-keys.ts';
 import { ControlServer } from './control-server.ts';
@@ -26,6 +25,7 @@ import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
+import { macOfCard, standbyWords } from './standby-words.ts';
 import { lentQuietMs } from './timeouts.ts';
 
 /** Where the helper leaves the snapshot device open for us: see start_ghost() in native/frozen/source.c. */
@@ -72,6 +72,7 @@ export async function runGhost(told: unknown): Promise<void> {
           bar(Number(payload.readBigUInt64LE(0)), Number(payload.readBigUInt64LE(8))),
         ]);
       }
+      if (type === frameTypes.mark.number) void mark(payload);
       if (type !== frameTypes.granted.number || granted) continue;
       granted = true;
       claimKey = Uint8Array.from(payload);
@@ -88,6 +89,25 @@ export async function runGhost(told: unknown): Promise<void> {
       .open(computer.address, claimPort)
       .catch((error: Error) => log(`claims are not answered: ${error.message}`));
   });
+
+  /** A cold start of this computer must not run what is about to be granted; the helper grants nothing before it is told. */
+  async function mark(key: Buffer): Promise<void> {
+    const began = performance.now();
+    try {
+      await faults.at('ghost.mark');
+      await rescanned.catch(() => {});
+      const nic = macOfCard();
+      const move = { epoch, to: target, key: Uint8Array.from(key) };
+      await left.markLeaving({ ...(nic !== undefined && { nic }), move });
+      helper.write(encodeFrame(frameTypes.marked.number, 0n));
+      log(`what is left here is marked, ${Math.round(performance.now() - began)} ms after that was asked`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log(`what is left here cannot be marked: ${reason}`);
+      const text = Buffer.from(reason).subarray(0, maxTextBytes - 1);
+      helper.write(encodeFrame(frameTypes.unmarked.number, 0n, text));
+    }
+  }
 
   /** Only a granted OS may write to the disk: until then it is still this computer's. */
   async function serve(): Promise<void> {
@@ -145,6 +165,7 @@ export async function runGhost(told: unknown): Promise<void> {
       status: () => ({ name: computer.name, role: 'ghost' }),
       ...lent.handlers,
       ...deviceHandlers(left, lent, heard),
+      whereIs: () => ({ where: 'here' }), // it was here, and is not lost
       describe: () => {
         throw yadoError('wrongRole', { computer: computer.name, role: 'a ghost', wanted: 'a standby' });
       },
@@ -185,10 +206,6 @@ export async function runGhost(told: unknown): Promise<void> {
   log(`ghost of ${osId} on ${computer.name}`);
 }
 
-/** Command line words of this kernel that the standby needs too. */
-const keptWords =
-  /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
-
 /** Returns when the kernel has taken the standby image, just before the jump; `stayed` is called when that fails. */
 async function becomeStandby(
   state: GhostState,
@@ -197,31 +214,13 @@ async function becomeStandby(
   stayed: () => void,
 ): Promise<void> {
   const { computer } = state;
-  using links = new LinkClient();
-  const card = links
-    .links()
-    .find(each => each.kind === undefined && each.mac !== undefined && each.name !== 'lo');
-  const kept = readFileSync('/proc/cmdline', 'utf8')
-    .trim()
-    .split(' ')
-    .filter(word => keptWords.test(word));
   try {
     await left.handOver(); // the standby is told how far they are
-    const words = [
-      ...kept,
-      `yado.name=${computer.name}`,
-      `yado.address=${computer.address}/24`,
-      `yado.nic=${card?.mac ?? ''}`,
-      leftParameter(left.state),
-      ...state.kernelWords,
-      'nr_cpus=1',
-      'quiet',
-    ];
     kexecLoad({
       kernelPath: '/standby/vmlinuz',
       initrdPath: '/standby/initrd.img',
       initrdHead: keysArchive(keys), // a kernel's command line is for everyone to read
-      cmdline: words.join(' '),
+      cmdline: standbyWords(computer, macOfCard(), [leftParameter(left.state), ...state.kernelWords]),
     });
   } catch (error) {
     left.goOn();

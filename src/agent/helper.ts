@@ -66,7 +66,9 @@ export function startHelper(
       reject(error);
     }
   });
-  channel.on('error', () => {}); // a word to one that has ended: how it ended is told below
+  channel.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') reject(error); // it has ended: how is told when it is closed
+  });
   child.on('error', reject);
   // Not at its exit: the report may still lie in the channel.
   child.on('close', (code, signal) =>

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
+import { encodeMark } from '#devices/disk/left-mark.ts';
+import { LeftDisk } from '#devices/disk/service.ts';
 import { loadServices } from '#managers/service-list.ts';
 import type { ControlAnswer } from '#wire/control.ts';
-import { leftBehindSchema } from './ghost-state.ts';
+import { leftBehindSchema, markSchema } from './ghost-state.ts';
 import { DevicesLeft } from './left-behind.ts';
 
 mock.method(console, 'log', () => {});
@@ -35,6 +37,28 @@ test('a device is to be had in the epoch in which it was left, once it is served
   assert.throws(() => left.answer('device', { ...asked, epoch: 6 }), code('staleEpoch'));
   assert.throws(() => left.answer('device', { ...asked, device: 'disk1' }), code('unknownDevice'));
   assert.throws(() => left.answer('device', { ...asked, osId: 'lobster' }), code('unknownDevice'));
+});
+
+test('the mark tells all that is left, where to, and with which key its copy is granted; it fits on a disk', async () => {
+  const written: string[] = [];
+  const marked = leftBy(disk, printer);
+  mock.method(LeftDisk.prototype, 'mark', async (text: string) => void written.push(text));
+  const key = new Uint8Array(32).fill(7);
+  const move = { epoch: 7, to: { name: 'b', address: '10.77.0.2' }, key };
+  await marked.markLeaving({ nic: '52:54:00:05:01:01', move });
+  assert.equal(written.length, 1);
+  const [text = ''] = written;
+  assert.ok(encodeMark(text), `${text.length} bytes`);
+  const mark = v.parse(markSchema(services), JSON.parse(text));
+  assert.deepEqual(mark, {
+    osId: 'crab',
+    epoch: 7,
+    behind: [disk, printer],
+    state: 'leaving',
+    computer,
+    nic: '52:54:00:05:01:01',
+    move,
+  });
 });
 
 test('once the OS has asked in a newer epoch, older ones are turned away', async () => {

@@ -20,7 +20,14 @@ import { FormatError } from '#linux/system-error.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 import type { ControlRequest } from '#wire/control.ts';
 import { orAway } from './device-away.ts';
-import { type LeftBehind, leftBehindSchema } from './ghost-state.ts';
+import {
+  encodeMarkText,
+  type LeftBehind,
+  leftBehindSchema,
+  type Mark,
+  type MarkState,
+  markSchema,
+} from './ghost-state.ts';
 import { log } from './log.ts';
 
 /** The kernel parameter through which a ghost tells the standby after it. */
@@ -30,11 +37,14 @@ export class DevicesLeft {
   readonly #left: LeftBehind;
   /** This computer. */
   readonly #computer: Computer;
+  readonly #list: ServiceList;
   readonly #services: ReadonlyMap<string, LeftService>;
   /** Messages that a device that was left may answer. */
   readonly messages: ReadonlySet<DeviceMessage>;
   /** The newest in which the OS has asked for its devices. */
   #epoch: number;
+  /** What a mark says besides; undefined where only a mark that is there already knows. */
+  #markedWith: Pick<Mark, 'nic' | 'move'> | undefined;
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
 
@@ -52,13 +62,14 @@ export class DevicesLeft {
     this.#left = left;
     this.#computer = computer;
     this.#epoch = left.epoch;
+    this.#list = services;
     this.messages = new Set(leftClasses(services).flatMap(each => each.messages));
     const world: LeftWorld = {
       osId: left.osId,
       computer,
       cipher,
       epoch: () => this.#epoch,
-      record: () => JSON.stringify(this.state),
+      record: before => this.#record('left', before),
       say: log,
       fault,
     };
@@ -83,6 +94,20 @@ export class DevicesLeft {
   get state(): LeftBehind {
     const behind = [...this.#services.values()].map(each => each.state);
     return { osId: this.#left.osId, epoch: this.#epoch, behind };
+  }
+
+  /** Before the grant: writes on what can bear it that the OS is leaving. @throws Error saying why it cannot */
+  async markLeaving(markedWith: Pick<Mark, 'nic' | 'move'>): Promise<void> {
+    this.#markedWith = markedWith;
+    const text = this.#record('leaving', undefined);
+    for (const service of this.#services.values()) await service.mark?.(text);
+  }
+
+  #record(state: MarkState, before: string | undefined): string {
+    const known = this.#markedWith ?? readMarkText(before, this.#list) ?? {};
+    const { nic, move } = known;
+    const rest = { ...(nic !== undefined && { nic }), ...(move && { move }) };
+    return encodeMarkText({ ...this.state, state, computer: this.#computer, ...rest });
   }
 
   /** Serves all of them; what cannot be served is said, and tried again when the OS asks for it. */
@@ -159,13 +184,9 @@ export function leftParameter(left: LeftBehind): string {
   return `${parameter}=${Buffer.from(JSON.stringify(left)).toString('base64url')}`;
 }
 
-/**
- * What an OS has left on this computer: the ghost before this standby has told, or a mark on a disk tells when the
- * computer was switched off in between. @throws FormatError when the parameter is damaged
- */
+/** What the ghost before this standby has told. @throws FormatError when the parameter is damaged */
 export function readLeftBehind(services: ServiceList): LeftBehind | undefined {
   const text = kernelParameter(readCmdline(), parameter);
-  if (text === undefined) return readMarkedDisk(services);
   return text ? decodeLeftBehind(text, services) : undefined;
 }
 
@@ -177,15 +198,22 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
   return left.output;
 }
 
-function readMarkedDisk(services: ServiceList): LeftBehind | undefined {
+/** A disk here that an OS has left, or was about to leave when this computer was switched off. */
+export function findMarkedDisk(services: ServiceList): { node: string; mark: Mark } | undefined {
   for (const { name } of listBlockDevices()) {
-    const mark = readMark(nodePath(name));
-    if (mark === undefined) continue;
-    const left = v.safeParse(leftBehindSchema(services), parsed(mark));
-    if (left.success) return left.output;
+    const node = nodePath(name);
+    const text = readMark(node);
+    if (text === undefined) continue;
+    const mark = readMarkText(text, services);
+    if (mark) return { node, mark };
     log(`${name} has a mark that cannot be read`);
   }
   return undefined;
+}
+
+function readMarkText(text: string | undefined, services: ServiceList): Mark | undefined {
+  const mark = v.safeParse(markSchema(services), parsed(text ?? ''));
+  return mark.success ? mark.output : undefined;
 }
 
 function parsed(text: string): unknown {

@@ -1,4 +1,4 @@
-// yadod: starts in one of its three roles, `--role=active|standby|ghost`.
+// yadod: starts in one of its roles, `--role=active|standby|ghost|marked`.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { forbidCoreDumps } from '#linux/core-dumps.ts';
@@ -15,12 +15,13 @@ const config = async (): Promise<Config> => (await import('./config.ts')).readCo
 const roles: Readonly<Record<string, () => Promise<void>>> = {
   active: async () => (await import('./active.ts')).runActive(await config()),
   standby: async () => (await import('./standby.ts')).runStandby(await config(), values.card ?? ''),
+  marked: async () => (await import('./marked.ts')).runMarked(),
   ghost: async () => (await import('./ghost.ts')).runGhost(JSON.parse(values.state ?? '{}')),
 };
 
 async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
-  if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby or ghost' });
+  if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby, ghost or marked' });
   forbidCoreDumps();
   await role();
 }

@@ -43,6 +43,7 @@ test('what is in use and what is in the way', async () => {
         obstacle: 'the agent has no memory of its own (memmap=), and must not be swapped out with the rest',
       },
       mounts: [{ device: '/dev/sdb1', path: '/home' }],
+      unmarkable: null,
       waitingTasks: ['dd (pid 812)'],
       fuseRequests: 0,
       watchdogs: ['iTCO_wdt'],

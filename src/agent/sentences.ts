@@ -79,6 +79,8 @@ const sentences: Readonly<Record<ReasonName, Sentence>> = {
       computer: source,
       reason: errnoText(report),
     }),
+  mark: (report, { source, target }) =>
+    yadoError('markFailed', { computer: source, reason: errnoText(report), target }),
   ghost: (report, { source, target }) =>
     yadoError('ghostFailed', { computer: source, reason: errnoText(report), target }),
   adopt: (report, { target, labels }) =>

@@ -10,7 +10,8 @@ import { StatusManager } from '#managers/status-manager.ts';
 import { controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
 import { planOf, reportOf } from './move-report.ts';
-import { checkMove, kexecWords, type MoveRequest, refuseUnfit, wakeTarget } from './source-move.ts';
+import { checkMove, type MoveRequest, refuseUnfit, wakeTarget } from './source-move.ts';
+import { kexecWords } from './standby-words.ts';
 
 test('a kernel that has moved knows the firmware of another computer: none of it is passed on', () => {
   assert.deepEqual(kexecWords(0xf5ae0, false), [

@@ -37,6 +37,7 @@ import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
 import { makeRoomForImage, withRoom } from './room-for-image.ts';
+import { kexecWords } from './standby-words.ts';
 import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
@@ -297,15 +298,6 @@ function keptFunctions({ source, target, prepared }: CheckedMove): string[] {
   return source.pci
     .map(each => each.address)
     .filter(address => there.has(address) && !prepared.removed.includes(address));
-}
-
-/**
- * What a kernel started by kexec must be told besides: it takes over what this kernel knows of the firmware, and when
- * this one was started on another computer, that is the other's.
- */
-export function kexecWords(rsdp: number | null, startedHere: boolean): string[] {
-  const tables = rsdp === null ? [] : [`acpi_rsdp=0x${rsdp.toString(16)}`];
-  return startedHere ? tables : [...tables, 'noefi', 'initcall_blacklist=sysfb_init'];
 }
 
 /** Labels of the plan that a reason of the helper belongs to. */

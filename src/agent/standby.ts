@@ -9,6 +9,7 @@ import type { Progress } from '#core/progress.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
+import { restart } from '#linux/kexec.ts';
 import { cryptoInfo, forgetKeys } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
@@ -26,17 +27,19 @@ import { maxParkPages, tagSeedBytes } from '#wire/frames.ts';
 import { encodeTargetJob } from '#wire/job.ts';
 import { ApiServer, errorEvent } from './api-server.ts';
 import { agentImageHash, gatherCapabilities, measuredOnce } from './capabilities.ts';
-import { ComputerKeyring } from './computer-keys.ts';
+import { ComputerKeyring, readAskerKeys } from './computer-keys.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
-import { DevicesLeft, readLeftBehind } from './left-behind.ts';
+import { DevicesLeft, findMarkedDisk, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
+import { MarkedDisk } from './marked-disk.ts';
+import { NeverAgain } from './never-again.ts';
 import { pairingHandlers } from './pairing-handlers.ts';
 import { show } from './screen.ts';
 import { targetSentence } from './sentences.ts';
@@ -51,7 +54,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const card = links.link(cardName);
   const keyring = new ComputerKeyring();
   const services = await loadServices();
-  const behind = readLeftBehind(services);
+  const found = findMarkedDisk(services);
+  const told = readLeftBehind(services);
+  const behind = told ?? found?.mark;
   const cipherRates = measuredOnce();
   const left = behind?.behind.length
     ? new DevicesLeft(
@@ -61,6 +66,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         services,
       )
     : undefined;
+  // What a ghost has told leaves no doubt; else this computer was switched off since.
+  const marked =
+    found &&
+    new MarkedDisk(found.node, told ? { ...found.mark, state: 'left' } : found.mark, {
+      here: { name, address: ip },
+      asker: readAskerKeys(),
+      changed: () => idle(),
+      serve: () => serve(),
+      stop: async () => left?.stop(),
+      restart,
+    });
+  const never = new NeverAgain(name);
   let helper: RunningHelper | undefined;
   let progress: Progress | undefined;
   let preparing = false;
@@ -86,6 +103,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
+      ...(marked?.lines ?? []),
       ...(keyring.keys.owners.length > 0
         ? ['on the computer that has the OS, type:', `    yado migrate ${name}`]
         : ['no OS may use this computer yet; to pair it, type here:', '    yado accept']),
@@ -97,7 +115,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
     left?.refuseAnother(request.osId);
+    if (left) marked?.heard(); // it runs, for it is about to come
+    never.refuse(request);
     preparing = true;
+    takingIn = request.osId;
     try {
       return await begin(request);
     } finally {
@@ -163,7 +184,6 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     });
     for (const each of [secret, tls.out, tls.in]) each.fill(0);
     helper = running;
-    takingIn = osId;
     log(`taking in ${osId} from ${source}, epoch ${epoch}`);
     const ended = running.report.then(
       report => {
@@ -188,6 +208,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const notTakenIn = (sentence: string): YadoError =>
     yadoError('targetRefused', { computer: name, reason: sentence.replace(/\.$/, '') });
 
+  /** A copy of the OS would not answer: whoever does has it not, unless it comes in just now or was here before. */
+  function whereIs(asked: ControlRequest<'whereIs'>): ControlAnswer<'whereIs'> {
+    const { osId, epoch } = asked;
+    if (takingIn === osId && (helper || preparing)) return { where: 'arriving' };
+    if (behind?.osId === osId && behind.epoch >= epoch) return { where: 'here' };
+    never.promise(asked);
+    return { where: 'nowhere' };
+  }
+
+  const serve = async (): Promise<void> =>
+    left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+
   function cancel(): Record<string, never> {
     if (!helper) throw yadoError('nothingToCancel', { computer: name });
     helper.cancel();
@@ -204,8 +236,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         if (asker !== takingIn) throw yadoError('nothingToCancel', { computer: name });
         return cancel();
       },
+      whereIs,
       ...lent.handlers,
-      ...deviceHandlers(left, lent),
+      ...deviceHandlers(left, lent, () => marked?.heard()),
     },
     () => keyring.server,
   );
@@ -217,8 +250,14 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       migration: progress ?? null,
       protocol: protocolVersion,
       version,
+      ...(marked && { left: marked.status }),
     }),
     cancel,
+    resume: async () => {
+      if (!marked) throw yadoError('nothingToResume', { computer: name });
+      void marked.resume().catch((error: Error) => log(`cannot be started here: ${error.message}`));
+      return {};
+    },
     ...pairingHandlers(name, ip, keyring, lines => {
       if (!helper) lines ? show(name, lines) : idle();
     }),
@@ -238,7 +277,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   idle();
   for (const each of left?.driversNeeded ?? [])
     await loadLendable(each).catch((error: Error) => log(error.message));
-  await left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
+  if (marked) await marked.open();
+  else await serve();
   await agentImageHash().catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
 }
 

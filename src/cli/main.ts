@@ -23,6 +23,7 @@ import {
   renderStatus,
   renderWhere,
 } from './render.ts';
+import { type ResumeOptions, resume } from './resume.ts';
 import { buildMedium, type MediumOptions, type MediumPlaces, mediumPlaces } from './standby-medium.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
@@ -163,6 +164,9 @@ export function newProgram(
       json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
     );
   });
+  verb('resume', 'at a computer whose OS is lost elsewhere: start it again from the disk here')
+    .option('--yes', 'do not ask')
+    .action((options: ResumeOptions) => resume(client, terminal, options));
   addMedium(standby, json => ({ client, terminal, json: json === true, folder: keysFolder }), places);
   addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;

@@ -22,17 +22,25 @@ const roleTexts: Readonly<Record<ComputerRole, string>> = {
 };
 
 export function renderStatus(status: Status): string {
-  const { computer, role, os, migration, version, protocol } = status;
+  const { computer, role, os, left, migration, version, protocol } = status;
   const rows = [
     ['Computer', `${computer.name} (${computer.address})`],
     ['Role', roleTexts[role]],
     ...(os
       ? [['OS', `${os.id}, epoch ${os.epoch}${os.addresses.length > 0 ? `, ${os.addresses.join(' ')}` : ''}`]]
       : []),
+    ...(left ? [['Disk', leftText(left)]] : []),
     ['Migration', migration ? `to ${migration.target}: ${renderProgress(migration)}` : 'none'],
     ['Agent', `version ${version}, protocol ${protocol}`],
   ];
   return rows.map(([name = '', text = '']) => `${name.padEnd(11)}${printable(text)}\n`).join('');
+}
+
+/** What stands on the disk of a standby. */
+function leftText({ os, state, to = 'another computer' }: NonNullable<Status['left']>): string {
+  return state === 'left'
+    ? `${os} has left to ${to}`
+    : `${os} was leaving to ${to} when the power went: not started before ${to} says that it has not got it`;
 }
 
 export const renderDevices = (table: DeviceStatusTable) =>

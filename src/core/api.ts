@@ -33,6 +33,7 @@ export const apiPaths = {
   accept: 'POST /v1/accept',
   confirm: 'POST /v1/confirm',
   unpair: 'POST /v1/unpair',
+  resume: 'POST /v1/resume',
   medium: 'POST /v1/medium',
 } as const;
 
@@ -47,6 +48,10 @@ export const StatusSchema = v.object({
     v.object({ id: v.string(), epoch: v.pipe(v.number(), v.safeInteger()), addresses: v.array(v.string()) }),
   ),
   migration: v.optional(v.nullable(ProgressSchema)),
+  /** On a standby: an OS that has left this computer's disk, or was about to, and where it was going. */
+  left: v.optional(
+    v.object({ os: v.string(), state: v.picklist(['leaving', 'left']), to: v.optional(v.string()) }),
+  ),
   protocol: v.number(),
   version: v.string(),
 });

@@ -75,6 +75,16 @@ export const errorTable = {
     what: 'There is no risk named {risk} to accept.',
     hint: 'yado migrate {computer} --dry-run',
   },
+  nothingToResume: {
+    family: 'usage',
+    what: 'No OS has left a disk on {computer} that it could be started from.',
+    hint: 'yado status',
+  },
+  notDecided: {
+    family: 'usage',
+    what: 'Nobody confirmed that {os} is to be started from the disk of {computer}; nothing was changed.',
+    hint: 'yado resume --yes, when {there} has lost it for good',
+  },
   notGhost: {
     family: 'usage',
     what: '{computer} is {role}, not a ghost: there is nothing to turn into a standby.',
@@ -343,6 +353,11 @@ export const errorTable = {
     family: 'failed',
     what: 'What keeps the devices of {computer} for the OS could not run there: {reason}; the OS goes on at {computer}.',
     hint: 'yado migrate {target}',
+  },
+  markFailed: {
+    family: 'failed',
+    what: 'The disk of {computer} could not be marked as left, without which a power cut could start the OS twice: {reason}; the OS goes on at {computer}.',
+    hint: 'look at the disk (journalctl -k -b), then: yado migrate {target}',
   },
   deviceArriveFailed: {
     family: 'failed',

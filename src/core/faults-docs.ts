@@ -68,7 +68,7 @@ export function faultsMarkdown(): string {
     `|---|${outer.map(() => '---|').join('')}`,
     ...faultStages.map(stage => `| ${stage} | ${outer.map(each => outerResults[stage][each]).join(' | ')} |`),
     '',
-    'Where no program may decide a person must: after B has lost power behind the grant, A says at its start how its disk can be used all the same (`yado.accept-risk=two-copies`).',
+    'Where A was switched off with a mark on its disk and B has lost power too, A asks B: a standby B says that it has nothing, and the OS starts from the disk. Where no program may decide a person must, with `yado resume` at A: when B does not answer, or has lost power behind the grant. See [the mark](disk.md#the-mark).',
     '',
   ].join('\n');
 }

@@ -117,6 +117,12 @@ const rows = {
     delay: moves,
     crash: returns('internal'),
   }),
+  'source.mark': point('handover', 'handedOver', 'has the disk marked', {
+    error: returns('markFailed'),
+    lost: returns('markFailed'),
+    delay: moves,
+    crash: returns('internal'),
+  }),
   'source.claim': point('claim', 'granted', 'hears a claim that it will grant', {
     lost: movesAfter(3),
     delay: moves,
@@ -204,6 +210,11 @@ const rows = {
   'copy.thaw': point('arrive', 'granted', 'lets user space go on', { delay: moves, crash: moves }),
 
   'ghost.start': point('freeze', 'frozen', 'starts', { crash: returns('ghostFailed'), delay: moves }),
+  'ghost.mark': point('handover', 'handedOver', 'marks the disk', {
+    error: returns('markFailed'),
+    delay: moves,
+    crash: returns('ghostFailed'),
+  }),
   'ghost.disk': point('after', 'granted', 'serves the disk that was left', { error: moves, delay: moves }),
   'ghost.alive': point('after', 'granted', 'hears that the OS is alive', { lost: movesAfter(3) }),
 } as const satisfies Record<string, Omit<FaultPoint, 'side'>>;
@@ -242,14 +253,15 @@ export const outerResults: Readonly<Record<FaultStage, Readonly<Record<OuterFaul
   },
   handedOver: {
     cut: 'it only delays, or the OS goes on at A',
-    powerTarget: 'the OS goes on at A',
+    powerTarget: 'the OS goes on at A; when a claim of B is on its way already, as behind the grant',
     powerSource:
-      'the copy on B waits and does not run; when A is switched on, the OS starts from its disk and the copy is refused',
+      'the copy on B waits and does not run; when A is switched on, it grants the copy if the disk is marked, else the OS starts from its disk and the copy is refused',
   },
   granted: {
     cut: 'it only delays',
     powerTarget: 'the disk at A has all that was written; a person may start the OS from it',
-    powerSource: 'the OS goes on at B; programs wait for their disk until A serves it again as a standby',
+    powerSource:
+      'A is a standby when it is switched on: it grants the copy on B that has not heard of its grant, and serves the disk; programs wait for it',
   },
   returning: {
     cut: 'the OS goes on at A',

@@ -40,6 +40,7 @@ export const plainOs: OsState = {
   usbipDevices: 0,
   wireguard: [],
   crashKernelBytes: 0,
+  unmarkable: null,
   hasCopiedDsdt: true,
 };
 

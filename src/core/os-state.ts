@@ -40,6 +40,8 @@ export const OsStateSchema = v.strictObject({
   }),
   /** File systems on disks that are not behind a stub. */
   mounts: v.pipe(v.array(v.strictObject({ device: Short, path: Short })), v.maxLength(osStateLimits.mounts)),
+  /** Why the disk under the stub cannot bear the mark of an OS that has left; null when it can, or is elsewhere. */
+  unmarkable: v.nullable(Short),
   /** Programs that wait in the kernel and hear no signal: "cp (pid 812)". */
   waitingTasks: v.pipe(v.array(Short), v.maxLength(osStateLimits.tasks)),
   /** Requests that a file system in user space (FUSE) has not answered. */

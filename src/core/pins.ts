@@ -19,6 +19,10 @@ export const ComputerKeysSchema = v.strictObject({
 });
 export type ComputerKeys = v.InferOutput<typeof ComputerKeysSchema>;
 
+/** An OS as a computer speaks in its name that has its disk: its secret, and the computers it is paired with. */
+export const AskerKeysSchema = v.strictObject({ secret: KeySchema, computers: v.array(PinSchema) });
+export type AskerKeys = v.InferOutput<typeof AskerKeysSchema>;
+
 /** A computer that an OS is paired with; without an address it is that of the configuration. */
 export const PairedComputerSchema = v.strictObject({
   ...PinSchema.entries,

@@ -68,8 +68,8 @@ export interface LeftWorld {
   readonly cipher: Cipher;
   /** The newest in which the OS has asked for its devices: whoever used one in an older epoch is to be cut off. */
   epoch(): number;
-  /** All that is left here, as JSON: what someone who finds the device later must know. */
-  record(): string;
+  /** That all this is left here, as text: what someone who finds the device later must know. `before`: what it said. */
+  record(before: string | undefined): string;
   say(text: string): void;
   /** A fault point, for tests. @throws Error when its step is to fail */
   fault(point: FaultName): Promise<void>;
@@ -81,6 +81,8 @@ export interface LeftService extends DeviceAnswers {
   readonly state: ServeState;
   /** True: a standby must load the drivers of the class first. */
   readonly needsDrivers?: boolean;
+  /** Writes on it that the OS is about to leave, for good when this is fulfilled. @throws Error saying why it cannot */
+  mark?(text: string): Promise<void>;
   /** The OS may write to it from now on. What cannot be served is said, and tried again when the OS asks for it. */
   serve(): Promise<void>;
   /** From here on `state` stays as it is. */

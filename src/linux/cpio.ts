@@ -1,6 +1,6 @@
 // Archives as the kernel unpacks them into its first root file system: cpio "newc" (Documentation/driver-api/
 // early-userspace/buffer-format.rst). Enough for a few small files that only root may read.
-import type { ComputerKeys } from '#core/pins.ts';
+import type { AskerKeys, ComputerKeys } from '#core/pins.ts';
 
 interface Entry {
   readonly path: string;
@@ -30,11 +30,20 @@ export function encodeCpio(entries: readonly Entry[]): Buffer {
   return padded(Buffer.concat(all.map((entry, index) => encodeEntry(entry, index + 1))), blockBytes);
 }
 
-/** The keys of a computer, for its standby image: goes before it or behind it. */
-export function keysArchive(keys: ComputerKeys): Buffer {
+/**
+ * The keys of a computer, for its standby image: goes before it or behind it.
+ * @param asker with which it asks, in the name of an OS, where that one is
+ */
+export function keysArchive(keys: ComputerKeys, asker?: AskerKeys): Buffer {
+  const file = (name: string, text: object): Entry => ({
+    path: `etc/yadokari/${name}.json`,
+    mode: privateFile,
+    data: Buffer.from(JSON.stringify(text)),
+  });
   return encodeCpio([
     { path: 'etc', mode: directory },
     { path: 'etc/yadokari', mode: directory },
-    { path: 'etc/yadokari/computer.json', mode: privateFile, data: Buffer.from(JSON.stringify(keys)) },
+    file('computer', keys),
+    ...(asker ? [file('asker', asker)] : []),
   ]);
 }

@@ -155,6 +155,11 @@ export function linearTarget(device: string, sectorCount: number, offsetSector =
   return { startSector: 0, sectorCount, type: 'linear', parameters: `${device} ${offsetSector}` };
 }
 
+/** A target that reads as zeros and drops what is written (dm_zero.ko). */
+export function zeroTarget(sectorCount: number): DmTarget {
+  return { startSector: 0, sectorCount, type: 'zero', parameters: '' };
+}
+
 /** A target on which all I/O fails. */
 export function errorTarget(sectorCount: number): DmTarget {
   return { startSector: 0, sectorCount, type: 'error', parameters: '' };

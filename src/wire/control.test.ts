@@ -83,6 +83,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   ),
   keys: fc.record({ device: text, epoch: count, waitMs: fc.nat(20_000), leds: fc.nat(0xffff) }, plain),
   standby: fc.constant({}),
+  whereIs: fc.record({ osId: text, epoch: count }, plain),
   status: fc.constant({}),
 };
 

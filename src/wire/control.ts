@@ -81,6 +81,14 @@ export const controlRequests = {
     answer: v.strictObject({ port: Count, parkBytes: Count, keys: ComputerKeysSchema, tagSeed: TagSeed }),
   },
   cancel: { request: v.strictObject({}), answer: v.strictObject({}) },
+  /**
+   * From a computer that was switched off while an OS was leaving it, in the OS's name: whether the asked one has it.
+   * `nowhere`: it has not, and will never take it in this epoch or one before.
+   */
+  whereIs: {
+    request: v.strictObject({ osId: Text, epoch: Count }),
+    answer: v.strictObject({ where: v.picklist(['here', 'arriving', 'nowhere']) }),
+  },
   /** The OS runs at the asker now: what was kept for a way back may go. */
   alive: {
     request: v.strictObject({ osId: Text, epoch: Count, computer: Text, address: Text }),

@@ -82,6 +82,9 @@ export const frameTypes = {
   release: { number: 22, arg: '', payload: '' },
   again: { number: 23, arg: '', payload: '' }, // one more round
   freeze: { number: 24, arg: '', payload: '' }, // the rounds are over
+  // ghost → helper
+  marked: { number: 25, arg: '', payload: '' }, // what the OS leaves says so: a claim may be granted
+  unmarked: { number: 26, arg: '', payload: 'text' },
   // helper → agent (also to the ghost)
   progress: {
     number: 30,
@@ -90,6 +93,7 @@ export const frameTypes = {
   },
   result: { number: 31, arg: 'outcome', payload: 'struct report, src/wire/report.ts' },
   granted: { number: 32, arg: 'epoch', payload: 'the claim key of the move' },
+  mark: { number: 34, arg: 'epoch', payload: 'the claim key of the move' },
   preCopy: { number: 33, arg: 'bytes on the wire so far', payload: 'a round, src/wire/pre-copy.ts' },
 } as const;
 
@@ -170,6 +174,7 @@ export const reasons = {
   arrive: 19,
   ghost: 20,
   adopt: 21,
+  mark: 23, // the ghost cannot write on the disk that the OS leaves
   tampered: 22, // what came was not encrypted with the key of the channel, or was changed on the way
 } as const;
 
@@ -183,6 +188,7 @@ export const timedSteps = [
   'write', // on the target, beside the stream: pages into the kernel
   'ready',
   'restore',
+  'mark', // beside it: how long a claim waited for the ghost's mark on the disk
   'return',
   'arrive',
   'claim',

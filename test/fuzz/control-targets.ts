@@ -66,6 +66,7 @@ const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
   },
   keys: { ...who, waitMs: 0, leds: 0 },
   standby: {},
+  whereIs: { osId: 'crab', epoch: 8 },
   status: {},
 };
 const types = Object.keys(requests) as ControlType[];

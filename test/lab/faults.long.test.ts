@@ -24,6 +24,7 @@ import {
   places,
   standbyReady,
   storiesOf,
+  thawOfKilledHelper,
   worksOn,
 } from './stories.ts';
 
@@ -208,7 +209,7 @@ story("home again: the cable is out at the claim, the copy's helper dies behind 
 });
 
 story('no kernel of the OS complained, the file system is whole', async () => {
-  noKernelComplaint([a]); // that of B was made to panic
+  noKernelComplaint([a], thawOfKilledHelper); // that of B was made to panic
   await a.shell('systemctl stop lab-hashchain lab-ticker lab-memcheck lab-cpuloop; sync', {
     timeoutMs: 60_000,
   });

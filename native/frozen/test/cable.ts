@@ -56,6 +56,10 @@ export class Cable {
   }
   #waiting: (() => void)[] = [];
 
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   cut(): void {
     this.#isCut = true;
     for (const end of this.#ends) end.pause();

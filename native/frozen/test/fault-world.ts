@@ -2,13 +2,14 @@
 // OS then, and what a person reads. Plays what is around the helpers as the agents do: the claim desk of whoever has the
 // OS, the ghost that keeps a grant, and the helper after one that has died.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { type FaultKind, type FaultName, faultNames, faultPoints } from '#core/faults.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { ClaimDesk, grantOf, refusalOf } from '../../../src/agent/claim-desk.ts';
+import { Doubt } from '../../../src/agent/doubt.ts';
 import { reasonSentence, targetSentence } from '../../../src/agent/sentences.ts';
 import { logOf } from './helpers.ts';
 import { holdersOf, killQuietly } from './holders.ts';
@@ -18,8 +19,6 @@ import { type Changes, claimKey, ip, move, needsRoot, type World } from './world
 const story = { source: 'a', target: 'b', labels: ['put a device aside'], claimSeconds: 1, readySeconds: 2 };
 /** Whoever has the OS at A knows the moves that were begun there, also behind a restart. */
 const refusal = refusalOf(epoch => (epoch === 42n ? claimKey : undefined));
-/** As ghost.ts: when the helper has died, only a grant keeps it. What it is told ends up in `heard`. */
-const ghost = 'echo $$ > ghost-pid; cat <&3 > heard; grep -q wwwwwwww heard && exec sleep 20; exit 1';
 /** Much shorter than on any computer, in the same order. */
 export const times = { stallMs: 2000, readyMs: 6000, claimMs: 4500, targetReadyMs: 8000 };
 export const lateMs = 250;
@@ -52,19 +51,26 @@ export interface FaultyMove extends AsyncDisposable {
   /** Waits until it is so. @throws Error when two computers run the OS at any time, or it does not come to that */
   rest(what: string, holds: () => boolean): Promise<void>;
   powerOff(computer: 'A' | 'B'): void;
-  /** A starts its OS from the disk. */
+  /** B is switched on again, without the OS. */
+  comesUpAsStandby(): void;
+  /** A is switched on again: as `src/agent/doubt.ts` decides by what its disk says, it starts its OS from there or not. */
   powerOn(): Promise<void>;
+  /** What is written on A's disk. */
+  mark(): string;
+  /** A person at A types `yado resume`. */
+  resume(): void;
 }
 
 export async function faultyMove(changes: Changes): Promise<FaultyMove> {
   const bMemory = Array.from({ length: 100 }, (_, frame) => live(frame)); // the OS was there before
-  const world = await move(withMemory(live, { bMemory, ghost, ...times, ...changes }));
+  const world = await move(withMemory(live, { bMemory, ...times, ...changes }));
   const { folder, a, b, claimPort } = world;
   const off = new Set<'A' | 'B'>();
   const desks: ClaimDesk[] = [];
   let copyWasOff = false;
   let isStartedAnew = false;
   let isOver = false;
+  let doubt: Doubt | undefined;
   let aEnded = false;
   let bEnded = false;
   let report: HelperReport | undefined;
@@ -95,9 +101,25 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     ...(runsAtB() ? ['B' as const] : []),
   ];
 
+  const markFile = join(folder, 'disk-mark');
+  const mark = (): string => (existsSync(markFile) ? readFileSync(markFile, 'utf8') : '');
+  const clearMark = (): void => rmSync(markFile, { force: true });
+  const isStandby = (): boolean => {
+    if (off.has('B') || copyWasOff) return true;
+    if (has('copy wakes')) return has('copy reset');
+    return bEnded && (!has('B restore') || has('B reset'));
+  };
+
   async function openDesk(desk: ClaimDesk): Promise<void> {
-    await desk.open(ip, claimPort);
     desks.push(desk);
+    for (const end = performance.now() + restMs; ; await sleep(30)) {
+      try {
+        return await desk.open(ip, claimPort);
+      } catch (error) {
+        // A helper that was killed a moment ago has its port still.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || performance.now() > end) throw error;
+      }
+    }
   }
 
   /** The agent at B sees its helper die; here A's, which shares the channel, may live on. */
@@ -114,6 +136,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     if (report?.outcome === 'arrived') return undefined;
     if (report) {
       await a.ended;
+      clearMark(); // as the disk class, before anything the OS writes goes through
       await openDesk(new ClaimDesk(refusal));
       return reasonSentence(report, story);
     }
@@ -125,6 +148,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
       return undefined;
     }
     if (has('A freeze')) await world.after('back').report;
+    clearMark();
     await openDesk(new ClaimDesk(refusal));
     return asYadoError(new Error('the frozen helper ended without a report (SIGKILL)'), 'a');
   }
@@ -162,11 +186,7 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
         const log = join(folder, 'kmsg');
         return existsSync(log) && readFileSync(log, 'utf8').includes(`fault ${point}:`);
       }),
-    isStandby: () => {
-      if (off.has('B')) return true;
-      if (has('copy wakes')) return has('copy reset');
-      return bEnded && (!has('B restore') || has('B reset'));
-    },
+    isStandby,
     powerOff: computer => {
       off.add(computer);
       if (computer === 'A') {
@@ -179,12 +199,43 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
       for (const pid of holdersOf(folder, 'held-by-copy').toReversed()) killQuietly(pid);
       copyWasOff = true;
     },
+    comesUpAsStandby: () => off.delete('B'),
     powerOn: async () => {
-      isStartedAnew = true;
-      await openDesk(new ClaimDesk(refusal));
+      const state = mark();
+      if (state !== 'leaving' && state !== 'left') {
+        isStartedAnew = true;
+        await openDesk(new ClaimDesk(refusal));
+        return;
+      }
+      doubt = new Doubt({
+        state,
+        move: { epoch: 42, to: { name: 'b', address: ip }, key: claimKey },
+        markLeft: () => writeFileSync(markFile, 'left'),
+        clear: clearMark,
+        ask: async () => {
+          if (world.cable.isCut || off.has('B')) throw new Error('b does not answer');
+          if (runsAtB()) return 'here';
+          if (isStandby()) return 'nowhere';
+          throw new Error('b does not answer');
+        },
+        say: () => {},
+        everyMs: 50,
+        now: () => BigInt(Date.now()) * 1_000_000n,
+      });
+      const desk = new ClaimDesk(doubt.answer);
+      await openDesk(desk);
+      void doubt.decided.then(async decision => {
+        if (decision !== 'starts' || isOver) return;
+        await desk.close();
+        isStartedAnew = true;
+        if (!isOver) await openDesk(new ClaimDesk(refusal));
+      });
     },
+    mark,
+    resume: () => doubt?.resume(),
     async [Symbol.asyncDispose]() {
       isOver = true;
+      doubt?.close();
       await Promise.all(desks.map(desk => desk.close()));
       await world[Symbol.asyncDispose]();
     },

@@ -37,6 +37,10 @@ export const token: Uint8Array = new Uint8Array(32).fill(0x70);
 export const claimKey = new Uint8Array(32).fill(0x77);
 export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x66) };
 
+const fakeGhost = `echo $$ | tee -a ghosts > ghost-pid; exec ${process.execPath} ${join(import.meta.dirname, 'fake-ghost.ts')}`;
+/** One that has not come as far as to write `left` on the disk when the power goes. */
+export const slowGhost = `${fakeGhost} slow`;
+
 export interface World extends AsyncDisposable {
   readonly folder: string;
   readonly a: FakeHelper;
@@ -74,7 +78,7 @@ export interface Changes {
   readonly bParkPages?: number;
   /** What A's kernel has besides the image. */
   readonly prepare?: (folder: string) => void;
-  /** What a shell does as the ghost. */
+  /** What a shell does as the ghost; a program that does what a ghost does when not given. */
   readonly ghost?: string;
 }
 
@@ -149,11 +153,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     claimPort,
     copyInterface: 'lo',
     copyAddress: ip,
-    ghostArgv: [
-      '/bin/sh',
-      '-c',
-      `cd ${folder} || exit; ${changes.ghost ?? `echo $$ | tee -a ghosts > ${ghostFile}; sleep 20 & wait`}`,
-    ],
+    ghostArgv: ['/bin/sh', '-c', `cd ${folder} || exit; ${changes.ghost ?? fakeGhost}`],
     memory: changes.memory ?? [],
     parkPages,
     plans: {

@@ -43,6 +43,11 @@ const upTo = (endPfn: number) =>
   memory(beta, { ramRanges: [...beta.memory.ramRanges, { startPfn: 0x40000, endPfn }] });
 
 const cases: readonly Case[] = [
+  {
+    id: 'disk-mark',
+    os: { unmarkable: 'something else lies in the first 1024 bytes of the disk' },
+    says: /^The disk of alpha cannot be marked as left: something else lies/,
+  },
   { id: 'protocol', b: { protocol: 9 }, says: /^beta speaks protocol 9, alpha speaks 1/ },
   { id: 'agent-image', b: { agentImageHash: 'cd' }, says: /^beta holds another agent image/ },
   { id: 'agent-memory', a: { agentImageHash: movingAgentImage }, says: /^The agent of alpha lies in memory/ },

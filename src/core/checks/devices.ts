@@ -51,6 +51,21 @@ export const deviceChecks: readonly PreflightCheck[] = [
     ),
   },
   {
+    id: 'disk-mark',
+    severity: 'error',
+    on: 'source',
+    title: 'the disk can bear the mark of an OS that has left',
+    why: 'A power cut during the move could start the OS twice.',
+    inspect: ofOs(({ unmarkable }, { name }) =>
+      unmarkable === null
+        ? null
+        : finding(
+            `The disk of ${name} cannot be marked as left: ${unmarkable}.`,
+            'put the root on ext4, in a partition without a boot loader, on a disk with sectors of 512 bytes: docs/install.md',
+          ),
+    ),
+  },
+  {
     id: 'network-way',
     severity: 'error',
     title: 'the OS finds a network card at the target',

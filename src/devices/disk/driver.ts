@@ -15,7 +15,7 @@ import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { diskHelloText } from '#wire/frames.ts';
-import { clearMark } from './left-mark.ts';
+import { clearMark, markBytes } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
 const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
@@ -76,7 +76,7 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
     const index = nbd.connect({
       socketFds: [socket.fd],
       sizeBytes,
-      blockSizeBytes: 4096,
+      blockSizeBytes: markBytes, // the stub begins behind the mark
       serverFlags: transmissionFlags,
       ...patience,
     });

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { clearMark, encodeMark, markMagic, readMark, writeMark } from './left-mark.ts';
+import { clearMark, encodeMark, markBytes, markMagic, readMark, writeMark } from './left-mark.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'yado-mark-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -53,5 +53,5 @@ test('the initramfs looks for the same mark', () => {
     join(import.meta.dirname, '../../../packaging/files/initramfs-local-premount'),
     'utf8',
   );
-  assert.ok(script.includes(`= ${markMagic} ]`) && script.includes(`bs=${markMagic.length} count=1`));
+  assert.ok(script.includes(`bs=${markBytes} count=1`) && script.includes(`in ${markMagic}*)`));
 });

@@ -1,11 +1,14 @@
-// The mark on a disk whose OS has gone to another computer: from there the OS goes on using it over the network, so it must
-// not be started from it a second time. It lies in the first 1024 bytes, which ext4 leaves to boot loaders, and is only
-// written where nothing else is. The initramfs looks for it, and so does a standby that was switched on anew.
-import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+// The mark on a disk whose OS has gone to another computer, or is about to: from there the OS goes on using it over the
+// network, so it must not be started from it a second time. It lies in the first 1024 bytes, which ext4 leaves to boot
+// loaders, and is only written where nothing else is. The stub hides them from the OS, whose file system would write them
+// as they were. The initramfs looks for the mark, and so does a standby that was switched on anew.
+import { closeSync, constants, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { MappedMemory } from '#linux/mapped-memory.ts';
 
 /** At offset 0; packaging/files/initramfs-local-premount knows it too. */
 export const markMagic = 'YADOKARI';
-const markBytes = 1024;
+/** The stub hides as many from the OS. */
+export const markBytes = 1024;
 
 /** The bytes of a mark that says `text`; undefined when it is too long. */
 export function encodeMark(text: string): Buffer | undefined {
@@ -33,10 +36,15 @@ export function readMark(path: string): string | undefined {
 export function writeMark(path: string, text: string): void {
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
+  tryMark(path);
+  overwrite(path, mark);
+}
+
+/** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
+export function tryMark(path: string): void {
   const there = firstBytes(path);
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
     throw new Error('something else lies in the first 1024 bytes of the disk');
-  overwrite(path, mark);
 }
 
 /** Takes a mark away; a disk without one is not touched. */
@@ -45,21 +53,31 @@ export function clearMark(path: string): void {
 }
 
 function firstBytes(path: string): Buffer {
-  const fd = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(markBytes);
+  return past(path, constants.O_RDONLY, (fd, bytes) => {
     readSync(fd, bytes, 0, markBytes, 0);
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
+    return Buffer.from(bytes);
+  });
 }
 
-function overwrite(path: string, bytes: Buffer): void {
-  const fd = openSync(path, 'r+');
+function overwrite(path: string, mark: Buffer): void {
+  past(path, constants.O_RDWR | constants.O_DSYNC, (fd, bytes) => {
+    mark.copy(bytes);
+    const written = writeSync(fd, bytes, 0, markBytes, 0);
+    if (written !== markBytes) throw new Error(`only ${written} of ${markBytes} bytes were written`);
+    fdatasyncSync(fd); // what the disk itself keeps back
+  });
+}
+
+/**
+ * Past the page cache: it holds the whole first block as it was when that was read last, and would write back with the mark
+ * a superblock of then. Fails where a sector has more bytes than the mark.
+ */
+function past<T>(path: string, flags: number, work: (fd: number, bytes: Buffer) => T): T {
+  using aligned = new MappedMemory(-1, markBytes);
+  const isDisk = statSync(path).isBlockDevice(); // a file of a test may lie where there is no direct I/O
+  const fd = openSync(path, flags | (isDisk ? constants.O_DIRECT : 0));
   try {
-    writeSync(fd, bytes, 0, bytes.length, 0);
-    fdatasyncSync(fd);
+    return work(fd, aligned.bytes);
   } finally {
     closeSync(fd);
   }

@@ -8,7 +8,7 @@ import { listenTcp } from '#linux/tcp-listener.ts';
 import { DiskConnections, nbdkit } from './connections.ts';
 import { attachHere } from './driver.ts';
 import { endFormerServers } from './former-servers.ts';
-import { writeMark } from './left-mark.ts';
+import { readMark, writeMark } from './left-mark.ts';
 
 /** The export of a disk in an epoch of its OS. */
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
@@ -29,16 +29,15 @@ export interface ServedDisk {
   readonly exportName: string;
   /** Of the connections. */
   readonly cipher: Cipher;
-  readonly mark: string;
-  /** Told why when the disk cannot be marked. */
-  readonly unmarked: (why: string) => void;
+  /** What is to be written on the disk, after what is written there. */
+  readonly mark: (before: string | undefined) => string;
   readonly say: (text: string) => void;
 }
 
 /**
  * Marks the disk, and lets its OS connect from the moment this returns. A connection that is there goes on if this process
  * dies.
- * @throws Error when the disk does not appear, a server before this one does not end, or the port is taken
+ * @throws Error when the disk does not appear or cannot be marked, a server before this one does not end, or the port is taken
  */
 export async function serveDisk(
   disk: ServedDisk,
@@ -54,11 +53,7 @@ export async function serveDisk(
   const node = path();
   if (node === undefined) throw new Error(`no disk at ${disk.place.pciAddress}`);
   await endFormerServers(nbdkit.runFolder, signal);
-  try {
-    writeMark(node, disk.mark);
-  } catch (error) {
-    disk.unmarked(error instanceof Error ? error.message : String(error));
-  }
+  writeMark(node, disk.mark(readMark(node))); // without it a cold start would run the OS a second time
   const listener = listenTcp(address, port);
   setBlocking(listener.fd, false);
   const { exportName, cipher, say } = disk;

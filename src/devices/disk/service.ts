@@ -1,13 +1,18 @@
 // A disk that an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows: to the
 // OS in its newest epoch only, and again when the server has died.
 import * as v from 'valibot';
+import { findBlockDevice, nodePath } from '#linux/block.ts';
 import { type ControlAnswer, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
+import { attachHere } from './driver.ts';
+import { writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
 const retryMs = 1000;
+/** The PCI bus is scanned anew just then. */
+const markMs = 20_000;
 
 export const BlockPlaceSchema = v.strictObject({
   pciAddress: v.pipe(v.string(), v.maxLength(256)),
@@ -22,7 +27,7 @@ const DiskLeftSchema = v.strictObject({
 });
 export type DiskLeft = v.InferOutput<typeof DiskLeftSchema>;
 
-class LeftDisk implements LeftService {
+export class LeftDisk implements LeftService {
   readonly state: DiskLeft;
   readonly needsDrivers = true;
   readonly #world: LeftWorld;
@@ -35,6 +40,13 @@ class LeftDisk implements LeftService {
   constructor(state: DiskLeft, world: LeftWorld) {
     this.state = state;
     this.#world = world;
+  }
+
+  async mark(text: string): Promise<void> {
+    await attachHere(this.state.place, AbortSignal.timeout(markMs));
+    const device = findBlockDevice(this.state.place);
+    if (!device) throw new Error(`no disk at ${this.state.place.pciAddress}`);
+    writeMark(nodePath(device.name), text);
   }
 
   async serve(): Promise<void> {
@@ -104,8 +116,7 @@ class LeftDisk implements LeftService {
       place,
       exportName,
       cipher: this.#world.cipher,
-      mark: this.#world.record(),
-      unmarked: (why: string) => say(`${device}: the OS could be started from it a second time: ${why}`),
+      mark: (before: string | undefined) => this.#world.record(before),
       say,
     };
     const signal = AbortSignal.timeout(30_000);

@@ -7,7 +7,7 @@ import { rootStub } from './stub.ts';
 
 export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
   using dm = new DmControl();
-  const table = dm.table(name)[0];
+  const table = dm.table(name).at(-1); // before it the sectors of the mark
   return [
     { item: 'size', state: `${(sizeBytes / 2 ** 30).toFixed(1)} GiB` },
     { item: 'table', state: table ? `${table.type} ${table.parameters}` : 'none' },

@@ -1,9 +1,20 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
-// while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub.
-import { type BlockDevice, type BlockPlace, blockDeviceAt, deviceRightBelow } from '#linux/block.ts';
-import { encodeSuspend, linearTarget } from '#linux/device-mapper.ts';
+// while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub. The first sectors are
+// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import {
+  type BlockDevice,
+  type BlockPlace,
+  blockDeviceAt,
+  deviceRightBelow,
+  nodePath,
+} from '#linux/block.ts';
+import { type DmTarget, encodeSuspend, linearTarget, zeroTarget } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
+import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
+import { markBytes, tryMark } from './left-mark.ts';
 
 export const rootStub = 'yado-root';
 
@@ -34,7 +45,16 @@ export function putBeneath(
   name = rootStub,
 ): void {
   using dm = new DmControl();
-  dm.loadTable(name, [linearTarget(`${device.major}:${device.minor}`, sizeBytes / 512)]);
+  const number = `${device.major}:${device.minor}`;
+  try {
+    // Without the module the kernel would call modprobe, which would wait for this very disk.
+    if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
+    dm.loadTable(name, tableOver(number, sizeBytes));
+  } catch (error) {
+    // Nor can 1024 bytes be hidden where a sector has more. A mark can then be wiped out; the disk is there all the same.
+    if (!(error instanceof SystemError)) throw error;
+    dm.loadTable(name, [linearTarget(number, sizeBytes / 512)]);
+  }
   dm.resume(name);
 }
 
@@ -42,6 +62,30 @@ export function putBeneath(
 export function letThrough(name = rootStub): void {
   using dm = new DmControl();
   dm.resume(name);
+}
+
+/** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
+export function whyUnmarkable(): string | undefined {
+  const below = findStub()?.below;
+  if (!below?.place) return undefined; // asking another computer may take for ever
+  if (!hasHidingModule())
+    return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
+  if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
+  try {
+    tryMark(nodePath(below.name));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const hasHidingModule = (): boolean => existsSync('/sys/module/dm_zero');
+
+/** The same table as packaging/files/initramfs-local-premount makes: reads of the mark give zeros, writes to it are dropped. */
+export function tableOver(device: string, sizeBytes: number): DmTarget[] {
+  const hidden = markBytes / 512;
+  const rest = { ...linearTarget(device, sizeBytes / 512 - hidden, hidden), startSector: hidden };
+  return [zeroTarget(hidden), rest];
 }
 
 export type { BlockPlace };

@@ -1,0 +1,141 @@
+// A standby on whose disk an OS has left a mark: finds out where that OS is (doubt.ts), and says so on the screen.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Status } from '#core/api.ts';
+import { yadoError } from '#core/errors.ts';
+import { clearMark, writeMark } from '#devices/disk/left-mark.ts';
+import { ask } from '#managers/control-client.ts';
+import type { OsKeys } from '#managers/identity.ts';
+import { claimPort, controlPort } from '#wire/control.ts';
+import { ClaimDesk } from './claim-desk.ts';
+import { Doubt, type Whereabouts } from './doubt.ts';
+import { encodeMarkText, type LeftMove, type Mark } from './ghost-state.ts';
+import { log } from './log.ts';
+
+const askEveryMs = 2000;
+/** The answer to whoever decided goes out first. */
+const farewellMs = 300;
+
+export interface MarkedDiskWorld {
+  /** This computer; `address` without prefix length. */
+  readonly here: { readonly name: string; readonly address: string };
+  /** To ask in the name of the OS; undefined on a computer that was not started from the disk. */
+  readonly asker: OsKeys | undefined;
+  /** Something else is to be shown. */
+  readonly changed: () => void;
+  /** Serves what was left: the OS is elsewhere. */
+  readonly serve: () => Promise<void>;
+  /** Ends that again: everything written is on the disk when it is fulfilled. */
+  readonly stop: () => Promise<void>;
+  /** Restarts this computer, which then starts the OS. */
+  readonly restart: () => void;
+}
+
+export class MarkedDisk {
+  readonly #world: MarkedDiskWorld;
+  readonly #mark: Mark;
+  readonly #doubt: Doubt;
+  readonly #desk: ClaimDesk;
+  #said = '';
+
+  /** @param node of the disk */
+  constructor(node: string, mark: Mark, world: MarkedDiskWorld) {
+    this.#world = world;
+    this.#mark = mark;
+    const { epoch, state, osId } = mark;
+    this.#doubt = new Doubt({
+      state,
+      // In a later epoch it has moved on from there: that copy has long been granted.
+      move: mark.move?.epoch === epoch ? mark.move : undefined,
+      markLeft: () => writeMark(node, encodeMarkText({ ...mark, state: 'left' })),
+      clear: () => clearMark(node),
+      ask: (move, signal) => this.#ask(move, signal),
+      say: text => this.#say(text),
+      everyMs: askEveryMs,
+      now: () => BigInt(Date.now()) * 1_000_000n,
+    });
+    this.#desk = new ClaimDesk(this.#doubt.answer, from => `granted ${osId} to its copy at ${from}`);
+  }
+
+  /** Answers claims, and acts when it is known where the OS is. */
+  async open(): Promise<void> {
+    const { address } = this.#world.here;
+    void this.#doubt.decided.then(decision => this.#act(decision));
+    await this.#desk
+      .open(address, claimPort)
+      .catch((error: Error) => log(`claims are not answered: ${error.message}`));
+  }
+
+  /** Answers and asks no more. */
+  async close(): Promise<void> {
+    this.#doubt.close();
+    await this.#desk.close();
+  }
+
+  /** The OS has asked for what it left here. @throws YadoError `busy` when it is being started here */
+  heard(): void {
+    if (this.#doubt.heard()) return;
+    const activity = `it starts ${this.#mark.osId} from its disk`;
+    throw yadoError('busy', { computer: this.#world.here.name, activity });
+  }
+
+  /** `yado resume`. @throws Error when the disk cannot be written */
+  async resume(): Promise<void> {
+    await this.#world.stop();
+    const wasDecided = this.#doubt.decision !== undefined;
+    this.#doubt.resume();
+    if (wasDecided) await this.#act('starts');
+  }
+
+  get status(): NonNullable<Status['left']> {
+    const { osId, move } = this.#mark;
+    return {
+      os: osId,
+      state: this.#doubt.decision === 'left' ? 'left' : 'leaving',
+      ...(move && { to: move.to.name }),
+    };
+  }
+
+  /** For the screen; none once it is settled. */
+  get lines(): string[] {
+    if (this.#doubt.decision) return [];
+    const { osId, move } = this.#mark;
+    const to = move?.to.name ?? 'another computer';
+    return [
+      `${osId} was leaving to ${to} when this computer was switched off`,
+      `it is not started before ${to} says whether it has it`,
+      `          ${this.#said}`,
+      '',
+      `when ${to} has lost it for good, type here:`,
+      '    yado resume',
+      '',
+    ];
+  }
+
+  async #act(decision: 'left' | 'starts'): Promise<void> {
+    if (decision === 'left') {
+      log(`${this.#mark.osId} is elsewhere: what it left is served`);
+      this.#world.changed();
+      await this.#world.serve();
+      return;
+    }
+    log(`${this.#mark.osId} is nowhere else: it is started from its disk`);
+    await sleep(farewellMs);
+    this.#world.restart();
+  }
+
+  async #ask({ to, epoch }: LeftMove, signal: AbortSignal): Promise<Whereabouts> {
+    const { here, asker } = this.#world;
+    if (!asker)
+      throw new Error(`to ask ${to.name}, start this computer from its disk: the key of the OS is there`);
+    const peer = { name: to.name, ip: to.address, port: controlPort, localIp: here.address, keys: asker };
+    const { osId } = this.#mark;
+    return (await ask(peer, 'whereIs', { osId, epoch }, { timeoutMs: 5000, signal })).where;
+  }
+
+  #say(text: string): void {
+    if (text === this.#said) return;
+    this.#said = text;
+    log(text);
+    this.#world.changed();
+  }
+}

@@ -1,0 +1,47 @@
+// What a kernel that starts the standby image by kexec tells it on its command line: the ghost's, and that of a computer
+// that finds a mark on its own disk.
+import { readFileSync } from 'node:fs';
+import { LinkClient } from '#linux/link-client.ts';
+import type { Link } from '#linux/rtnetlink.ts';
+
+/** Words of this kernel that the standby needs too. */
+const keptWords =
+  /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
+
+/** @param address without prefix length */
+export function standbyWords(
+  computer: { readonly name: string; readonly address: string },
+  nic: string | undefined,
+  more: readonly string[],
+): string {
+  const kept = readFileSync('/proc/cmdline', 'utf8')
+    .trim()
+    .split(' ')
+    .filter(word => keptWords.test(word));
+  return [
+    ...kept,
+    `yado.name=${computer.name}`,
+    `yado.address=${computer.address}/24`,
+    `yado.nic=${nic ?? ''}`,
+    ...more,
+    'nr_cpus=1',
+    'quiet',
+  ].join(' ');
+}
+
+/** MAC of this computer's card. */
+export function macOfCard(): string | undefined {
+  using links = new LinkClient();
+  const isCard = (link: Link): boolean =>
+    link.kind === undefined && link.mac !== undefined && link.name !== 'lo';
+  return links.links().find(isCard)?.mac;
+}
+
+/**
+ * What a kernel started by kexec must be told besides: it takes over what this kernel knows of the firmware, and when
+ * this one was started on another computer, that is the other's.
+ */
+export function kexecWords(rsdp: number | null, startedHere: boolean): string[] {
+  const tables = rsdp === null ? [] : [`acpi_rsdp=0x${rsdp.toString(16)}`];
+  return startedHere ? tables : [...tables, 'noefi', 'initcall_blacklist=sysfb_init'];
+}
