@@ -42,7 +42,7 @@ const c: ComputerSpec = {
   ramMiB: 1536,
   cpus: 2,
   machine: 'pc',
-  nic: 'virtio-net-pci',
+  nic: 'e1000e',
   mac: '52:54:00:00:01:03',
   address: '10.77.0.3/24',
   vga: 'virtio',
@@ -65,7 +65,10 @@ const likeB = (name: string, number: number): ComputerSpec => ({
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   paper: { about: 'Fig. 5: B has another display, no disk and no printer', computers: [a, b] },
-  chain: { about: 'paper, and a computer C with a third kind of display', computers: [a, b, c] },
+  chain: {
+    about: 'paper, and a computer C with a third kind of display and another network card',
+    computers: [a, b, c],
+  },
   plain: {
     about: 'as paper, but no memory is set aside for the agent',
     computers: [a, b].map(each => ({ ...each, setAside: false })),
@@ -75,8 +78,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     computers: [a, { ...b, printer: 'parallel', vga: 'vmware' }],
   },
   usb: {
-    about: 'as paper, but A has no printer port: its printer is plugged into USB',
-    computers: [{ ...a, printer: undefined }, b],
+    about: 'as paper, but A has no printer port: its printer is plugged into USB; B has other cards again',
+    computers: [
+      { ...a, printer: undefined },
+      { ...b, vga: 'qxl', nic: 'e1000' },
+    ],
   },
   pair: {
     about: 'as paper, but A and B have not been paired',

@@ -68,6 +68,7 @@ export const pairs: readonly Pair[] = [
     ['vga-same', 'equal but for the disk', { vga: 'std' }],
     ['vga-cirrus', 'the pair of the paper', {}],
     ['vga-virtio', 'another kind of display', { vga: 'virtio' }],
+    ['vga-qxl', 'a display whose driver wants its mode set twice', { vga: 'qxl' }],
     ['vga-none', 'B has no display', { vga: 'none' }],
     ['own-disk-same', 'B has a disk of its own at an equal controller', { disk: 'virtio-blk' }],
     ['own-disk-nvme', 'B has an NVMe disk of its own', { disk: 'nvme' }],

@@ -7,7 +7,15 @@ import type { Computer } from '#lab/computer.ts';
 import { scaled, waitFor } from '#lab/time.ts';
 import { type UsbPrinter, usbPrinterAt } from '#lab/usb-printer.ts';
 import { bootStory } from './boot-story.ts';
-import { bootIdOf, deviceRow, itemOf, noKernelComplaint, places, standbyReady } from './stories.ts';
+import {
+  bootIdOf,
+  deviceRow,
+  itemOf,
+  noKernelComplaint,
+  places,
+  showsStub,
+  standbyReady,
+} from './stories.ts';
 
 const rawBytes = 2_000_000;
 
@@ -80,6 +88,7 @@ story('it has no paper when the OS leaves: what was begun at A is printed at A, 
   assert.equal((await deviceRow(b, 'printer0')).way, 'remote');
   assert.ok(printer.paper.length < start + rawBytes, 'the move was in mid-job');
   await statusIs(b, /paper/);
+  await showsStub(b, b);
   printer.load();
   await printed(start + rawBytes);
   assert.equal(sum(printer.paper.subarray(start)), wanted);

@@ -19,7 +19,15 @@ export interface KmsCard {
   readonly path: string;
   readonly typeName: string;
   readonly pciAddress?: string;
+  /** How often a mode is set until the screen shows it; else once. */
+  readonly settings?: number;
 }
+
+/**
+ * qxl of Linux 6.1 shows a dumb buffer through a surface as large as the modes that were set *before*: with the first one
+ * that is nothing, and the screen stays black (qxl_calc_dumb_shadow runs before qxl_crtc_update_monitors_config).
+ */
+const settingsOf: Readonly<Record<string, number>> = { qxl: 2 };
 
 /** Cards with a plugged screen first. */
 export function listKmsCards(): KmsCard[] {
@@ -31,6 +39,7 @@ export function listKmsCards(): KmsCard[] {
       path: `/dev/dri/card${index}`,
       typeName: typeName(pciAddress === undefined ? 'display' : 'VGA', driver, vendor, device),
       ...(pciAddress !== undefined && { pciAddress }),
+      settings: settingsOf[driver ?? ''] ?? 1,
     }));
 }
 

@@ -34,6 +34,7 @@ class FakeCard implements Kms {
   pulled = false;
   closed = false;
   shown = '';
+  settings = 0;
   #used = 0;
 
   constructor(memoryBytes: number, modes: readonly DrmMode[]) {
@@ -70,6 +71,7 @@ class FakeCard implements Kms {
   }
   show(_crtc: number, _connector: number, { width, height }: DrmMode, bitsPerPixel: number): void {
     this.ping();
+    this.settings++;
     this.shown = `${width}x${height}-${bitsPerPixel}`;
   }
   dirty(): void {
@@ -82,6 +84,15 @@ class FakeCard implements Kms {
 
 const MiB = 1 << 20;
 const openOn = (card: FakeCard): LocalDisplay => LocalDisplay.open([vga], () => card);
+
+test('a card that shows a mode only when it is set again is told twice', async () => {
+  for (const settings of [undefined, 2]) {
+    const card = new FakeCard(8 * MiB, [mode(1280, 1024)]);
+    await using display = LocalDisplay.open([{ ...vga, ...(settings && { settings }) }], () => card);
+    await display.configure(picture(1280, 1024));
+    assert.equal(card.settings, settings ?? 1);
+  }
+});
 
 test('a mode the memory of the card cannot hold: fewer colours, then fewer pixels', async () => {
   const modes = [mode(640, 480), mode(1280, 1024)];

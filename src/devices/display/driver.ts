@@ -61,6 +61,7 @@ interface Screen {
 export class LocalDisplay implements DisplayDriver {
   readonly typeName: string;
   readonly #drm: Kms;
+  readonly #settings: number;
   #output: Output | undefined;
   #screen: Screen | undefined;
   #picture: Surface | undefined;
@@ -88,8 +89,9 @@ export class LocalDisplay implements DisplayDriver {
     throw why;
   }
 
-  private constructor({ path, typeName }: KmsCard, openCard: (path: string) => Kms) {
+  private constructor({ path, typeName, settings = 1 }: KmsCard, openCard: (path: string) => Kms) {
     this.typeName = typeName;
+    this.#settings = settings;
     this.#drm = openCard(path);
     try {
       this.#output = findOutput(this.#drm);
@@ -152,7 +154,8 @@ export class LocalDisplay implements DisplayDriver {
   #light(crtcId: number, connectorId: number, mode: DrmMode, format: PixelFormat, depth: number): DumbBuffer {
     const buffer = this.#drm.createBuffer(mode.width, mode.height, format.bitsPerPixel, depth);
     try {
-      this.#drm.show(crtcId, connectorId, mode, buffer.framebufferId);
+      for (let times = this.#settings; times > 0; times--)
+        this.#drm.show(crtcId, connectorId, mode, buffer.framebufferId);
       return buffer;
     } catch (error) {
       this.#drm.destroyBuffer(buffer);
