@@ -83,8 +83,8 @@ test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
     [(b: FakeHelper) => b.cancel(), ['cancelled']],
     [(b: FakeHelper) => b.kill(), ['linkLost']],
   ] as const) {
-    // Wherever A and B stand just then.
     await using world = await move({ aFaults: ['copy.claim:lost=1000000'], claimMs: 300 });
+    await waitForLog(world.folder, 'A freeze'); // who has shown no token yet is told nothing; else wherever A and B stand
     act(world.b);
     const report = await world.a.report;
     assert.equal(report.outcome, 'returned');
