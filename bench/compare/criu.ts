@@ -10,7 +10,7 @@ import { measureBound } from './bound.ts';
 import { type Move, measure } from './measure.ts';
 import type { RunMethod } from './method.ts';
 import { addressOf, announce, dropAddress, startPeers, takeAddress } from './peers.ts';
-import { keepBound, resultsDir } from './result.ts';
+import { evidenceDir, keepBound } from './result.ts';
 import type { Workload } from './workloads.ts';
 
 const rounds = [1, 2, 3]; // the last is the dump
@@ -122,7 +122,7 @@ async function dumpedBytes(from: Computer): Promise<number> {
 /** What went wrong by CRIU's own logs, for a run that failed; the last of them go to the results whole. */
 async function lastWords(computer: Computer): Promise<string> {
   const logs = await computer.exec('tail -n +1 /mnt/*/*.log', { timeoutMs: 120_000 });
-  writeFileSync(join(resultsDir, `criu-${computer.name}.log`), logs.bytes);
+  writeFileSync(join(evidenceDir, `criu-${computer.name}.log`), logs.bytes);
   const { output } = await computer.exec(
     'for f in /mnt/*/*.log; do echo "== $f"; grep -E "Error|Warn" $f | tail -n 5; done',
   );
@@ -133,7 +133,7 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
   await using lab = await startPeers(say);
   const [a, b] = [lab.computer('a'), lab.computer('b')];
   keepBound(await measureBound(lab));
-  mkdirSync(resultsDir, { recursive: true });
+  mkdirSync(evidenceDir, { recursive: true });
   const failed: string[] = [];
   for (const [index, name] of names.entries()) {
     if (index > 0) {
@@ -153,7 +153,7 @@ export const runCriu: RunMethod = async (names, { say, keep }) => {
       keep({ ...result, imageBytes, frozenBytes: (result.frozenBytes ?? 0) + imageBytes });
     } catch (error) {
       failed.push(name);
-      await lab.evidence(resultsDir);
+      await lab.evidence(evidenceDir);
       say(`criu, ${name}: ${errorText(error)}\na: ${await lastWords(a)}\nb: ${await lastWords(b)}`);
       for (const computer of [a, b]) await computer.exec(`kill -9 -${tree}; pkill criu; pkill carry`);
     }

@@ -11,7 +11,7 @@ import { scaled, waitFor } from '#lab/time.ts';
 import { answers, type Move, measure } from './measure.ts';
 import { packages, type RunMethod } from './method.ts';
 import { addressOf } from './peers.ts';
-import { resultsDir } from './result.ts';
+import { evidenceDir } from './result.ts';
 
 const port = '7730';
 const spare = '/dev/vdb';
@@ -106,7 +106,7 @@ export const runHibernate: RunMethod = async (names, { say, keep }) => {
       const known = Object.values(result.partsMs).reduce((sum, ms) => sum + ms, 0);
       keep({ ...result, partsMs: { ...result.partsMs, resume: result.downtimeMs - known } });
     } catch (error) {
-      await lab.evidence(resultsDir);
+      await lab.evidence(evidenceDir);
       throw error;
     }
   }

@@ -7,8 +7,6 @@ export interface Row {
   readonly parts: readonly { readonly name: string; readonly value: number }[];
   /** A mark beside: what nothing can go below. */
   readonly bound?: number | undefined;
-  /** Text in the place of what was not measured. */
-  readonly missing?: string;
 }
 
 export interface Group {
@@ -52,7 +50,7 @@ function picture(
     y += rowHeight;
     for (const row of group.rows) {
       out.push(text(left - 8, y + 14, row.label, 'text-anchor="end"'));
-      out.push(row.missing === undefined ? draw(row, y) : text(left + 6, y + 14, row.missing, 'fill="#777"'));
+      out.push(draw(row, y));
       y += rowHeight;
     }
     y += 6;

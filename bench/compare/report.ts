@@ -114,17 +114,19 @@ function draw(known: readonly string[], all: Map<string, Map<string, Cell>>, rat
   const groups = (names: readonly string[], methods: readonly string[], inParts: boolean): Group[] =>
     names.map(name => ({
       title: workloads[name]!.about,
-      rows: methods.map((method): Row => {
+      rows: methods.flatMap((method): Row[] => {
         const shown = all.get(name)!.get(method)?.shown;
         const label = shownMethods[method]!;
-        if (!shown) return { label, parts: [], missing: 'not measured' };
+        if (!shown) return [];
         const parts = inParts ? partsOf(shown) : { all: shown.downtimeMs };
         const bound = boundMs(shown, rates);
-        return {
-          label,
-          parts: Object.entries(parts).map(([part, ms]) => ({ name: part, value: ms / 1000 })),
-          bound: bound === undefined ? undefined : bound / 1000,
-        };
+        return [
+          {
+            label,
+            parts: Object.entries(parts).map(([part, ms]) => ({ name: part, value: ms / 1000 })),
+            bound: bound === undefined ? undefined : bound / 1000,
+          },
+        ];
       }),
     }));
   const everyday = known.filter(name => !name.startsWith('ram'));

@@ -1,4 +1,4 @@
-// What one run of the comparison left, and where it is kept: lab/out/compare/METHOD:WORKLOAD.json, newest last.
+// What one run of the comparison left, and where it is kept: docs/figures/compare/METHOD.WORKLOAD.json, newest last.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryDir } from '#lab/paths.ts';
@@ -36,7 +36,10 @@ export interface Bound {
   readonly sendRate: number;
 }
 
-export const resultsDir: string = join(repositoryDir, 'lab', 'out', 'compare');
+/** Logs of a run that are only of use at once. */
+export const evidenceDir: string = join(repositoryDir, 'lab', 'out', 'compare');
+
+const resultsDir = join(repositoryDir, 'docs', 'figures', 'compare');
 
 const fileOf = (name: string): string => join(resultsDir, `${name}.json`);
 
@@ -49,7 +52,7 @@ function append(name: string, value: unknown): void {
 }
 
 export function keepResult(result: Result): void {
-  append(`${result.method}:${result.workload}`, result);
+  append(`${result.method}.${result.workload}`, result);
 }
 
 export function keepBound(bound: Bound): void {
@@ -60,7 +63,8 @@ export function keepBound(bound: Bound): void {
 export function keptResults(): readonly (readonly Result[])[] {
   if (!existsSync(resultsDir)) return [];
   return readdirSync(resultsDir)
-    .filter(name => name.includes(':') && name.endsWith('.json'))
+    .filter(name => name.endsWith('.json') && name !== 'bound.json')
+    .toSorted()
     .map(name => JSON.parse(readFileSync(join(resultsDir, name), 'utf8')) as Result[]);
 }
 

@@ -9,7 +9,7 @@ import { scaled } from '#lab/time.ts';
 import { lastMove } from '../figures.ts';
 import { type Move, measure, type Told } from './measure.ts';
 import { packages, type RunMethod, type Surroundings } from './method.ts';
-import { resultsDir } from './result.ts';
+import { evidenceDir } from './result.ts';
 import { workloads } from './workloads.ts';
 
 /** One run: how, and under which workload. */
@@ -58,7 +58,7 @@ async function runTrip(trip: readonly Visit[], ramMiB: number, { say, keep }: Su
       if (from !== home) await from.kill(); // has nothing to serve, and costs the host time
     }
   } catch (error) {
-    await lab.evidence(resultsDir);
+    await lab.evidence(evidenceDir);
     throw error;
   }
 }
