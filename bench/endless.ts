@@ -1,7 +1,7 @@
 // `npm run endless [-- MOVES]`: the OS goes to and fro between two computers in the lab, 50 times unless told otherwise, with
 // a redis-server under load that writes each record to the disk before it acknowledges it. Prints a row for each move and
-// writes lab/out/endless.json. Ends with an error when data is wrong, the OS is another one, or something is left over
-// after each move.
+// writes lab/out/endless.json. Ends with an error when data is wrong, the OS is another one, something is left over
+// after each move, or the downtime grows.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { History } from '#core/history.ts';
@@ -94,6 +94,18 @@ function grown(rows: readonly Row[], computer: string): string[] {
   });
 }
 
+const middleOf = (values: readonly number[]): number =>
+  values.toSorted((x, y) => x - y)[Math.floor(values.length / 2)] ?? 0;
+
+/** Whether the OS stands still longer in the last third of its moves to this computer than in the first, beyond noise. */
+function slower(rows: readonly Row[], computer: string): string[] {
+  const downtimes = rows.filter(row => row.to === computer).map(row => row.downtimeSeconds);
+  const third = Math.floor(downtimes.length / 3);
+  if (third < 3) return [];
+  const [before, after] = [middleOf(downtimes.slice(0, third)), middleOf(downtimes.slice(-third))];
+  return after > before * 1.5 ? [`downtime (${before.toFixed(1)} to ${after.toFixed(1)} s)`] : [];
+}
+
 async function run(lab: Lab, moves: number, say: (text: string) => void): Promise<Row[]> {
   const [a, b] = [lab.computer('a'), lab.computer('b')];
   await a.shell(
@@ -127,7 +139,7 @@ async function run(lab: Lab, moves: number, say: (text: string) => void): Promis
   for (const each of [a, b]) {
     const complaint = /.*(?:WARNING: |BUG: |Oops|Call Trace).*/.exec(each.serialLog());
     if (complaint) throw new LabError(`the kernel of ${each.name} complained: ${complaint[0]}`);
-    const names = grown(rows, each.name);
+    const names = [...grown(rows, each.name), ...slower(rows, each.name)];
     if (names.length > 0) throw new LabError(`has grown at ${each.name}: ${names.join(', ')}`);
   }
   return rows;
