@@ -2,7 +2,8 @@
 // Further arguments pick the files whose path contains one of them; `*.long.test.ts` runs only when picked. The last line is `N passed, N failed`, alone; the
 // exit code is 1 when anything failed. Never installs or builds anything.
 
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -31,6 +32,10 @@ if (kind !== 'unit' && kind !== 'lab') {
 }
 const { concurrency, timeoutMs } = kinds[kind];
 const files = filesOf(kind, words);
+// What a file compiles (native/frozen/test/compile.ts) the files behind it take from here.
+const programs = mkdtempSync(join(tmpdir(), 'yado-programs-'));
+process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
+process.env.YADO_TEST_PROGRAMS = programs;
 let passed = 0;
 let failed = 0;
 if (files.length > 0) {

@@ -1,28 +1,18 @@
 // Tags of pages against NH written down from the paper, in whole numbers of any length.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { test } from 'node:test';
 import { pageBytes } from '#wire/frames.ts';
-import { compileHarness, sanitizerEnv, temporaryFolder } from './test/compile.ts';
+import { answers } from './test/harness.ts';
 
-const harness = compileHarness(temporaryFolder());
 const words = pageBytes / 8;
 const keyBytes = (words + 2) * 8; // one pair more: Toeplitz
 
 /** The two passes of the helper's tag, 128 bits each. */
 function tagOf(key: Buffer, page: Buffer): bigint[] {
-  const record = Buffer.alloc(5, 'G');
-  record.writeUInt32LE(key.length + page.length, 1);
-  const input = Buffer.concat([record, key, page]);
-  const { status, stdout, stderr } = spawnSync(harness, {
-    input,
-    encoding: 'utf8',
-    env: { ...sanitizerEnv },
-  });
-  assert.equal(status, 0, stderr);
-  const halves = stdout.trim().split(' ').slice(0, 8).map(BigInt);
+  const [answer = []] = answers([['G', Buffer.concat([key, page])]]);
+  const halves = answer.slice(0, 8).map(BigInt);
   return [0, 4].map(from => halves.slice(from, from + 4).reduceRight((sum, half) => (sum << 32n) | half, 0n));
 }
 

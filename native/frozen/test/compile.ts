@@ -1,7 +1,7 @@
-// Compiles the test programs of the frozen helper with ASan and UBSan into a temporary folder that goes with the test.
+// Compiles the test programs of the frozen helper with ASan and UBSan into a folder that goes with the test file, or the run.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -30,6 +30,9 @@ export const sanitizerEnv = {
 };
 export const sanitizerExitCode = 86;
 
+/** Where a run keeps what is compiled until it ends (scripts/run-tests.ts); none when a file is run by itself. */
+const ofRun = process.env.YADO_TEST_PROGRAMS;
+
 /** A folder that is removed after the tests of the calling file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'yado-frozen-'));
@@ -37,9 +40,19 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-function compile(out: string, files: readonly string[], more: readonly string[] = []): string {
+/** @returns the path of the program; of a run of many files, the one that the first of them has compiled */
+function compile(
+  folder: string,
+  name: string,
+  files: readonly string[],
+  more: readonly string[] = [],
+): string {
+  const out = join(ofRun ?? folder, name);
+  if (ofRun && existsSync(out)) return out;
+  const made = `${out}-${process.pid}`; // another file may be at it too
   const paths = files.map(file => join(sources, file));
-  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', out, ...paths, '-llz4'], { stdio: 'inherit' });
+  execFileSync('gcc', [...flags, ...sanitize, ...more, '-o', made, ...paths, '-llz4'], { stdio: 'inherit' });
+  renameSync(made, out);
   return out;
 }
 
@@ -62,7 +75,7 @@ export function compileHarness(folder: string): string {
       'fault.c',
     ],
   ];
-  return compile(join(folder, 'harness'), files, ['-Wno-unused-function']);
+  return compile(folder, 'harness', files, ['-Wno-unused-function']);
 }
 
 const helper = [
@@ -93,7 +106,7 @@ const helper = [
 export function compileFakeFrozen(folder: string, packs = false): string {
   const files = ['test/fake-kernel.c', 'main.c', ...helper];
   const more = [...wrapped.map(name => `-Wl,--wrap=${name}`), ...(packs ? ['-DPACK_ALWAYS'] : [])];
-  return checked(compile(join(folder, packs ? 'frozen-packs' : 'frozen'), files, more));
+  return checked(compile(folder, packs ? 'frozen-packs' : 'frozen', files, more));
 }
 
 /** The helper in a world of memory, fed with bad input (see native/frozen/fuzz). @returns its path @throws as above */
@@ -124,7 +137,7 @@ export function compileFuzz(folder: string): string {
     'fuzz/world.c',
     ...helper.filter(file => !['guard.c', 'sha256.c'].includes(file)),
   ];
-  return checked(compile(join(folder, 'fuzz'), files, [digest, ...calls.map(name => `-Wl,--wrap=${name}`)]));
+  return checked(compile(folder, 'fuzz', files, [digest, ...calls.map(name => `-Wl,--wrap=${name}`)]));
 }
 
 function checked(out: string): string {
