@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { DeviceLocationRow } from '#core/device-location-table.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import type { History, HistoryEntry } from '#core/history.ts';
 import type { Computer } from '#lab/computer.ts';
 import type { Lab } from '#lab/lab.ts';
 import { repositoryDir } from '#lab/paths.ts';
@@ -98,6 +99,27 @@ export async function places(computer: Computer): Promise<Record<string, string>
 export async function worksOn(computer: Computer): Promise<void> {
   const work = await checkWorkload(computer);
   assert.equal(work.memoryErrors + work.cpuErrors, 0);
+}
+
+/**
+ * What must hold at `at` after a move that failed: the OS of that boot id, what `holds` asserts of its programs and
+ * tables, and one clear sentence for a person. @returns what its history says of that move
+ */
+export async function goesOnAt(
+  at: Computer,
+  bootId: string,
+  { code, output }: { code: number; output: string },
+  sentence: RegExp,
+  holds: () => Promise<void>,
+): Promise<HistoryEntry> {
+  assert.notEqual(code, 0, output);
+  assert.match(output, sentence);
+  assert.match(output, /next: /);
+  assert.equal(await bootIdOf(at), bootId);
+  await holds();
+  const [entry] = await json<History>(at, 'yado history --json');
+  assert.ok(entry && entry.outcome !== 'moved');
+  return entry;
 }
 
 /** Checksum of what is on the screen, when that is a picture of the framebuffer's kind at all. */

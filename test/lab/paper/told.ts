@@ -1,10 +1,9 @@
 // The booted pair of the paper's story and what its parts share: the OS is at work at A, a third machine is connected to it.
 import assert from 'node:assert/strict';
-import type { History } from '#core/history.ts';
 import { os } from '#lab/os-recipe.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
 import { bootStory } from '../boot-story.ts';
-import { bootIdOf, json, worksOn } from '../stories.ts';
+import { goesOnAt, worksOn } from '../stories.ts';
 
 const { lab, a, b, bootId, evidence, story } = await bootStory('paper');
 await startWorkload(a);
@@ -18,14 +17,7 @@ export const migrate = (options = ''): Promise<{ code: number; output: string }>
 
 /** What must hold after every failure: the OS at A, its programs, its data, and one clear sentence. */
 export async function goesOnAtA(result: { code: number; output: string }, sentence: RegExp): Promise<void> {
-  assert.notEqual(result.code, 0);
-  assert.match(result.output, sentence);
-  assert.match(result.output, /next: /);
-  assert.equal(await bootIdOf(a), bootId);
-  await worksOn(a);
-  const history = await json<History>(a, 'yado history --json');
-  assert.ok(history[0] && history[0].outcome !== 'moved');
-  const { returnMs } = history[0];
+  const { returnMs } = await goesOnAt(a, bootId, result, sentence, () => worksOn(a));
   if (returnMs !== undefined) {
     console.log(`# back after ${Math.round(returnMs)} ms`);
     assert.ok(returnMs < 5000, 'the OS goes on within 5 s of the decision');
