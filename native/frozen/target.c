@@ -52,6 +52,7 @@ static bool in_ram(uint64_t pfn) {
 }
 
 static int take_frames(const uint8_t *page) {
+  bool fails = fault_at(job, FAULT_TARGET_FRAMES) < 0; // strikes once: at the first page frame
   for (unsigned i = 0; i < PAGE / 8; i++) {
     uint64_t pfn;
     memcpy(&pfn, page + 8 * i, 8);
@@ -60,7 +61,7 @@ static int take_frames(const uint8_t *page) {
       return bad(REASON_BAD_IMAGE, EINVAL, "the list of page frames is longer than announced");
     }
     if (pfn <= previous_pfn && frames_listed) return bad(REASON_BAD_IMAGE, EINVAL, "page frames are not ascending");
-    if (!in_ram(pfn) || fault_at(job, FAULT_TARGET_FRAMES) < 0) {
+    if (fails || !in_ram(pfn)) {
       char text[120];
       snprintf(text, sizeof text, "page frame 0x%llx is not RAM here", (unsigned long long)pfn);
       return bad(REASON_FRAME_OUTSIDE_RAM, EFAULT, text);
@@ -81,7 +82,7 @@ static int take_page(uint8_t *page) {
   else if (index_in_stream >= pages) return bad(REASON_BAD_IMAGE, EFBIG, "more pages than announced");
   else if (index_in_stream < meta_end) { if (take_frames(page)) return TARGET_ON_BAD; }
   else if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
-  bool fails = index_in_stream > meta_end && fault_at(job, FAULT_TARGET_WRITE) < 0;
+  bool fails = index_in_stream == meta_end + 1 && fault_at(job, FAULT_TARGET_WRITE) < 0; // strikes once: no need to ask again
   ssize_t n = fails ? -1 : write(snapshot, page, PAGE);
   if (n != PAGE) return bad(errno == ENOMEM ? REASON_NO_MEMORY : REASON_BAD_IMAGE, n < 0 ? errno : EIO, n < 0 ? strerror(errno) : "short write");
   index_in_stream++;
