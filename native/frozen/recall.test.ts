@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeFrame } from '#wire/frame.ts';
 import { frameTypes, hadBytes, pageBytes, tagBytes } from '#wire/frames.ts';
-import { logOf, waitForLog } from './test/helpers.ts';
+import { logOf, waitForFault, waitForLog } from './test/helpers.ts';
 import { pagesFrame, parkFrame, patternPage, streamOf, tagsFrame } from './test/image.ts';
 import * as lone from './test/lone-target.ts';
 import { freeFrom, live, withMemory } from './test/memory.ts';
@@ -78,6 +78,7 @@ test('B holds no more of its own pages than it has promised', needsRoot, async (
 test('cancelled at B while it looks: nothing was stopped', needsRoot, async () => {
   const bMemory = inUse.map(live);
   await using world = await move(withMemory(live, { bMemory, bFaults: ['target.recall:delay=500'] }));
+  await waitForFault(world.folder, 'target.recall');
   world.b.cancel();
   const report = await world.a.report;
   assert.deepEqual([report.outcome, report.reason, report.timesUs.freeze], ['returned', 'cancelled', 0]);

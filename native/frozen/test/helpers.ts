@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, type Frame, FrameReader } from '#wire/frame.ts';
@@ -112,8 +112,24 @@ export function logOf(folder: string): string[] {
 
 /** Waits until the log has `line`. @throws AssertionError-like Error with the log after five seconds */
 export async function waitForLog(folder: string, line: string): Promise<void> {
-  for (const until = performance.now() + 5000; !logOf(folder).includes(line); ) {
-    if (performance.now() > until) throw new Error(`no "${line}" in: ${logOf(folder).join(', ')}`);
+  await waitUntil(
+    () => logOf(folder).includes(line),
+    () => `no "${line}" in: ${logOf(folder).join(', ')}`,
+  );
+}
+
+/** Waits until this fault point of either helper strikes. */
+export async function waitForFault(folder: string, point: string): Promise<void> {
+  const file = join(folder, 'kmsg');
+  await waitUntil(
+    () => existsSync(file) && readFileSync(file, 'utf8').includes(`fault ${point}:`),
+    () => `${point} did not strike`,
+  );
+}
+
+async function waitUntil(holds: () => boolean, otherwise: () => string): Promise<void> {
+  for (const until = performance.now() + 5000; !holds(); ) {
+    if (performance.now() > until) throw new Error(otherwise());
     await new Promise(resolve => setTimeout(resolve, 5));
   }
 }
