@@ -93,8 +93,10 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     return holdersOf(folder, 'image').length === 0; // the kernel has thawed it
   };
   const runsAtB = (): boolean => {
-    if (copyWasOff || has('copy reset') || !has('copy wakes')) return false;
-    return has('copy unfreeze') || holdersOf(folder, 'held-by-copy').length === 0;
+    if (copyWasOff || !has('copy wakes')) return false;
+    // Looked at before the log: a copy that resets says so, and then lets go.
+    const runs = has('copy unfreeze') || holdersOf(folder, 'held-by-copy').length === 0;
+    return runs && !has('copy reset');
   };
   const owners = (): ('A' | 'B')[] => [
     ...(runsAtA() ? ['A' as const] : []),
