@@ -75,7 +75,8 @@ static void try_stream(const uint8_t *data, uint32_t length) {
   memset(small.token, 0x5a, TOKEN_BYTES);
   job = &small;
   mailbox_signature(small.token, signature);
-  index_in_stream = pages = meta_end = previous_pfn = signatures = frames_listed = 0;
+  index_in_stream = pages = meta_end = signatures = 0;
+  lists_forget();
   park_forget();
   recall_forget();
   small.park_pages = 8;
