@@ -1,6 +1,8 @@
 // What the lab's OS is made of: Debian's packages, and the files a user of the product would write.
 // Pure data. Changing anything here changes the key of the cached image; it never mentions QEMU.
 
+import { LabError } from './lab-error.ts';
+
 /** Debian's releases that the lab's OS can be of: code name → number. */
 export const releases = { bookworm: 12, trixie: 13 } as const;
 
@@ -12,6 +14,19 @@ export interface DebianVersion {
 
 /** What the lab's OS is unless somebody asks for another. */
 export const stockDebian: DebianVersion = { release: 'bookworm', kernel: 'stock' };
+
+/** By the names a person knows: "12", "12-backports", "13". @throws LabError listing them */
+export function debianNamed(name: string): DebianVersion {
+  const known = Object.entries(releases).flatMap(([release, number]) =>
+    (['stock', 'backports'] as const).map(kernel => ({
+      name: kernel === 'stock' ? `${number}` : `${number}-backports`,
+      version: { release, kernel } as DebianVersion,
+    })),
+  );
+  const found = known.find(each => each.name === name)?.version;
+  if (!found) throw new LabError(`no Debian "${name}"`, `one of: ${known.map(each => each.name).join(', ')}`);
+  return found;
+}
 
 /** As apt is asked for it. */
 export const kernelPackage = ({ release, kernel }: DebianVersion): string =>

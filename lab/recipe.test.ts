@@ -10,7 +10,7 @@ import { debianLines, debianStanzas, readAptSources } from './apt-sources.ts';
 import { osCommandLine, standbyCommandLine } from './computer-spec.ts';
 import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { dependencyNames } from './os-image.ts';
-import { configToml } from './os-recipe.ts';
+import { configToml, debianNamed, kernelPackage, stockDebian } from './os-recipe.ts';
 import { Gaps } from './probe.ts';
 import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
 import { scenarioNamed } from './scenarios.ts';
@@ -64,6 +64,13 @@ test('sources of another release, and of backports, lie where this machine’s o
     () => readAptSources({ release: 'trixie' }, folder, 'sid'),
     /no apt source for Debian trixie/,
   );
+});
+
+test('a Debian by the name a person knows', () => {
+  assert.deepEqual(debianNamed('12'), stockDebian);
+  assert.equal(kernelPackage(debianNamed('12-backports')), 'linux-image-amd64/bookworm-backports');
+  assert.deepEqual(debianNamed('13'), { release: 'trixie', kernel: 'stock' });
+  assert.throws(() => debianNamed('11'), { hint: 'one of: 12, 12-backports, 13, 13-backports' });
 });
 
 test('names of a package’s dependencies', () => {
