@@ -184,6 +184,8 @@ export function kernelParameters(
     ...cmdlineHere.split(/\s+/).filter(word => /^memmap=\S+!\S+$/.test(word)),
     'acpi=copy_dsdt',
     'nr_cpus=1',
+    // The jump into an image has no mark of an indirect branch's end before 7.3 (hibernate_asm_64.S): CPUs that look for it stop.
+    'ibt=off',
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
     `yado.name=${computer}`,
     `yado.address=${address}`,

@@ -77,6 +77,14 @@ test('the target may have an older or a newer kernel than the OS, which is told;
   }
 });
 
+test('what an older kernel, or one started without it, does not name, a CPU of the same model has all the same', () => {
+  const named = {
+    ...a,
+    cpu: { ...a.cpu, flags: [...a.cpu.flags, 'ibt', 'user_shstk', 'lam', 'invpcid_single'] },
+  };
+  assert.deepEqual(failing(named, b), []);
+});
+
 test('a few missing frames at the edge are told, not refused', () => {
   const edge = { ...b, memory: { ...b.memory, ramRanges: [{ startPfn: 1, endPfn: 0x3ffda }] } };
   const result = preflight(a, edge, plain);

@@ -171,6 +171,13 @@ const cases: readonly Case[] = [
     hint: /clearcpuid=sse2/,
   },
   {
+    id: 'cpu-flags',
+    a: { cpu: { ...alpha.cpu, flags: [...alpha.cpu.flags, 'ibt', 'invpcid_single'] } },
+    b: cpu({ model: 'y' }),
+    says: /^The CPU of beta lacks: ibt\.$/,
+    hint: /clearcpuid=ibt/,
+  },
+  {
     id: 'cpu-count',
     a: { cpu: { ...alpha.cpu, online: 2, onlineApicIds: [0, 1] } },
     says: /^beta lacks 1 of the 2 CPUs of alpha: the OS goes on with 1 there/,
