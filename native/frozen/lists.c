@@ -17,15 +17,6 @@ static uint64_t list_pages, taken_pages, data_pages, listed, unmarked, handed;
 
 static bool bad(uint32_t reason, int error, const char *text) { because(reason, error, -1, text); return false; }
 
-static uint64_t ram_frames(const struct job *job) {
-  uint64_t range[2], all = 0;
-  for (uint32_t at = 0; at < job->ram_ranges.length; at += sizeof range) {
-    memcpy(range, job->ram_ranges.at + at, sizeof range);
-    if (range[1] > range[0]) all += range[1] - range[0];
-  }
-  return all;
-}
-
 bool lists_open(const struct job *job, const uint8_t *page, uint64_t *head, uint64_t *all) {
   uint64_t checksum = job->e820_checksum;
   lists_forget();
@@ -33,7 +24,7 @@ bool lists_open(const struct job *job, const uint8_t *page, uint64_t *head, uint
   memcpy(&data_pages, page + IMAGE_AT_IMAGE_PAGES, 8);
   memcpy(all, page + IMAGE_AT_PAGES, 8);
   list_pages = *all - data_pages - 1;
-  if (*all > (1ull << 36) || data_pages == 0 || data_pages >= *all || list_pages > ram_frames(job) / FRAMES_PER_PAGE + 1 || data_pages > list_pages * FRAMES_PER_PAGE)
+  if (*all > (1ull << 36) || data_pages == 0 || data_pages >= *all || list_pages == 0 || data_pages > list_pages * FRAMES_PER_PAGE)
     return bad(REASON_BAD_IMAGE, EINVAL, "the image header contradicts itself");
   if (!(frames = room(list_pages * PAGE))) return bad(REASON_NO_MEMORY, ENOMEM, strerror(ENOMEM));
   *head = 1 + list_pages;
