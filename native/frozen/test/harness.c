@@ -19,7 +19,7 @@ static void try_job(const uint8_t *data, uint32_t length) {
   if (ok) {
     volatile size_t sum = strlen(parsed.copy_interface);
     for (const char *at = (const char *)parsed.ghost_argv.at; at < (const char *)parsed.ghost_argv.at + parsed.ghost_argv.length; at += strlen(at) + 1) sum++;
-    sum += (size_t)fault_times(&parsed, FAULT_SOURCE_CLAIM);
+    sum += (size_t)fault_times(&parsed, 0); // looks at all that is armed; a crash or a reset would be ours
   }
   printf("%d %ld\n", ok, ok ? (long)parsed.faults.length / 8 : -1);
   free(copy);
