@@ -73,7 +73,13 @@ export function osCommandLine(spec: OsSpec, root: string, extra: readonly string
 
 /** The kernel's command line of a computer that boots the standby image. */
 export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] = []): string {
-  const own = [`yado.name=${spec.name}`, `yado.address=${spec.address}`, `yado.nic=${spec.mac}`, 'nr_cpus=1'];
+  const own = [
+    `yado.name=${spec.name}`,
+    `yado.address=${spec.address}`,
+    `yado.nic=${spec.mac}`,
+    'nr_cpus=1',
+    'ibt=off',
+  ];
   const further = [...(spec.kernelParameters ?? []), ...extra];
   return [...common, ...memory(spec.setAside !== false), ...own, ...further].join(' ');
 }

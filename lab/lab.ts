@@ -11,7 +11,7 @@ import type { DiskLayout } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
-import { configToml } from './os-recipe.ts';
+import { configToml, type DebianVersion } from './os-recipe.ts';
 import { osKeyFiles } from './pairing.ts';
 import { labId, stateDir } from './paths.ts';
 import { type Scenario, scenarioNamed } from './scenarios.ts';
@@ -25,6 +25,8 @@ export interface LabOptions {
   readonly deb?: string;
   /** The standby image; without it standby computers stay off. */
   readonly standby?: StandbyImage;
+  /** Which Debian the OS is; default the stock one. */
+  readonly debian?: DebianVersion;
   /** What the root file system of the OS lies on; default the whole disk. */
   readonly layout?: DiskLayout;
   /** Further Debian packages for the OS. */
@@ -128,8 +130,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     others.map(spec => ({ name: spec.name, address: address(spec) })),
   );
   const files = osKeyFiles(home, others);
-  const { layout, include = [] } = options;
-  const os = await osImage({ deb, layout, include, config, files, say });
+  const { debian, layout, include = [] } = options;
+  const os = await osImage({ deb, debian, layout, include, config, files, say });
 
   const dir = stateDir(id);
   if (!options.keepFiles) rmSync(dir, { recursive: true, force: true });

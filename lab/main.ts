@@ -9,6 +9,8 @@ import { Command } from 'commander';
 import { call, type LabStatus } from './control.ts';
 import type { LabOptions } from './lab.ts';
 import { errorText, LabError } from './lab-error.ts';
+import { debianNamed } from './os-recipe.ts';
+import { standbyOf } from './own-standby.ts';
 import { labId, stateDir } from './paths.ts';
 import { product } from './product.ts';
 import { scenarioList, scenarioNamed } from './scenarios.ts';
@@ -58,6 +60,8 @@ function statusText(status: LabStatus): string {
 interface UpOptions {
   scenario: string;
   include?: string;
+  debian?: string;
+  standbyDebian?: string;
   deb?: string;
   withoutDeb?: boolean;
   keepRunning?: boolean;
@@ -73,7 +77,8 @@ async function up(options: UpOptions): Promise<void> {
   const say = (text: string): void => {
     if (!program.opts<{ json?: boolean }>().json) console.error(text);
   };
-  const made = options.withoutDeb ? {} : product(say);
+  const made = options.withoutDeb ? undefined : product(say);
+  const standby = options.standbyDebian;
   const dir = stateDir(id);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -83,6 +88,8 @@ async function up(options: UpOptions): Promise<void> {
     include: (options.include ?? '').split(',').filter(name => name !== ''),
     keepRunning: options.keepRunning === true,
     ...made,
+    ...(made && standby !== undefined && { standby: await standbyOf(debianNamed(standby), made, say) }),
+    ...(options.debian !== undefined && { debian: debianNamed(options.debian) }),
     ...(options.deb && !options.withoutDeb ? { deb: resolve(options.deb) } : {}),
   };
   const child = spawn(process.execPath, [import.meta.filename, 'supervise', JSON.stringify(lab)], {
@@ -142,6 +149,11 @@ program
     'paper',
   )
   .option('--include <packages>', 'further Debian packages for the OS, separated by commas')
+  .option(
+    '--debian <version>',
+    'of the OS: 12 (default), 13, or with the kernel of its backports 12-backports',
+  )
+  .option('--standby-debian <version>', 'whose kernel the standby image has (default: the package’s)')
   .option('--deb <file>', 'the Yadokari package to install (default: built from these sources)')
   .option('--without-deb', 'a plain Debian without Yadokari; standby computers stay off')
   .option('--keep-running', 'keep the computers running when the start fails, to look inside')

@@ -18,7 +18,17 @@ import { readAptSources } from './apt-sources.ts';
 import { cachedDir, contentKey, prune } from './cache.ts';
 import { type DiskLayout, makeDisk } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
-import { basePackages, leftOut, maskedUnits, type OsFile, os, osFiles, release } from './os-recipe.ts';
+import {
+  basePackages,
+  type DebianVersion,
+  kernelPackage,
+  leftOut,
+  maskedUnits,
+  type OsFile,
+  os,
+  osFiles,
+  stockDebian,
+} from './os-recipe.ts';
 import { cacheDir, repositoryDir } from './paths.ts';
 import { run } from './process.ts';
 import { buildWorkload } from './workload-build.ts';
@@ -32,6 +42,8 @@ const diskVersion = '2';
 export interface OsImageRequest {
   /** Path of the product's package; without it a plain Debian. */
   readonly deb?: string | undefined;
+  /** Default the stock one. */
+  readonly debian?: DebianVersion | undefined;
   /** What the root file system lies on; default the whole disk. */
   readonly layout?: DiskLayout | undefined;
   /** Further Debian packages. */
@@ -68,12 +80,12 @@ export function dependencyNames(depends: string): string[] {
 export async function osImage(request: OsImageRequest): Promise<OsImage> {
   if (process.getuid?.() !== 0) throw new LabError('making the OS image needs root', 'run it through sudo');
   const say = request.say ?? (() => {});
-  const { deb } = request;
+  const { deb, debian = stockDebian } = request;
   if (deb !== undefined && !existsSync(deb)) throw new LabError(`no package at ${deb}`, 'npm run build');
-  const rootfs = await packageLayer(await osPackages(deb, request), say);
+  const rootfs = await packageLayer(await osPackages(deb, request), say, debian);
   const layout = request.layout ?? 'disk';
   const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
-  const files = osFiles(loop);
+  const files = osFiles(loop, debian);
   const settings =
     deb === undefined
       ? []
@@ -103,19 +115,22 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
 /** Names of Debian's packages for an OS with ours: what it needs is there before it. */
 export async function osPackages(
   deb: string | undefined,
-  { include = [], layout }: Pick<OsImageRequest, 'include' | 'layout'> = {},
+  { debian = stockDebian, include = [], layout }: Pick<OsImageRequest, 'debian' | 'include' | 'layout'> = {},
 ): Promise<string[]> {
   const depends = deb === undefined ? '' : await run(['dpkg-deb', '--field', deb, 'Depends']);
   const lvm = layout === 'lvm' ? ['lvm2'] : [];
-  return [...new Set([...basePackages, ...dependencyNames(depends), ...include, ...lvm])];
+  return [
+    ...new Set([...basePackages, kernelPackage(debian), ...dependencyNames(depends), ...include, ...lvm]),
+  ];
 }
 
 /** Layer 1: Debian's packages, nothing of ours. Gives the directory of its root file system. */
 export async function packageLayer(
   packages: readonly string[],
   say: (text: string) => void,
+  { release, kernel }: DebianVersion = stockDebian,
 ): Promise<string> {
-  const sources = readAptSources(release);
+  const sources = readAptSources({ release, withBackports: kernel === 'backports' });
   const key = contentKey(recipeVersion, release, [...packages].sort().join(' '), leftOut.join(' '));
   const dir = await cachedDir(cacheDir(), `rootfs-${key}`, async into => {
     say(`installing Debian ${release} (${packages.length} packages and what they need; minutes, once)`);

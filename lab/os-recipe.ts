@@ -1,16 +1,43 @@
 // What the lab's OS is made of: Debian's packages, and the files a user of the product would write.
 // Pure data. Changing anything here changes the key of the cached image; it never mentions QEMU.
 
-/** The Debian release of the lab's OS. */
-export const release = 'bookworm';
+import { LabError } from './lab-error.ts';
 
-/** Packages of the OS beside Debian's minimal set. */
+/** Debian's releases that the lab's OS can be of: code name → number. */
+export const releases = { bookworm: 12, trixie: 13 } as const;
+
+/** Which Debian, and whether its kernel is the one it came with or a later one from its backports. */
+export interface DebianVersion {
+  readonly release: keyof typeof releases;
+  readonly kernel: 'stock' | 'backports';
+}
+
+/** What the lab's OS is unless somebody asks for another. */
+export const stockDebian: DebianVersion = { release: 'bookworm', kernel: 'stock' };
+
+/** By the names a person knows: "12", "12-backports", "13". @throws LabError listing them */
+export function debianNamed(name: string): DebianVersion {
+  const known = Object.entries(releases).flatMap(([release, number]) =>
+    (['stock', 'backports'] as const).map(kernel => ({
+      name: kernel === 'stock' ? `${number}` : `${number}-backports`,
+      version: { release, kernel } as DebianVersion,
+    })),
+  );
+  const found = known.find(each => each.name === name)?.version;
+  if (!found) throw new LabError(`no Debian "${name}"`, `one of: ${known.map(each => each.name).join(', ')}`);
+  return found;
+}
+
+/** As apt is asked for it. */
+export const kernelPackage = ({ release, kernel }: DebianVersion): string =>
+  kernel === 'stock' ? 'linux-image-amd64' : `linux-image-amd64/${release}-backports`;
+
+/** Packages of the OS beside Debian's minimal set and its kernel. */
 export const basePackages: readonly string[] = [
   'systemd',
   'systemd-sysv',
   'udev',
   'dbus',
-  'linux-image-amd64',
   'initramfs-tools',
   'dmsetup',
   'iproute2',
@@ -89,7 +116,7 @@ export interface OsFile {
 }
 
 /** The files written over Debian's own. */
-export function osFiles(consoleLoop: string): OsFile[] {
+export function osFiles(consoleLoop: string, { release }: DebianVersion = stockDebian): OsFile[] {
   const network = (name: string, text: string): OsFile => ({ path: `/etc/systemd/network/${name}`, text });
   return [
     { path: '/etc/hostname', text: `${os.id}\n` },
@@ -98,7 +125,7 @@ export function osFiles(consoleLoop: string): OsFile[] {
     { path: '/etc/fstab', text: `UUID=${os.fileSystem} / ext4 defaults 0 1\n` },
     {
       path: '/etc/issue',
-      text: 'Debian GNU/Linux 12 \\n \\l\n\nThis OS can move: log in as root, then "yado migrate b".\n\n',
+      text: `Debian GNU/Linux ${releases[release]} \\n \\l\n\nThis OS can move: log in as root, then "yado migrate b".\n\n`,
     },
     // Dumps by SysRq are for looking into a computer that hangs; Debian's default allows only some keys.
     { path: '/etc/sysctl.d/90-lab.conf', text: 'kernel.sysrq = 1\n' },

@@ -2,12 +2,15 @@
 // No emulated computer is started here.
 
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { debianLines, debianStanzas } from './apt-sources.ts';
+import { debianLines, debianStanzas, readAptSources } from './apt-sources.ts';
 import { osCommandLine, standbyCommandLine } from './computer-spec.ts';
 import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { dependencyNames } from './os-image.ts';
-import { configToml } from './os-recipe.ts';
+import { configToml, debianNamed, kernelPackage, stockDebian } from './os-recipe.ts';
 import { Gaps } from './probe.ts';
 import { hasHardwareAcceleration, qemuArguments } from './qemu.ts';
 import { scenarioNamed } from './scenarios.ts';
@@ -25,6 +28,49 @@ test('only the release’s own suites are taken from apt’s sources', () => {
   assert.deepEqual(debianLines(lines, 'bookworm'), [
     'deb [signed-by=/k] http://mirror.example bookworm main',
   ]);
+});
+
+test('sources of another release, and of backports, lie where this machine’s own do', t => {
+  const folder = mkdtempSync(join(tmpdir(), 'yado-apt-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'sources.list.d'));
+  writeFileSync(
+    join(folder, 'sources.list.d/debian.sources'),
+    'Types: deb\nURIs: http://mirror.example/bookworm\nSuites: bookworm bookworm-updates\nComponents: main\n\n' +
+      'Types: deb\nURIs: http://mirror.example/security\nSuites: bookworm-security\nComponents: main\n',
+  );
+  writeFileSync(join(folder, 'sources.list'), 'deb [signed-by=/k] http://mirror.example bookworm main\n');
+  const read = (release: string, withBackports: boolean) =>
+    readAptSources({ release, withBackports }, folder, 'bookworm');
+  const trixie = read('trixie', false);
+  assert.deepEqual(trixie.deb822.match(/^(URIs|Suites): .*$/gm), [
+    'URIs: http://mirror.example/bookworm',
+    'Suites: trixie trixie-updates',
+    'URIs: http://mirror.example/security',
+    'Suites: trixie-security',
+  ]);
+  assert.equal(trixie.lines, 'deb [signed-by=/k] http://mirror.example trixie main\n');
+  const { deb822, lines } = read('bookworm', true);
+  assert.deepEqual(deb822.match(/^Suites: .*$/gm), [
+    'Suites: bookworm bookworm-updates',
+    'Suites: bookworm-security',
+    'Suites: bookworm-backports',
+  ]);
+  assert.match(
+    lines,
+    /^deb \S+ http:\/\/mirror\.example bookworm main\ndeb \S+ \S+ bookworm-backports main\n$/,
+  );
+  assert.throws(
+    () => readAptSources({ release: 'trixie' }, folder, 'sid'),
+    /no apt source for Debian trixie/,
+  );
+});
+
+test('a Debian by the name a person knows', () => {
+  assert.deepEqual(debianNamed('12'), stockDebian);
+  assert.equal(kernelPackage(debianNamed('12-backports')), 'linux-image-amd64/bookworm-backports');
+  assert.deepEqual(debianNamed('13'), { release: 'trixie', kernel: 'stock' });
+  assert.throws(() => debianNamed('11'), { hint: 'one of: 12, 12-backports, 13, 13-backports' });
 });
 
 test('names of a package’s dependencies', () => {

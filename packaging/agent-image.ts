@@ -4,6 +4,7 @@
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildStandbyInitrd } from '../standby/initrd.ts';
+import { moduleNames } from '../standby/modules.ts';
 import { bundleApp } from './bundle.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
 import { run } from './command.ts';
@@ -70,6 +71,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   bundleApp(join(image, 'app'));
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
   cpSync(initrd, join(image, 'standby/initrd.img'));
+  writeFileSync(join(image, 'standby/modules'), `${[...new Set(moduleNames)].join('\n')}\n`);
   writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
   writeFileSync(join(image, 'etc/group'), 'root:x:0:\n');
   writeFileSync(join(image, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\n');

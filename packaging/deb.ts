@@ -26,6 +26,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['enter', 'usr/lib/yadokari/enter', 0o755],
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
   ['medium', 'usr/lib/yadokari/medium', 0o755],
+  ['own-kernel', 'usr/lib/yadokari/own-kernel', 0o755],
   ['grub-probe', 'usr/lib/yadokari/grub-probe', 0o755],
   ['grub.cfg', 'etc/default/grub.d/yadokari.cfg', 0o644],
   ['config.toml', 'etc/yadokari/config.toml', 0o644],

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cachePath, once } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
-import { debianKernel } from '../packaging/kernel.ts';
+import { debianKernel, type Kernel } from '../packaging/kernel.ts';
 import { plainModes } from '../packaging/modes.ts';
 import { buildStandbyInitrd, packCpio } from './initrd.ts';
 
@@ -14,12 +14,16 @@ export interface StandbyImage {
   readonly sizes: Readonly<Record<'kernel' | 'initramfs' | 'agent image', number>>;
 }
 
-/** Builds the standby image around an agent image, once. Both must hold the same one: preflight compares them. */
-export function buildStandbyImage(agent: string): StandbyImage {
-  const kernel = debianKernel();
+/**
+ * Builds the standby image around an agent image, once. Both must hold the same one: preflight compares them.
+ * `kernel`: another one than that of the package.
+ */
+export function buildStandbyImage(agent: string, kernel: Kernel = debianKernel()): StandbyImage {
   const small = buildStandbyInitrd(kernel);
   const key = agent.split('/').at(-2) ?? '';
-  const initrd = once(cachePath('agent', key, 'standby-initrd.img'), temporary => {
+  const name =
+    kernel.release === debianKernel().release ? 'standby-initrd' : `standby-initrd-${kernel.release}`;
+  const initrd = once(cachePath('agent', key, `${name}.img`), temporary => {
     const folder = `${temporary}.stage`;
     try {
       mkdirSync(folder, { recursive: true });

@@ -6,7 +6,7 @@ import { cachePath, hashOf, once, projectRoot } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import type { Kernel } from '../packaging/kernel.ts';
 import { plainModes } from '../packaging/modes.ts';
-import { lendableModules, standbyModules } from './modules.ts';
+import { lendableModules, moduleNames, standbyModules } from './modules.ts';
 
 /** Module files (relative to lib/modules/<release>) of `names` with all they depend on. */
 export function moduleFiles(modulesDep: string, names: readonly string[]): string[] {
@@ -69,14 +69,10 @@ export function buildStandbyInitrd(kernel: Kernel): string {
       const from = join(kernel.root, 'lib/modules', kernel.release);
       const to = join(folder, 'lib/modules', kernel.release);
       const names = Object.values(standbyModules).flat();
-      for (const file of moduleFiles(readFileSync(join(from, 'modules.dep'), 'utf8'), [
-        ...names,
-        ...Object.values(lendableModules).flat(),
-        'crc32c_generic',
-        'libcrc32c',
-      ])) {
+      for (const file of moduleFiles(readFileSync(join(from, 'modules.dep'), 'utf8'), moduleNames)) {
         mkdirSync(dirname(join(to, file)), { recursive: true });
         cpSync(join(from, file), join(to, file));
+        if (file.endsWith('.xz')) run(['xz', '-d', join(to, file)]); // what is packed twice does not get smaller
       }
       for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
         cpSync(join(from, name), join(to, name));

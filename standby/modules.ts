@@ -39,3 +39,11 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     'poly1305_x86_64',
   ],
 };
+
+/** All that a standby may ask its kernel for. */
+export const moduleNames: readonly string[] = [
+  ...Object.values(standbyModules).flat(),
+  ...Object.values(lendableModules).flat(),
+  'crc32c_generic',
+  'libcrc32c',
+];

@@ -179,6 +179,18 @@ uint32_t park_filled(void);
 uint32_t park_slots(void);
 void park_forget(void);
 
+// lists.c
+/// The header of an image: how many pages come before its data, and in all. False after because().
+bool lists_open(const struct job *job, const uint8_t *header, uint64_t *head, uint64_t *all);
+/// A page of its lists of page frames; all of them are RAM of this computer. False after because().
+bool lists_take(const struct job *job, const uint8_t *page);
+/// Header (0) and lists, once they are whole, as B's kernel is to have them: without marks for pages that are left out.
+const uint8_t *lists_page(uint64_t index);
+/// Passes over the next frame when its page, all zeros, is left out of the stream; lists_pass: when it is there.
+bool lists_pass_empty(void);
+void lists_pass(void);
+void lists_forget(void);
+
 // clock.c
 /// Begins to measure the processor's counter against the clock, on the one processor that makes the image.
 void clock_begin(void);

@@ -34,6 +34,11 @@ test('the helper takes the jobs that TypeScript makes', () => {
   );
 });
 
+test('a job that is only read strikes none of its fault points', () => {
+  const crash = payload(encodeSourceJob({ ...sourceJob, faults: ['source.claim:crash'] }));
+  assert.deepEqual(answers([['J', crash]]), [[1, 1]]);
+});
+
 test('jobs that are not whole or not right are refused', () => {
   const tooLong = payload(encodeSourceJob({ ...sourceJob, copyInterface: 'a234567890123456' }));
   const zeroTime = payload(encodeSourceJob({ ...sourceJob, timeouts: { ...common.timeouts, repeatMs: 0 } }));

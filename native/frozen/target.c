@@ -14,77 +14,51 @@
 #include <unistd.h>
 
 enum { WAIT = -1, BEGIN_MS = 15000 };
-#define END_OF_LIST UINT64_MAX            // kernel/power/snapshot.c BM_END_OF_MAP
-enum { AT_E820 = 32 };                     // arch/x86/power/hibernate.c struct restore_data_record
 
 static uint8_t in[MAX_PAYLOAD_BYTES] __attribute__((aligned(PAGE))), packed[MAX_PAYLOAD_BYTES];
 static const uint8_t zero_page[PAGE];
 static const struct job *job;
 static int agent, stream = -1, snapshot = -1;
-static uint64_t index_in_stream, pages, meta_end, previous_pfn, signatures, frames_listed;
+static uint64_t index_in_stream, pages, meta_end, signatures;
 static uint8_t signature[TOKEN_BYTES];
 static bool frozen;
 
 static int bad(uint32_t reason, int error, const char *text) { because(reason, error, -1, text); return TARGET_ON_BAD; }
-
-static int take_header(uint8_t *page) {
-  uint64_t image_pages, checksum = job->e820_checksum;
-  memcpy(&image_pages, page + IMAGE_AT_IMAGE_PAGES, 8);
-  memcpy(&pages, page + IMAGE_AT_PAGES, 8);
-  if (pages > (1ull << 36) || image_pages == 0 || image_pages >= pages || (pages - image_pages - 1) != (image_pages + 511) / 512)
-    return bad(REASON_BAD_IMAGE, EINVAL, "the image header contradicts itself");
-  meta_end = pages - image_pages;
-  memcpy(page + AT_E820, &checksum, 8);              // plain guards of the kernel against what is done here on
-  memcpy(page + IMAGE_AT_PHYSPAGES, &job->physical_pages, 8); // purpose; the real check is take_frames()
-  return 0;
-}
-
-static bool in_ram(uint64_t pfn) {
-  const uint8_t *at = job->ram_ranges.at, *end = at + job->ram_ranges.length;
-  static uint64_t first, last;                       // the list is ascending: the last range mostly fits again
-  if (pfn >= first && pfn < last) return true;
-  for (; at < end; at += 16) {
-    memcpy(&first, at, 8);
-    memcpy(&last, at + 8, 8);
-    if (pfn >= first && pfn < last) return true;
-  }
-  return false;
-}
-
-static int take_frames(const uint8_t *page) {
-  bool fails = fault_at(job, FAULT_TARGET_FRAMES) < 0; // strikes once: at the first page frame
-  for (unsigned i = 0; i < PAGE / 8; i++) {
-    uint64_t pfn;
-    memcpy(&pfn, page + 8 * i, 8);
-    if (frames_listed == pages - meta_end) {         // the kernel reads up to the end mark, whatever the header says
-      if (pfn == END_OF_LIST) break;
-      return bad(REASON_BAD_IMAGE, EINVAL, "the list of page frames is longer than announced");
-    }
-    if (pfn <= previous_pfn && frames_listed) return bad(REASON_BAD_IMAGE, EINVAL, "page frames are not ascending");
-    if (fails || !in_ram(pfn)) {
-      char text[120];
-      snprintf(text, sizeof text, "page frame 0x%llx is not RAM here", (unsigned long long)pfn);
-      return bad(REASON_FRAME_OUTSIDE_RAM, EFAULT, text);
-    }
-    previous_pfn = pfn;
-    frames_listed++;
-  }
-  return 0;
-}
 
 static void fill_mailbox(struct mailbox *box) {
   box->on_target = 1;
   if (getrandom(box->entropy, sizeof box->entropy, 0) < 0) box->reserved = 1;
 }
 
-static int take_page(uint8_t *page) {
-  if (index_in_stream == 0) { if (take_header(page)) return TARGET_ON_BAD; }
-  else if (index_in_stream >= pages) return bad(REASON_BAD_IMAGE, EFBIG, "more pages than announced");
-  else if (index_in_stream < meta_end) { if (take_frames(page)) return TARGET_ON_BAD; }
-  else if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
+/// To the kernel.
+static int put(const uint8_t *page) {
   bool fails = index_in_stream == meta_end + 1 && fault_at(job, FAULT_TARGET_WRITE) < 0; // strikes once: no need to ask again
   ssize_t n = fails ? -1 : write(snapshot, page, PAGE);
-  if (n != PAGE) return bad(errno == ENOMEM ? REASON_NO_MEMORY : REASON_BAD_IMAGE, n < 0 ? errno : EIO, n < 0 ? strerror(errno) : "short write");
+  return n == PAGE ? 0 : bad(errno == ENOMEM ? REASON_NO_MEMORY : REASON_BAD_IMAGE, n < 0 ? errno : EIO, n < 0 ? strerror(errno) : "short write");
+}
+
+static int put_head(void) {
+  for (uint64_t i = 0; i < meta_end; i++) if (put(lists_page(i))) return TARGET_ON_BAD;
+  return 0;
+}
+
+/// What A's kernel has left out before the next page.
+static int put_empty(void) {
+  while (lists_pass_empty()) if (put(zero_page)) return TARGET_ON_BAD;
+  return 0;
+}
+
+static int take_page(uint8_t *page) {
+  if (index_in_stream && index_in_stream >= pages) return bad(REASON_BAD_IMAGE, EFBIG, "more pages than announced");
+  if (index_in_stream == 0) { if (!lists_open(job, page, &meta_end, &pages)) return TARGET_ON_BAD; }
+  else if (index_in_stream < meta_end) {
+    if (!lists_take(job, page) || (index_in_stream + 1 == meta_end && put_head())) return TARGET_ON_BAD;
+  } else {
+    if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
+    if (put_empty() || put(page)) return TARGET_ON_BAD;
+    lists_pass();
+    if (index_in_stream + 1 == pages && put_empty()) return TARGET_ON_BAD;
+  }
   index_in_stream++;
   return 0;
 }

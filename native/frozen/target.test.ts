@@ -83,6 +83,33 @@ test('an image with more page frames than one list page holds, in frames of 256 
     );
 });
 
+test('an image of a newer kernel, which leaves pages of zeros out, reaches an older one as it would have made it', async () => {
+  const list = Array.from({ length: 1100 }, (_, index) => 0x100 + index);
+  const isMarked = (index: number): boolean =>
+    index !== 600 && (index < 3 || index % 5 === 0 || (index > 500 && index < 530) || index > 1090);
+  const page = (index: number): Buffer => (index === 600 ? mailboxPage : patternPage(index));
+  const marked = new Set(list.keys().filter(isMarked));
+  const data = [...list.keys()].filter(index => !marked.has(index)).map(page);
+  await using b = await target();
+  const { socket, next } = b.open();
+  socket.write(Buffer.concat([begin, ...streamOf(imagePages(list, data, marked)), go]));
+  assert.equal((await next())?.type, frameTypes.ready.number);
+  assert.equal(await b.helper.ended, 0);
+  const expected = Buffer.concat(
+    imagePages(
+      list,
+      [...list.keys()].map(index => (marked.has(index) ? empty : page(index))),
+    ),
+  );
+  const written = readFileSync(join(b.folder, 'restored'));
+  expected.writeBigUInt64LE(0xdeadbeefn, 32);
+  expected.writeBigUInt64LE(0x1_2345_6789n, 400);
+  const mailboxAt = (1 + 3 + 600) * pageBytes;
+  expected.set(written.subarray(mailboxAt, mailboxAt + pageBytes), mailboxAt);
+  assert.equal(written.readUInt32LE(mailboxAt + 32), 1);
+  assert.deepEqual(written, expected);
+});
+
 const malformed = (offset: number, value: number): Buffer => {
   const frame = pagesFrame(0, pages);
   frame.writeUInt32LE(value, offset);
@@ -103,6 +130,18 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
     /0x20 is not RAM/,
   ],
   ['the first frame behind RAM', withFrames([0x10, 0x1f, 0x100, 0x1000]), 'frameOutsideRam', /0x1000 is not/],
+  [
+    'an empty page outside of RAM',
+    Buffer.concat(streamOf(imagePages([0x10, 0x20, 0x100, 0x101], pages.slice(3), new Set([1])))),
+    'frameOutsideRam',
+    /0x20 is not RAM/,
+  ],
+  [
+    'more marks than left out',
+    Buffer.concat(streamOf(imagePages(frames, pages.slice(2, 5), new Set([0, 3])))),
+    'badImage',
+    /more pages/,
+  ],
   ['page frame 0', withFrames([0, 0x10, 0x11, 0x12]), 'frameOutsideRam', /0x0 is not RAM/],
   ['page frames that go back', withFrames([0x10, 0x12, 0x11, 0x13]), 'badImage', /not ascending/],
   ['a page frame twice', withFrames([0x10, 0x11, 0x11, 0x12]), 'badImage', /not ascending/],
@@ -124,6 +163,19 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
   ],
   ['an empty header', pagesFrame(0, [empty, ...pages.slice(1)]), 'badImage', /empty header/],
   ['a header without pages', headerWith(416, 0n), 'badImage', /contradicts/],
+  ['fewer page frames than announced', headerWith(416, 5n), 'badImage', /contradicts/],
+  [
+    'a list that ends early',
+    Buffer.concat(
+      [[0x10, 0x11], frames].map((list, part) =>
+        part === 0
+          ? pagesFrame(0, [pages[0] ?? empty, imagePages(list, pages.slice(2, 4))[1] ?? empty])
+          : pagesFrame(2, pages.slice(2)),
+      ),
+    ),
+    'badImage',
+    /shorter than announced/,
+  ],
   ['a header of more data than pages', headerWith(416, 5000n), 'badImage', /contradicts/],
   ['a header of 2^60 pages', headerWith(424, 2n ** 60n), 'badImage', /contradicts/],
   ['a count of 0', malformed(16, 0), 'protocol', /pages frame/],

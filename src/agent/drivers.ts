@@ -4,7 +4,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Capabilities } from '#core/capabilities.ts';
 import { classOfPci, type DeviceClass } from '#core/device-class.ts';
-import { modulesFor, readLoadedModules, readModuleAliases, virtioModalias } from '#linux/modules.ts';
+import {
+  driverAliases,
+  modulesFor,
+  readLoadedModules,
+  readModuleAliases,
+  virtioModalias,
+} from '#linux/modules.ts';
 import { OS_ROOT } from '#linux/sysfs.ts';
 
 export interface NeededDrivers {
@@ -19,6 +25,7 @@ export interface NeededDrivers {
 /** Compares the target's devices of known classes with the modules the OS has. */
 export async function neededDrivers(target: Capabilities): Promise<NeededDrivers> {
   const aliases = await readModuleAliases(OS_ROOT);
+  const builtin = driverAliases(OS_ROOT);
   const loaded = readLoadedModules();
   const load = new Set<string>();
   const missing: { address: string; modalias: string }[] = [];
@@ -27,7 +34,8 @@ export async function neededDrivers(target: Capabilities): Promise<NeededDrivers
     const { vendor, device, subsystem } = each;
     const behind = virtioModalias({ vendor, device, subsystemDevice: subsystem.device });
     for (const modalias of behind === undefined ? [each.modalias] : [each.modalias, behind]) {
-      const found = modulesFor(modalias, aliases);
+      const inTables = modulesFor(modalias, aliases);
+      const found = inTables.length > 0 ? inTables : modulesFor(modalias, builtin);
       if (found.length === 0) missing.push({ address: each.address, modalias });
       if (each.address === target.nic?.pciAddress) for (const { module } of found) cardModules.add(module);
       if (found.some(({ module, builtin }) => !builtin && !loaded.has(module))) load.add(modalias);

@@ -25,6 +25,7 @@ export function standbyWords(
     `yado.nic=${nic ?? ''}`,
     ...more,
     'nr_cpus=1',
+    'ibt=off', // why: src/cli/standby-medium.ts
     'quiet',
   ].join(' ');
 }

@@ -71,14 +71,27 @@ test('a medium has the keys of its computer, which is paired from then on', asyn
     said,
     /b\.iso is ready.*start b from it\.\nIt is paired with this OS\. The medium holds its key/,
   );
-  const [kind, target, name, parameters] = readFileSync(join(folder, 'medium.args'), 'utf8').split('\n');
-  assert.deepEqual([kind, target, name], ['iso', iso, 'b']);
+  const [kind, target, name, parameters, kernel] = readFileSync(join(folder, 'medium.args'), 'utf8').split(
+    '\n',
+  );
+  assert.deepEqual([kind, target, name, kernel], ['iso', iso, 'b', 'running']);
   assert.match(parameters ?? '', /yado\.name=b yado\.address=192\.0\.2\.2\/24 yado\.nic=52:54:00:00:00:0b$/);
   assert.ok(readFileSync(join(folder, 'medium.keys')).equals(keys));
   assert.deepEqual(JSON.parse(readFileSync(join(folder, 'paired.json'), 'utf8')), {
     computers: os.computers,
     owners: [],
   });
+});
+
+test('which kernel the medium starts is told when it is not the one of the OS', async t => {
+  await using agent = await agentOf();
+  const why =
+    'the kernel 6.99 cannot start a standby: it has no tls; it is started with the kernel of the package';
+  const { folder, run } = place(t, `cat > /dev/null; echo "${why}"; printf "%s\\n" "$@" > "$0.args"`);
+  const { code, said } = await run(agent, 'b', '--iso', join(folder, 'b.iso'), '--package-kernel');
+  assert.equal(code, 0);
+  assert.match(said, /is ready[\s\S]*the kernel 6\.99 cannot start a standby: it has no tls/);
+  assert.match(readFileSync(join(folder, 'medium.args'), 'utf8'), /\npackage\n$/);
 });
 
 test('a computer that the configuration does not name is told its address', async t => {
@@ -151,6 +164,6 @@ test('what is set aside here is set aside there', () => {
   const here = 'root=UUID=1 memmap=192M!256M memmap=1M$2M quiet\n';
   assert.equal(
     kernelParameters(here, 'b', '192.0.2.2/24', { console: 'ttyS0' }),
-    'memmap=192M!256M acpi=copy_dsdt nr_cpus=1 console=ttyS0 console=tty0 yado.console=ttyS0 yado.name=b yado.address=192.0.2.2/24',
+    'memmap=192M!256M acpi=copy_dsdt nr_cpus=1 ibt=off console=ttyS0 console=tty0 yado.console=ttyS0 yado.name=b yado.address=192.0.2.2/24',
   );
 });

@@ -15,6 +15,7 @@ export interface MediumOptions {
   readonly address?: string;
   readonly nic?: string;
   readonly console?: string;
+  readonly packageKernel?: boolean;
   readonly keys: boolean;
   readonly yes?: boolean;
 }
@@ -74,8 +75,15 @@ export async function buildMedium(
         })
       ).keys
     : '';
+  let said: string;
   try {
-    make(places.script, [kind, target, computer, parameters], Buffer.from(keys, 'base64'), target);
+    const kernel = options.packageKernel ? 'package' : 'running';
+    said = make(
+      places.script,
+      [kind, target, computer, parameters, kernel],
+      Buffer.from(keys, 'base64'),
+      target,
+    );
   } catch (error) {
     // A medium that is not there needs no pairing.
     if (withKeys) await client.call('unpair', EmptySchema, { name: computer }).catch(() => {});
@@ -85,7 +93,7 @@ export async function buildMedium(
   terminal.out(
     json
       ? `${JSON.stringify({ computer, kind, target, keys: withKeys })}\n`
-      : told(kind, target, computer, withKeys),
+      : `${told(kind, target, computer, withKeys)}${said}`,
   );
 }
 
@@ -176,6 +184,8 @@ export function kernelParameters(
     ...cmdlineHere.split(/\s+/).filter(word => /^memmap=\S+!\S+$/.test(word)),
     'acpi=copy_dsdt',
     'nr_cpus=1',
+    // The jump into an image has no mark of an indirect branch's end before 7.3 (hibernate_asm_64.S): CPUs that look for it stop.
+    'ibt=off',
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
     `yado.name=${computer}`,
     `yado.address=${address}`,
@@ -183,9 +193,10 @@ export function kernelParameters(
   ].join(' ');
 }
 
-function make(script: string, args: readonly string[], keys: Buffer, target: string): void {
-  const { error, status, stderr } = spawnSync(script, args, { input: keys, encoding: 'utf8' });
-  if (!error && status === 0) return;
+/** What the script has to say although it went well. */
+function make(script: string, args: readonly string[], keys: Buffer, target: string): string {
+  const { error, status, stdout, stderr } = spawnSync(script, args, { input: keys, encoding: 'utf8' });
+  if (!error && status === 0) return stdout;
   // One that ends before it has read the keys has said why.
   const said = stderr?.trim().split('\n').at(-1);
   const reason = said || (error?.message ?? `${script} ended with ${status}`);

@@ -65,9 +65,24 @@ test('more memory in use on A than an image holds is swapped out, or the move re
   assert.deepEqual([failing(stuck, b), refused(stuck)], [['memory-source'], true]);
 });
 
-test('a newer kernel does not move to an older one that cannot read its image', () => {
-  assert.deepEqual(failing({ ...a, kernelRelease: '6.12.1' }, b), ['kernel-image']);
-  assert.deepEqual(failing(a, { ...b, kernelRelease: '6.12.1' }), []);
+test('the target may have an older or a newer kernel than the OS, which is told; one too old is refused', () => {
+  for (const kernelRelease of ['6.1.0-57-amd64', '6.12.1', '5.14.0', 'unheard of']) {
+    assert.deepEqual(failing({ ...a, kernelRelease }, b), ['kernel-version']);
+    assert.equal(preflight({ ...a, kernelRelease }, b, plain).refused, false);
+    assert.deepEqual(failing(a, { ...b, kernelRelease }), ['kernel-version']);
+  }
+  for (const kernelRelease of ['5.10.0-30-amd64', '4.19.0', '5.13.19']) {
+    assert.deepEqual(failing({ ...a, kernelRelease }, b), ['kernel-image']);
+    assert.equal(preflight(a, { ...b, kernelRelease }, plain).refused, true);
+  }
+});
+
+test('what an older kernel, or one started without it, does not name, a CPU of the same model has all the same', () => {
+  const named = {
+    ...a,
+    cpu: { ...a.cpu, flags: [...a.cpu.flags, 'ibt', 'user_shstk', 'lam', 'invpcid_single'] },
+  };
+  assert.deepEqual(failing(named, b), []);
 });
 
 test('a few missing frames at the edge are told, not refused', () => {

@@ -1,7 +1,14 @@
 // Which module a device needs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { modulesFor, parseBuiltinModinfo, parseModulesAlias, virtioModalias } from '#linux/modules.ts';
+import { FixtureTree } from '#linux/fixture-tree.ts';
+import {
+  driverAliases,
+  modulesFor,
+  parseBuiltinModinfo,
+  parseModulesAlias,
+  virtioModalias,
+} from '#linux/modules.ts';
 
 const table = [
   ...parseModulesAlias(`# Aliases extracted from modules themselves.
@@ -25,6 +32,25 @@ test('modaliases are matched like modprobe does', () => {
   assert.deepEqual(names('pci:v0000FFFFd00001111sv00001AF4sd00001100bc03sc00i00'), []);
   const [builtin] = modulesFor('pci:v00001B36d0000000Csv0sd0bc06sc04i00', table);
   assert.equal(builtin?.builtin, true);
+});
+
+test('drivers that are built in are known by what they are: registered, and what they have taken here', () => {
+  const at = 'sys/devices/pci0000:00/0000:00:04.0';
+  using tree = new FixtureTree({
+    'sys/bus/pci/drivers/virtio-pci/bind': '',
+    'sys/bus/pci/drivers/e1000e/bind': '',
+    [`${at}/modalias`]: 'pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00\n',
+    [`${at}/driver`]: { link: 'sys/bus/pci/drivers/e1000e' },
+    'sys/bus/pci/devices/0000:00:04.0': { link: at },
+  });
+  const builtin = driverAliases(tree.root);
+  const found = (modalias: string) =>
+    modulesFor(modalias, builtin).map(alias => [alias.module, alias.builtin]);
+  assert.deepEqual(found('pci:v00001AF4d00001000sv00001AF4sd00000001bc02sc00i00'), [['virtio_pci', true]]);
+  assert.deepEqual(found('pci:v00008086d000010D3sv00001043sd00008000bc02sc00i00'), [['e1000e', true]]);
+  assert.deepEqual(found('pci:v00008086d000010D4sv00008086sd0000A01Fbc02sc00i00'), []);
+  using none = new FixtureTree({});
+  assert.deepEqual(driverAliases(none.root), []);
 });
 
 test('a virtio card names the device behind it', () => {

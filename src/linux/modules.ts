@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { listPciDevices } from '#linux/pci.ts';
+import { listNames, REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 /** A line of modules.alias: shell pattern and module. `builtin` modules need no loading. */
 export interface ModuleAlias {
@@ -98,6 +99,28 @@ export async function readModuleAliases(
     ...parseModulesAlias(await read('modules.alias')),
     ...parseBuiltinModinfo(await read('modules.builtin.modinfo')),
   ];
+}
+
+/** What drivers take that a kernel may have built in, by their names below /sys/bus/pci/drivers. */
+const builtinDrivers: Readonly<Record<string, string>> = { 'virtio-pci': 'pci:v00001AF4d*' };
+
+/**
+ * Aliases as the drivers of this kernel show them at work: of those that are built in modules.builtin.modinfo does not tell
+ * for which devices they are before about 6.18 (virtio_pci of Debian 13). A driver that has taken a card takes its like.
+ */
+export function driverAliases(root = REAL_ROOT): ModuleAlias[] {
+  const alias = (driver: string, pattern: string): ModuleAlias => ({
+    pattern,
+    module: moduleName(driver),
+    builtin: true,
+  });
+  const known = listNames(root, 'sys/bus/pci/drivers')
+    .filter(name => Object.hasOwn(builtinDrivers, name))
+    .map(name => alias(name, builtinDrivers[name] ?? ''));
+  const atWork = listPciDevices(root).flatMap(({ driver, modalias }) =>
+    driver === undefined ? [] : [alias(driver, modalias.replace(/sv.*$/, 'sv*'))],
+  );
+  return [...known, ...atWork];
 }
 
 /** Names in /proc/modules, underscore form; none for a kernel that loads no modules. */

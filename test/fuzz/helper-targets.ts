@@ -74,11 +74,14 @@ const targetScripts: readonly Recording[] = [
 function spoiltImage(random: Random): Buffer[] {
   const count = random.pick([1, 2, 5, 511, 512, 513]);
   const list = Array.from({ length: count }, (_, index) => 0x100 + index * (random.oneIn(50) ? 2 : 1));
+  // Of a kernel that leaves pages of zeros out, or of one that does not.
+  const marked = new Set(random.oneIn(2) ? list.keys().filter(index => index < count - 1 && index % 9) : []);
   const pages = imagePages(
     list.toSorted((a, b) => a - b),
-    Array.from({ length: count }, (_, index) =>
-      index === count - 1 ? mailbox : index % 9 ? empty : patternPage(index),
-    ),
+    [...list.keys()]
+      .filter(index => !marked.has(index))
+      .map(index => (index === count - 1 ? mailbox : index % 9 ? empty : patternPage(index))),
+    marked,
   ).map(page => Buffer.from(page));
   const strange = [
     0n,

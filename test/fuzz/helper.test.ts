@@ -79,6 +79,20 @@ test('a list of page frames is looked at as far as the kernel reads it', () => {
   feed('T', inputs, 'badImage');
 });
 
+test('a target that restores has nothing to be cancelled any more, however long it makes room', () => {
+  const mailbox = Buffer.concat([mailboxSignature(token), Buffer.alloc(pageBytes - 32)]);
+  const frames = [
+    frame('begin', 7, token),
+    ...streamOf(imagePages([0x100, 0x101], [mailbox, patternPage(1)])),
+  ];
+  const input = script([
+    ...frames.map(each => piece('stream', 'start', each)),
+    piece('stream', 'end', frame('go', 7)),
+    piece('agent', 'start', frame('cancel', 0), 7), // the kernel of that world answers to no step of a plan
+  ]);
+  feed('T', [input], 'restore');
+});
+
 test('an error of the kernel that is none is a failure like others', () => {
   const plan = Buffer.concat(everyStep.map(each => each.bytes));
   const inputs = [-2147483648, 2147483647, -5000, 1, -1].map(error => {

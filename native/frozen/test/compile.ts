@@ -68,6 +68,7 @@ export function compileHarness(folder: string): string {
       'sha256.c',
       'park.c',
       'recall.c',
+      'lists.c',
       'pack.c',
       'known.c',
       'memory.c',
@@ -96,6 +97,7 @@ const helper = [
   'target.c',
   'park.c',
   'recall.c',
+  'lists.c',
   'pack.c',
 ];
 

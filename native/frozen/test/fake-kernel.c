@@ -1,7 +1,7 @@
 // Stands in for the kernel beneath the frozen helper: /dev/snapshot is a file, nothing is frozen, and no call gets
 // through that could stop, reset or set the clock of the machine that runs the tests. CREATE_IMAGE returns twice, as
 // the real one does: the second time in a child, once the file `restored` is there, which is then the copy on B.
-// Memory and its flags are the files `kcore` and `kpageflags`, that of B is `memory-of-b`. Everything is said in the file `log`. Settings: YADO_FAKE_DIR, _NAME, _MAILBOX_AT, _RESTORE, _FAIL_WRITE.
+// Memory and its flags are the files `kcore` and `kpageflags`, that of B is `memory-of-b`. Everything is said in the file `log`. Settings: YADO_FAKE_DIR, _NAME, _MAILBOX_AT, _RESTORED_AT, _RESTORE, _FAIL_WRITE.
 #include "../frozen.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,8 @@ int __wrap_open(const char *path, int flags, ...) {
 
 /// The mailbox of this process, at the beginning of its page: put into the image here, read back from it on the other side.
 static void mailbox_page(const char *file, bool save) {
-  const char *at = getenv("YADO_FAKE_MAILBOX_AT");
+  const char *at = save ? NULL : getenv("YADO_FAKE_RESTORED_AT"); // B's helper puts back what A's kernel has left out
+  if (!at) at = getenv("YADO_FAKE_MAILBOX_AT");
   int fd = openat(AT_FDCWD, in_folder(file), O_RDWR | O_CLOEXEC);
   if (!at || fd < 0) _exit(96);
   off_t offset = atoll(at) * PAGE;

@@ -37,6 +37,8 @@ export interface FakeSettings {
   readonly streamFd: number;
   /** Index of the mailbox page in the image. */
   readonly mailboxAt?: number;
+  /** The same in what B writes, when that is another place. */
+  readonly restoredAt?: number;
   readonly restoreFails?: boolean;
   /** Index of the page whose write fails for want of memory. */
   readonly failWrite?: number;
@@ -49,7 +51,7 @@ export function startFake(
   settings: FakeSettings,
   role: 'source' | 'target' | 'back' | 'adopt' = name === 'A' ? 'source' : 'target',
 ): FakeHelper {
-  const { program, folder, job, streamFd, mailboxAt, restoreFails, failWrite } = settings;
+  const { program, folder, job, streamFd, mailboxAt, restoredAt, restoreFails, failWrite } = settings;
   const decide = settings.decide ?? (() => 'freeze');
   const child = spawn(program, [role, '3', '4'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', streamFd],
@@ -59,6 +61,7 @@ export function startFake(
       YADO_FAKE_DIR: folder,
       YADO_FAKE_NAME: name,
       ...(mailboxAt !== undefined && { YADO_FAKE_MAILBOX_AT: String(mailboxAt) }),
+      ...(restoredAt !== undefined && { YADO_FAKE_RESTORED_AT: String(restoredAt) }),
       ...(restoreFails && { YADO_FAKE_RESTORE: 'fails' }),
       ...(failWrite !== undefined && { YADO_FAKE_FAIL_WRITE: String(failWrite) }),
     },

@@ -24,18 +24,26 @@ export function patternPage(number: number): Buffer {
   return Buffer.alloc(pageBytes, `page ${number} `);
 }
 
-/** Header, list of page frames and data, page by page. */
-export function imagePages(pfns: readonly number[], data: readonly Buffer[]): Buffer[] {
+/** What kernels from 6.6 on add to the number of a page frame when its page, all zeros, is not in the image. */
+export const zeroMark = 1n << 63n;
+
+/** Header, list of page frames and data, page by page. `data`: of the frames whose index is not in `marked`. */
+export function imagePages(
+  pfns: readonly number[],
+  data: readonly Buffer[],
+  marked: ReadonlySet<number> = new Set(),
+): Buffer[] {
   const metaCount = Math.ceil(pfns.length / 512);
   const header = Buffer.alloc(pageBytes, 0x48);
   header.writeBigUInt64LE(0xaaaan, 32); // A's e820 checksum
   header.writeBigUInt64LE(0xbbbbn, 400); // A's number of physical pages
-  header.writeBigUInt64LE(BigInt(pfns.length), 416);
-  header.writeBigUInt64LE(BigInt(1 + metaCount + pfns.length), 424);
+  header.writeBigUInt64LE(BigInt(pfns.length - marked.size), 416);
+  header.writeBigUInt64LE(BigInt(1 + metaCount + pfns.length - marked.size), 424);
   const meta = Buffer.alloc(metaCount * pageBytes);
   for (let at = 0; at < metaCount * 512; at++) {
     const pfn = pfns[at];
-    meta.writeBigUInt64LE(pfn === undefined ? endOfFrames : BigInt(pfn), 8 * at);
+    const mark = marked.has(at) ? zeroMark : 0n;
+    meta.writeBigUInt64LE(pfn === undefined ? endOfFrames : BigInt(pfn) | mark, 8 * at);
   }
   const metaPages = Array.from({ length: metaCount }, (_, index) =>
     meta.subarray(index * pageBytes, (index + 1) * pageBytes),

@@ -31,6 +31,14 @@ const empty = Buffer.alloc(pageBytes);
 const data = pfns.map((_, index) => (index % 4 && index !== 77 ? patternPage(index) : empty));
 export const pages = imagePages(pfns, data);
 export const mailboxAt = 1 + 2 + 77;
+/** The same image of a kernel that leaves pages of zeros out, and the mailbox in it. */
+const marked = new Set(pfns.keys().filter(index => index !== 77 && data[index] === empty));
+const markedPages = imagePages(
+  pfns,
+  data.filter((_, index) => !marked.has(index)),
+  marked,
+);
+const mailboxOfMarked = mailboxAt - [...marked].filter(index => index < 77).length;
 
 /** Of the moves here. */
 export const token: Uint8Array = new Uint8Array(32).fill(0x70);
@@ -56,6 +64,8 @@ export interface World extends AsyncDisposable {
 }
 
 export interface Changes {
+  /** A's kernel leaves the pages of zeros out of its image and marks their frames, as kernels from 6.6 on do. */
+  readonly marks?: boolean;
   readonly aFaults?: readonly string[];
   readonly bFaults?: readonly string[];
   readonly claimMs?: number;
@@ -85,7 +95,7 @@ export interface Changes {
 /** B waits, A begins; in the clear only where the kernel of this machine does not encrypt. */
 export async function move(changes: Changes = {}): Promise<World> {
   const folder = mkdtempSync(join(root, 'move-'));
-  writeImage(folder, pages);
+  writeImage(folder, changes.marks ? markedPages : pages);
   changes.prepare?.(folder);
   const { parkPages = 0, bMemory } = changes;
   if (changes.packs) packing ??= compileFakeFrozen(root, true);
@@ -164,7 +174,14 @@ export async function move(changes: Changes = {}): Promise<World> {
       adopt: planOf('adopt'),
     },
   };
-  const settings = { program, folder, streamFd: stream.fd, job: encodeSourceJob(job), mailboxAt };
+  const settings = {
+    program,
+    folder,
+    streamFd: stream.fd,
+    job: encodeSourceJob(job),
+    mailboxAt: changes.marks ? mailboxOfMarked : mailboxAt,
+    restoredAt: mailboxAt,
+  };
   const a = startFake('A', { ...settings, ...changes.aSettings });
   const after = (what: 'back' | 'adopt') => startFake('A', { ...settings, streamFd: 0 }, what);
   stream[Symbol.dispose]();

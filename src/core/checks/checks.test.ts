@@ -78,8 +78,15 @@ const cases: readonly Case[] = [
   },
   {
     id: 'kernel-image',
-    a: { kernelRelease: '6.12.1' },
-    says: /^The kernel of beta .* cannot read an image of 6\.12/,
+    a: { kernelRelease: '5.10.0-30-amd64' },
+    says: /^The kernel of alpha \(5\.10\.0-30-amd64\) makes and reads images of an older kind/,
+    hint: /start alpha with a kernel 5\.14/,
+  },
+  {
+    id: 'kernel-version',
+    a: { kernelRelease: '6.12.95+deb12-amd64' },
+    says: /^The kernel of beta \(6\.1\.0-56-amd64\) is another one than that of the OS \(6\.12\.95\+deb12-amd64\)/,
+    hint: /yado standby build beta$/,
   },
   {
     id: 'nbd',
@@ -162,6 +169,13 @@ const cases: readonly Case[] = [
     b: cpu({ flags: ['fpu'] }),
     says: /^The CPU of beta lacks: sse2/,
     hint: /clearcpuid=sse2/,
+  },
+  {
+    id: 'cpu-flags',
+    a: { cpu: { ...alpha.cpu, flags: [...alpha.cpu.flags, 'ibt', 'invpcid_single'] } },
+    b: cpu({ model: 'y' }),
+    says: /^The CPU of beta lacks: ibt\.$/,
+    hint: /clearcpuid=ibt/,
   },
   {
     id: 'cpu-count',

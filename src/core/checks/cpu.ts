@@ -24,7 +24,17 @@ const kernelFlags: ReadonlySet<string> = new Set([
   ],
   ...['tsc_known_freq', 'tsc_reliable', 'extd_apicid', 'cpuid_fault'],
   ...['tpr_shadow', 'flexpriority', 'vnmi', 'ept', 'ept_ad', 'vpid'],
+  ...['invpcid_single', 'up', 'ibpb_exit_to_user', 'tdx_host_platform'], // of some kernel versions only
 ]);
+
+/**
+ * Features that a kernel does not name although the CPU has them: it is too old to know them (cpufeatures.h of 6.1, 6.12 and
+ * 7.3), or was started without, as every standby is without `ibt`.
+ */
+const unnamedFlags: readonly string[] = [
+  ...['ibt', 'user_shstk', 'lam', 'fred', 'lass'],
+  ...['sev_snp', 'svsm', 'debug_swap'],
+];
 
 export const cpuChecks: readonly PreflightCheck[] = [
   {
@@ -59,7 +69,8 @@ export const cpuChecks: readonly PreflightCheck[] = [
     title: 'the target has every CPU feature of the source',
     why: 'Programs and the kernel use what they found when they started.',
     compare: (a, b) => {
-      const has = new Set(b.cpu.flags);
+      const isSame = a.cpu.model === b.cpu.model && a.cpu.model !== '';
+      const has = new Set([...b.cpu.flags, ...(isSame ? unnamedFlags : [])]);
       const missing = a.cpu.flags.filter(flag => !has.has(flag) && !kernelFlags.has(flag));
       if (missing.length === 0) return null;
       return finding(

@@ -77,10 +77,19 @@ const facilityChecks = (Object.entries(facilities) as [FacilityName, Facility][]
   }),
 );
 
-/** True for kernels that mark all-zero pages in the page list (6.6 and newer, kernel/power/snapshot.c). */
-function marksZeroPages(release: string): boolean {
+/** The oldest whose images are of the kind that is sent and taken in: a checksum of the memory map that is a CRC (arch/x86/power/hibernate.c). */
+const oldestImage = [5, 14] as const;
+
+/** Version of a kernel by its release, "6.1.0-56-amd64"; none when it is no such text. */
+function versionOf(release: string): readonly [major: number, minor: number] | null {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 6);
+  return major === undefined || minor === undefined ? null : [Number(major), Number(minor)];
+}
+
+function makesOlderImages(release: string): boolean {
+  const version = versionOf(release);
+  const [major, minor] = oldestImage;
+  return version !== null && (version[0] < major || (version[0] === major && version[1] < minor));
 }
 
 export const kernelChecks: readonly PreflightCheck[] = [
@@ -130,15 +139,29 @@ export const kernelChecks: readonly PreflightCheck[] = [
   {
     id: 'kernel-image',
     severity: 'error',
-    title: "the target's kernel reads the image of the source's",
-    why: 'Kernels from 6.6 on leave empty pages out of the image, which older ones do not understand.',
-    compare: (a, b) => {
-      if (!marksZeroPages(a.kernelRelease) || marksZeroPages(b.kernelRelease)) return null;
-      return finding(
-        `The kernel of ${b.name} (${b.kernelRelease}) cannot read an image of ${a.kernelRelease}.`,
-        `start ${b.name} with a standby image that has a kernel 6.6 or newer`,
-      );
-    },
+    on: 'both',
+    title: 'the kernel makes and reads images of the kind that is sent',
+    why: 'Kernels before 5.14 check the memory map in another way.',
+    inspect: ({ name, kernelRelease }) =>
+      makesOlderImages(kernelRelease)
+        ? finding(
+            `The kernel of ${name} (${kernelRelease}) makes and reads images of an older kind.`,
+            `start ${name} with a kernel 5.14 or newer`,
+          )
+        : null,
+  },
+  {
+    id: 'kernel-version',
+    severity: 'note',
+    title: 'both run the same kernel',
+    why: "The target's kernel only brings the image in, and need not be the OS's: the same one is what has been tried most.",
+    compare: (a, b) =>
+      a.kernelRelease === b.kernelRelease || [a, b].some(each => makesOlderImages(each.kernelRelease))
+        ? null
+        : finding(
+            `The kernel of ${b.name} (${b.kernelRelease}) is another one than that of the OS (${a.kernelRelease}): it takes the OS in, which then goes on with its own.`,
+            `nothing to do; a medium made anew starts ${b.name} with the kernel of the OS: yado standby build ${b.name}`,
+          ),
   },
   ...facilityChecks,
   {
