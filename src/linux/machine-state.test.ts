@@ -79,6 +79,12 @@ test('the rate of the time stamp counter: the refined one, else the first', () =
   assert.equal(tscKhzIn([...first, 'usb 1-1: new device', refined]), 2_596_121);
   assert.equal(tscKhzIn(['a program said tsc: Detected 1.000 MHz processor']), undefined);
   assert.equal(tscKhzIn([]), undefined);
+  const wrong = [
+    'tsc: PIT calibration deviates from HPET: 592209 2596131',
+    'tsc: Detected 592.209 MHz processor',
+    'tsc: Marking TSC unstable due to clocksource watchdog',
+  ];
+  assert.equal(tscKhzIn(wrong), undefined);
 });
 
 test('encrypted memory: the kernel says so, or was told to', () => {

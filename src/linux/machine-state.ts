@@ -56,9 +56,10 @@ export function readClocks(root = REAL_ROOT): ClockState {
 
 /**
  * The rate of the time stamp counter that this kernel goes by, kHz, from its log (arch/x86/kernel/tsc.c): the refined
- * one, else the first. Undefined when the log has lost it.
+ * one, else the first. Undefined when the log has lost it, or the kernel has found out that it goes wrong.
  */
 export function tscKhzIn(log: readonly string[]): number | undefined {
+  if (log.some(line => /^tsc: Marking TSC unstable/.test(line))) return undefined;
   const find = (pattern: RegExp): number | undefined => {
     const found = log.map(line => pattern.exec(line)?.[1]).findLast(each => each !== undefined);
     return found === undefined ? undefined : Math.round(Number(found) * 1000);
