@@ -14,7 +14,11 @@ mock.method(console, 'log', () => {});
 
 const services = await loadServices();
 
-const disk = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
+const disk = {
+  kind: 'disk',
+  device: 'disk0',
+  place: { pciAddress: '0000:00:06.0', identity: '0123456789abcdef' },
+};
 const port = { kind: 'usb', name: 'lp9', identity: 'MFG:No;MDL:Such;' };
 const printer = { kind: 'printer', device: 'printer0', place: port, printed: 40 };
 const computer = { name: 'a', address: '10.77.0.1' };
@@ -127,9 +131,11 @@ test('what is left is written as ever: marks on disks outlive the agent that wro
   assert.equal(
     JSON.stringify(leftBy(disk, printer).state),
     '{"osId":"crab","epoch":7,"behind":[{"kind":"disk","device":"disk0","place":{"pciAddress":"0000:00:06.0",' +
-      '"unit":0}},{"kind":"printer","device":"printer0","place":{"kind":"usb","name":"lp9",' +
+      '"identity":"0123456789abcdef"}},{"kind":"printer","device":"printer0","place":{"kind":"usb","name":"lp9",' +
       '"identity":"MFG:No;MDL:Such;"},"printed":40}]}',
   );
+  const before = { ...disk, place: { pciAddress: '0000:00:06.0', unit: 0 } };
+  assert.deepEqual(leftBy(before).names, ['disk0'], 'a mark of an earlier agent');
 });
 
 test('what no class knows is not taken for something left', () => {

@@ -16,7 +16,11 @@ import { MarkedDisk, type MarkedDiskWorld } from './marked-disk.ts';
 
 mock.method(console, 'log', () => {});
 
-const left: DiskLeft = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
+const left: DiskLeft = {
+  kind: 'disk',
+  device: 'disk0',
+  place: { pciAddress: '0000:00:06.0', identity: '0123456789abcdef' },
+};
 
 /** A marked disk at `here`, whose OS was going to a computer at `there`. */
 function markedDisk(context: TestContext, here: string, there: string, asker: typeof fakeOs | undefined) {

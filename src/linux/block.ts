@@ -1,5 +1,7 @@
 // Block devices as sysfs shows them: number, size, where they sit (PCI address, unit, partition), what lies below.
-// The place, not the name, identifies a disk: after a PCI rescan vda may come back as vdb.
+// The place, not the name, identifies a disk: after a PCI rescan vda may come back as vdb, and of two disks behind one
+// controller either may come first.
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { C } from '#linux/abi.ts';
@@ -14,10 +16,11 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-/** Where a block device sits. `unit` counts the disks behind one PCI device (0, 1, …); no partition = whole disk. */
+/** Where a block device sits. No partition = whole disk. */
 export interface BlockPlace {
   readonly pciAddress: string;
-  readonly unit: number;
+  /** Tells the disk from others behind the same PCI device (16 hexadecimal digits); absent when it says nothing of itself. */
+  readonly identity?: string;
   readonly partition?: number;
 }
 
@@ -85,10 +88,12 @@ export function listBlockDevices(root = REAL_ROOT): BlockDevice[] {
     .filter(device => device.sizeBytes > 0);
 }
 
-/** The block device that sits at `place` now; undefined while there is none. */
+/** The block device that sits at `place` now; undefined while there is none, or while it could as well be another one. */
 export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevice | undefined {
-  const disk = disksBehind(place.pciAddress, root)[place.unit];
-  if (disk === undefined) return undefined;
+  const behind = disksBehind(place.pciAddress, root);
+  const [disk, another] =
+    place.identity === undefined ? behind : behind.filter(name => identityOf(name, root) === place.identity);
+  if (disk === undefined || another !== undefined) return undefined;
   if (place.partition === undefined) return describeName(disk, root);
   const name = listNames(root, 'sys/class/block', disk).find(
     child => readNumber(root, 'sys/class/block', disk, child, 'partition') === place.partition,
@@ -118,8 +123,22 @@ export function nodePath(name: string): string {
 function placeOf(disk: string, partition: number | undefined, root: string): BlockPlace | undefined {
   const pciAddress = pciAddressOfDisk(disk, root);
   if (pciAddress === undefined) return undefined;
-  const unit = disksBehind(pciAddress, root).indexOf(disk);
-  return { pciAddress, unit, ...(partition !== undefined && { partition }) };
+  const identity = identityOf(disk, root);
+  return {
+    pciAddress,
+    ...(identity !== undefined && { identity }),
+    ...(partition !== undefined && { partition }),
+  };
+}
+
+/** Where a disk says which one it is, the best first: NVMe, SCSI and SATA, virtio, old NVMe and SD cards, USB. */
+const whoItIs = ['wwid', 'device/wwid', 'serial', 'device/serial', 'device/vpd_pg80'];
+
+function identityOf(disk: string, root: string): string | undefined {
+  const said = whoItIs
+    .map(file => readText(root, 'sys/class/block', disk, file)?.replaceAll('\0', '').trim())
+    .find(each => each !== undefined && each !== '');
+  return said === undefined ? undefined : createHash('sha256').update(said).digest('hex').slice(0, 16);
 }
 
 function disksBehind(pciAddress: string, root: string): string[] {

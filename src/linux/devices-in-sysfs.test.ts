@@ -108,16 +108,11 @@ test('PCI devices tell what hangs on them', () => {
 test('a disk is found again by its place, whatever it is called', () => {
   using tree = new FixtureTree(TREE);
   const partition = describeName('vda1', tree.root);
-  assert.deepEqual(partition.place, { pciAddress: '0000:00:06.0', unit: 0, partition: 1 });
+  assert.deepEqual(partition.place, { pciAddress: '0000:00:06.0', partition: 1 });
   assert.equal(partition.sizeBytes, 512 * 1048576);
   assert.equal(partition.disk, 'vda');
-  assert.equal(
-    findBlockDevice({ pciAddress: '0000:00:06.0', unit: 0, partition: 10 }, tree.root)?.name,
-    'vda10',
-  );
-  assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 1 }, tree.root)?.name, 'sdb');
-  assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 2 }, tree.root), undefined);
-  assert.equal(findBlockDevice({ pciAddress: '0000:00:06.0', unit: 0, partition: 3 }, tree.root), undefined);
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:06.0', partition: 10 }, tree.root)?.name, 'vda10');
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:06.0', partition: 3 }, tree.root), undefined);
   const root = describeName('dm-0', tree.root);
   assert.equal(root.dmName, 'root');
   assert.equal(root.place, undefined);
@@ -130,6 +125,35 @@ test('a disk is found again by its place, whatever it is called', () => {
   );
   assert.throws(() => describeName('vdz', tree.root), /does not exist/);
   assert.equal(nodePath('cciss!c0d0'), '/dev/cciss/c0d0');
+});
+
+test('of two disks behind one controller each is found again by what it says of itself', () => {
+  const at = {
+    sda: `${AHCI}/ata1/host0/target0:0:0/0:0:0:0/block/sda`,
+    sdb: `${AHCI}/ata2/host1/target1:0:0/1:0:0:0/block/sdb`,
+  };
+  const said = (sda?: string, sdb?: string): FixtureTree =>
+    new FixtureTree({
+      ...TREE,
+      ...(sda !== undefined && { [`${at.sda}/device/wwid`]: `${sda}\n` }),
+      ...(sdb !== undefined && { [`${at.sdb}/device/wwid`]: `${sdb}\n` }),
+    });
+  using before = said('t10.ATA one', 't10.ATA two');
+  const places = ['sda', 'sdb'].map(name => describeName(name, before.root).place!);
+  assert.match(places[0]!.identity!, /^[0-9a-f]{16}$/);
+  // Whichever comes first after the controller was found again.
+  using after = said('t10.ATA two', 't10.ATA one');
+  assert.deepEqual(
+    places.map(place => findBlockDevice(place, after.root)?.name),
+    ['sdb', 'sda'],
+  );
+  using early = said('t10.ATA two');
+  assert.equal(findBlockDevice(places[0]!, early.root), undefined, 'its own disk is not there yet');
+  // Disks that say nothing, or the same: rather none than the wrong one.
+  using silent = new FixtureTree(TREE);
+  assert.equal(findBlockDevice(describeName('sda', silent.root).place!, silent.root), undefined);
+  using same = said('t10.ATA bridge', 't10.ATA bridge');
+  assert.equal(findBlockDevice(describeName('sdb', same.root).place!, same.root), undefined);
 });
 
 test('displays', () => {

@@ -158,7 +158,11 @@ async function listen(): Promise<{ server: ControlServer; port: number }> {
     () => {},
     classes,
   );
-  const disk0: DiskLeft = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } };
+  const disk0: DiskLeft = {
+    kind: 'disk',
+    device: 'disk0',
+    place: { pciAddress: '0000:00:06.0', identity: '0123456789abcdef' },
+  };
   const left = new DevicesLeft(
     { osId: 'crab', epoch: 7, behind: [disk0] },
     { name: 'beta', address: host },

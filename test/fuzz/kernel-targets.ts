@@ -178,7 +178,11 @@ const left = {
   osId: 'crab',
   epoch: 7,
   behind: [
-    { kind: 'disk' as const, device: 'disk0', place: { pciAddress: '0000:00:06.0', unit: 0 } },
+    {
+      kind: 'disk' as const,
+      device: 'disk0',
+      place: { pciAddress: '0000:00:06.0', identity: '0123456789abcdef' },
+    },
     {
       kind: 'printer' as const,
       device: 'printer0',

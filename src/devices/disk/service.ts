@@ -16,7 +16,9 @@ const markMs = 20_000;
 
 export const BlockPlaceSchema = v.strictObject({
   pciAddress: v.pipe(v.string(), v.maxLength(256)),
-  unit: v.number(),
+  /** Written by agents that did not know the identity yet, and believed by nobody: which comes first differs from start to start. */
+  unit: v.exactOptional(v.number()),
+  identity: v.exactOptional(v.pipe(v.string(), v.maxLength(64))),
   partition: v.exactOptional(v.number()),
 });
 

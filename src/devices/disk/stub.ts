@@ -8,6 +8,7 @@ import {
   type BlockPlace,
   blockDeviceAt,
   deviceRightBelow,
+  findBlockDevice,
   nodePath,
 } from '#linux/block.ts';
 import { type DmTarget, encodeSuspend, linearTarget, zeroTarget } from '#linux/device-mapper.ts';
@@ -68,6 +69,8 @@ export function letThrough(name = rootStub): void {
 export function whyUnmarkable(): string | undefined {
   const below = findStub()?.below;
   if (!below?.place) return undefined; // asking another computer may take for ever
+  if (findBlockDevice(below.place)?.name !== below.name)
+    return 'behind its controller are more disks, which cannot be told from each other';
   if (!hasHidingModule())
     return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
   if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
