@@ -42,6 +42,13 @@ const diskDevices: Readonly<Record<Disk, (machine: ComputerSpec['machine']) => r
       : ['ahci,id=ahci,addr=6', 'ide-hd,drive=disk,bus=ahci.0'],
 };
 
+/** The second disk: behind the same controller where that has room for one more, as in most PCs. */
+const spareDevices: Partial<Record<Disk, (machine: ComputerSpec['machine']) => string>> = {
+  'virtio-scsi': () => 'scsi-hd,drive=spare,bus=scsi.0',
+  ide: () => 'ide-hd,drive=spare,bus=ide.1',
+  ahci: machine => `ide-hd,drive=spare,bus=${machine === 'q35' ? 'ide' : 'ahci'}.1`,
+};
+
 /** KVM only where the processor says so: a /dev/kvm that opens may still not run a stock kernel. */
 export function hasHardwareAcceleration(cpuinfo = readFileSync('/proc/cpuinfo', 'utf8')): boolean {
   return /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo);
@@ -118,7 +125,8 @@ export function qemuArguments(
   if (files.spare !== undefined) {
     const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
     args.push('-drive', `file=${quoted(files.spare)},${options}`);
-    args.push('-device', 'virtio-blk-pci,drive=spare,addr=7');
+    const beside = spec.disk && spareDevices[spec.disk];
+    args.push('-device', beside?.(spec.machine) ?? 'virtio-blk-pci,drive=spare,addr=7');
   }
   if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {

@@ -8,7 +8,16 @@ import { type Scenario, scenarioNamed } from '../scenarios.ts';
 type Hardware = Partial<
   Pick<
     ComputerSpec,
-    'machine' | 'firmware' | 'nic' | 'vga' | 'disk' | 'ramMiB' | 'cpus' | 'lacks' | 'kernelParameters'
+    | 'machine'
+    | 'firmware'
+    | 'nic'
+    | 'vga'
+    | 'disk'
+    | 'spareMiB'
+    | 'ramMiB'
+    | 'cpus'
+    | 'lacks'
+    | 'kernelParameters'
   >
 >;
 
@@ -102,6 +111,9 @@ export const pairs: readonly Pair[] = [
     ['nvme-both', 'both have an NVMe disk, and B another network card', { disk: 'nvme', nic: 'e1000' }],
   ]),
   ...pairsOf({ disk: 'ahci' }, [['ahci', 'A has an AHCI disk', { nic: 'rtl8139' }]]),
+  ...pairsOf({ disk: 'ahci', spareMiB: 64 }, [
+    ['ahci-two', 'A has two disks behind one AHCI controller', {}],
+  ]),
   ...pairsOf({ disk: 'virtio-scsi' }, [['virtio-scsi', 'A has a virtio-scsi disk', {}]]),
   ...pairsOf({ disk: 'usb' }, [['usb', 'A has a USB disk', {}]]),
   ...pairsOf({ disk: 'ide' }, [
