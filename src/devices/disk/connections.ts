@@ -1,8 +1,6 @@
 // The connections of the OS to a disk that is served to it. Each is encrypted by the kernel with a secret that was handed
 // out for it alone, and has a server of its own; the one before it is ended first.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { Cipher } from '#core/ciphers.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
@@ -13,15 +11,21 @@ import { setBlocking } from '#linux/tcp.ts';
 import { acceptTcp } from '#linux/tcp-listener.ts';
 import { secretBytes } from '#wire/frames.ts';
 import { diskHello } from './driver.ts';
-import { noteServer } from './former-servers.ts';
+import { noteOf } from './former-servers.ts';
+import { ServerProcess } from './server-process.ts';
 
 /** Who connects must show within this time that it has the key. */
 const helloMs = 5000;
 /** Of those who have not shown it yet; a newer one drives out the oldest, so that a crowd keeps nobody out. */
 const mostStrangers = 16;
 
-/** Where the agent image has nbdkit, and where its servers leave their numbers. */
-export const nbdkit = { program: '/bin/nbdkit', modules: '/lib/nbdkit', runFolder: '/run/yado' } as const;
+/** Where the agent image has a shell and nbdkit, and where its servers leave their numbers. */
+export const nbdkit = {
+  shell: ['/bin/busybox', 'sh'],
+  program: '/bin/nbdkit',
+  modules: '/lib/nbdkit',
+  runFolder: '/run/yado',
+} as const;
 
 export interface ExportedDisk {
   readonly exportName: string;
@@ -30,7 +34,12 @@ export interface ExportedDisk {
   /** The block device, undefined while there is none. */
   readonly path: () => string | undefined;
   readonly say: (text: string) => void;
-  readonly nbdkit?: { readonly program: string; readonly modules: string; readonly runFolder: string };
+  readonly nbdkit?: {
+    readonly shell: readonly string[];
+    readonly program: string;
+    readonly modules: string;
+    readonly runFolder: string;
+  };
   /** For tests on kernels that cannot. */
   readonly encrypt?: typeof encryptSocket;
 }
@@ -44,7 +53,7 @@ export class DiskConnections {
   /** Those who have not shown the key yet, oldest first. */
   readonly #strangers = new Set<AbortController>();
   #isUnable = false;
-  #server: ChildProcess | undefined;
+  #server: ServerProcess | undefined;
   /** One at a time: a server begins when the one before it has ended. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -142,24 +151,23 @@ export class DiskConnections {
     const { exportName, say } = this.#disk;
     const path = this.#disk.path();
     if (path === undefined) throw new Error('its disk is not there');
-    const { program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
+    const { shell, program, modules, runFolder } = this.#disk.nbdkit ?? nbdkit;
     setBlocking(socket.fd, true);
-    const server = spawn(program, serverArguments(modules, path, exportName), {
-      stdio: [socket.fd, socket.fd, 'inherit'],
+    this.#server = await ServerProcess.start({
+      shell,
+      program,
+      programArguments: serverArguments(modules, path, exportName),
+      socket: socket.fd,
+      note: noteOf(runFolder, exportName),
+      say,
     });
-    this.#server = server;
-    if (server.pid !== undefined) noteServer(runFolder, exportName, server.pid);
-    server.on('error', error => say(`the disk server did not start: ${error.message}`));
-    await Promise.race([once(server, 'spawn'), once(server, 'error')]);
   }
 
   /** One that ends in order answers requests under way with an error, and the OS would believe its disk broken. */
   async #end(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    if (!server || server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
-    const exit = once(server, 'exit');
-    if (server.kill('SIGKILL')) await exit;
+    await server?.kill();
   }
 }
 

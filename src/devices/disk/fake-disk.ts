@@ -33,7 +33,7 @@ export function openDisk(more: { encrypt?: () => void } = unencrypted) {
     ...{ exportName: 'crab-disk0-7', cipher: 'aes128gcm' as const, path: () => join(folder, 'disk') },
     ...{
       say: (text: string) => said.push(text),
-      nbdkit: { program: server, modules: '', runFolder: folder },
+      nbdkit: { shell: ['sh'], program: server, modules: '', runFolder: folder },
     },
     ...more,
   };

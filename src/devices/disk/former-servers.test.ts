@@ -5,10 +5,12 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { endFormerServers, noteServer } from './former-servers.ts';
+import { endFormerServers, noteOf } from './former-servers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'yado-servers-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+const noteServer = (exportName: string, pid: number): void =>
+  writeFileSync(noteOf(folder, exportName), `${pid}\n`);
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 
 async function started(name: string) {
@@ -23,9 +25,9 @@ async function started(name: string) {
 test('the servers of an agent that has died have ended before the disk is served anew', async () => {
   using server = await started('nbdkit');
   using other = await started('notours');
-  noteServer(folder, 'crab-disk0-7', server.pid);
-  noteServer(folder, 'crab-disk0-6', other.pid); // its number went to another program
-  noteServer(folder, 'crab-disk0-5', 2 ** 22 + 1); // nobody has it
+  noteServer('crab-disk0-7', server.pid);
+  noteServer('crab-disk0-6', other.pid); // its number went to another program
+  noteServer('crab-disk0-5', 2 ** 22 + 1); // nobody has it
   writeFileSync(join(folder, 'cut-short.pid'), ''); // an agent died in the middle of that
   const ended = once(server.child, 'exit');
   await endFormerServers(folder, signal());

@@ -1,6 +1,6 @@
 // Disk servers of an agent that has died: they still write to the disk. Each agent leaves the numbers of its servers, and
 // the next one ends them before it serves the disk itself.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitUntil } from '#managers/wait.ts';
 
@@ -8,10 +8,8 @@ const program = 'nbdkit';
 /** Longer than a disk keeps a write waiting. */
 const endMs = 25_000;
 
-/** Left at once: whenever this agent dies, the next one finds the server. */
-export function noteServer(folder: string, exportName: string, pid: number): void {
-  writeFileSync(join(folder, `${exportName}.pid`), String(pid));
-}
+/** Where the number of a server is written: whenever its agent dies, the next one finds it. */
+export const noteOf = (folder: string, exportName: string): string => join(folder, `${exportName}.pid`);
 
 /**
  * When this returns none of them writes any more: what was under way then would come behind what is written next.
