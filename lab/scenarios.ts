@@ -85,8 +85,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     ],
   },
   pair: {
-    about: 'as paper, but A and B have not been paired',
-    computers: [a, { ...b, paired: false }],
+    about: 'as paper, but A and B have not been paired; A has two disks at one controller',
+    computers: [
+      { ...a, disk: 'ahci', spareMiB: 64 },
+      { ...b, paired: false },
+    ],
   },
   bigmem: {
     about: 'as paper, with less memory: most of it will be in use',
