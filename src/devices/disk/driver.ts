@@ -15,7 +15,7 @@ import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { diskHelloText } from '#wire/frames.ts';
-import { clearMark, markBytes } from './left-mark.ts';
+import { clearMark } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
 const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
@@ -55,6 +55,13 @@ export interface RemoteDisk {
   readonly sizeBytes: number;
 }
 
+/**
+ * The least that is read or written at once, as on most disks. With more the OS gets errors that it did not get at home: a
+ * file system that was made with smaller blocks than that, a program that goes past the page cache, the stub, which begins
+ * behind the mark.
+ */
+const unitBytes = 512;
+
 /** What a client says first. */
 export const diskHello: Buffer = Buffer.from(diskHelloText);
 
@@ -76,7 +83,7 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
     const index = nbd.connect({
       socketFds: [socket.fd],
       sizeBytes,
-      blockSizeBytes: markBytes, // the stub begins behind the mark
+      blockSizeBytes: unitBytes,
       serverFlags: transmissionFlags,
       ...patience,
     });
