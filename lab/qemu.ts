@@ -118,7 +118,7 @@ export function qemuArguments(
   if (files.spare !== undefined) {
     const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
     args.push('-drive', `file=${quoted(files.spare)},${options}`);
-    args.push('-device', 'virtio-blk-pci,drive=spare,addr=7');
+    args.push('-device', `virtio-blk-pci,drive=spare,addr=7,serial=spare-${spec.name}`);
   }
   if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {

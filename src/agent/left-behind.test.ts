@@ -99,6 +99,28 @@ test('the OS itself may come home; another one would cost it its disk', () => {
   assert.throws(() => left.refuseAnother('lobster'), /a serves disk0 to crab, which would lose it/);
 });
 
+test('a disk that the OS has elsewhere is over: it is not handed on, and another OS may come', async () => {
+  const disks = leftBy(disk, printer);
+  assert.deepEqual(disks.names, ['disk0', 'printer0']);
+  const window = { ...asked, start: 0, bytes: 4096 };
+  assert.deepEqual(await disks.answer('diskHashes', window), { ready: false, hashes: new Uint8Array() });
+  assert.throws(() => disks.answer('diskReleased', { ...asked, epoch: 6 }), code('staleEpoch'));
+  assert.throws(() => disks.answer('diskReleased', { ...asked, device: 'printer0' }), code('unknownDevice'));
+  assert.deepEqual(await disks.answer('diskReleased', asked), {});
+  assert.deepEqual(await disks.answer('diskReleased', asked), {}, 'the answer may have been lost');
+  assert.deepEqual(disks.names, ['printer0']);
+  assert.deepEqual(
+    disks.state.behind.map(each => each.device),
+    ['printer0'],
+  );
+  await disks.serve();
+  assert.equal((await disks.answer('device', asked)).ready, false);
+  const only = leftBy(disk);
+  await only.answer('diskReleased', asked);
+  only.refuseAnother('lobster');
+  await disks.stop();
+});
+
 test('who serves nothing takes in anyone', () => {
   leftBy().refuseAnother('x');
 });

@@ -77,7 +77,12 @@ export class DevicesLeft {
   }
 
   get names(): string[] {
-    return [...this.#services.keys()];
+    return this.#wanted.map(([device]) => device);
+  }
+
+  /** What the OS may still ask for. */
+  get #wanted(): [string, LeftService][] {
+    return [...this.#services].filter(([, service]) => !service.isOver);
   }
 
   has(device: string): boolean {
@@ -92,7 +97,7 @@ export class DevicesLeft {
 
   /** What the standby that follows must know. */
   get state(): LeftBehind {
-    const behind = [...this.#services.values()].map(each => each.state);
+    const behind = this.#wanted.map(([, service]) => service.state);
     return { osId: this.#left.osId, epoch: this.#epoch, behind };
   }
 
@@ -136,8 +141,8 @@ export class DevicesLeft {
 
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
   refuseAnother(osId: string): void {
-    const { behind, osId: served } = this.#left;
-    if (behind.length > 0 && osId !== served)
+    const { osId: served } = this.#left;
+    if (this.names.length > 0 && osId !== served)
       throw yadoError('servesAnotherOs', {
         computer: this.#computer.name,
         devices: this.names.join(', '),

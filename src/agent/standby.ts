@@ -6,6 +6,7 @@ import { type YadoError, yadoError } from '#core/errors.ts';
 import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
+import { lookForDisk } from '#devices/disk/look.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
@@ -46,6 +47,9 @@ import { targetSentence } from './sentences.ts';
 import { TakingIn } from './taking-in.ts';
 import { lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
+
+/** A disk whose driver was loaded just now is looked for so long; less than who asks waits for the answer. */
+const diskLookMs = 6000;
 
 export async function runStandby(config: Config, cardName: string): Promise<void> {
   const { name, address } = config.computer;
@@ -238,6 +242,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       },
       whereIs,
       ...lent.handlers,
+      diskLook: async request => {
+        await loadLendable('disk');
+        return lookForDisk(request, AbortSignal.timeout(diskLookMs));
+      },
       ...deviceHandlers(left, lent, () => marked?.heard()),
     },
     () => keyring.server,

@@ -191,6 +191,11 @@ export const errorTable = {
     what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
     hint: 'bring {computer} back to the network; the disk then goes on by itself',
   },
+  followFailed: {
+    family: 'failed',
+    what: 'The disk {device} does not follow: {reason}.',
+    hint: 'it stays where it was; yado devices',
+  },
   deviceAway: {
     family: 'unreachable',
     what: '{device} at {computer} does not work: {reason}.',

@@ -5,6 +5,8 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
+import type { FollowReport } from '#core/disk-follow.ts';
+import type { BlockPlace, Destiny, FoundDisk } from '#core/disk-wish.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
 
@@ -52,6 +54,8 @@ export interface Arrival {
   readonly signal: AbortSignal;
   /** Looks for cards once more: one that should be there was not found. */
   readonly scan: () => Promise<void>;
+  /** A device that follows the OS: it is at this computer from now on, for an agent that is started anew too. */
+  readonly taken: () => void;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */
@@ -89,6 +93,17 @@ export interface ClassOfDevices<Class extends DeviceClass, Settings = undefined>
   readonly settings?: v.GenericSchema<unknown, Settings>;
 }
 
+/** Of a device with data in it. */
+export interface Storage {
+  readonly sizeBytes: number;
+  /** UUID of its file system, when that is an ext4. */
+  fileSystem(): string | undefined;
+  /** Where it was at a computer before, and still is in an older state. */
+  placeAt(computer: string): BlockPlace | undefined;
+  /** What it is, when it is at the computer the OS is on. @throws the error of looking at it */
+  look(): FoundDisk | undefined;
+}
+
 export interface Device {
   /** Stable name within the OS: that of its class and 0, such as `disk0`. */
   readonly id: string;
@@ -106,10 +121,26 @@ export interface Device {
   /** The steps of this device in every plan of a move. */
   plans(move: Move): DevicePlans;
   /**
-   * Before a move: returns once the device answers. `woken` has just been started anew: a connection to it is made anew.
+   * Before a move: returns once the device answers, and will stay where it is. `woken` has just been started anew: a
+   * connection to it is made anew.
    * @throws YadoError naming the device and the computer when it does not in time
    */
   ready?(woken: string | undefined, signal: AbortSignal): Promise<void>;
+  /** Of a device that may follow the OS: what must be known before a move, see `Storage`. */
+  storage?(): Storage;
+  /** The OS is at another computer, before `restore`: what is to become of the device there; undefined: it stays. */
+  destine?(destiny: Destiny | undefined): void;
+  /**
+   * Before `hold`, of a device that the target reaches too: `mark` is put on it, so that no computer uses it while the OS is
+   * elsewhere; undefined: it is not shared.
+   */
+  willShare?(mark: string | undefined): void;
+  /** A move was given up before the OS was frozen: what `ready` has stopped goes on. */
+  goOn?(): void;
+  /** How far it has followed, when it does. */
+  following?(): FollowReport | undefined;
+  /** True: an agent before this one has left something unfinished, and it must be brought up wherever it is. */
+  readonly isUnfinished?: boolean;
   /** Before and after a scan that may find a card of its class. */
   scanning?(isOn: boolean): void;
   /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */

@@ -106,11 +106,12 @@ export async function askUntilAnswered<T extends ControlType>(
   wanted: (answer: ControlAnswer<T>) => boolean,
   signal: AbortSignal,
   complain: (error: YadoError) => void = () => {},
+  timeoutMs = 3000,
 ): Promise<ControlAnswer<T>> {
   for (let told = false; ; ) {
     signal.throwIfAborted();
     try {
-      const answer = await ask(peer, type, request, { timeoutMs: 3000, signal });
+      const answer = await ask(peer, type, request, { timeoutMs, signal });
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;

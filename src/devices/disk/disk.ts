@@ -2,84 +2,150 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { type FollowReport, followReport } from '#core/disk-follow.ts';
+import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { BlockPlace } from '#linux/block.ts';
-import { askUntilAnswered } from '#managers/location-manager.ts';
+import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import { readExtUuid } from '#linux/disk-contents.ts';
 import { waitUntil } from '#managers/wait.ts';
-import type { Arrival, Device, DevicePlans, DeviceThere, Move } from '../device.ts';
+import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
   type AttachedDisk,
-  attachAgain,
   attachHere,
   attachThere,
   breakConnection,
   detachFormer,
   isConnectionLost,
   markHome,
-  type RemoteDisk,
   takeOver,
 } from './driver.ts';
-import { exportNameOf } from './serve.ts';
+import { Following } from './following.ts';
+import { writeMark } from './left-mark.ts';
+import { foundDisk } from './look.ts';
+import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
-import { findStub, letThrough, putBeneath, suspendStep } from './stub.ts';
+import {
+  findStub,
+  findStubOverAny,
+  isStubMirrored,
+  isStubUnfinished,
+  letThrough,
+  putBeneath,
+  stubPath,
+  suspendStep,
+} from './stub.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
 /** Between two tries to bring it up. */
 const retryMs = 1000;
+/** A disk that follows is left where it was within this time, or the OS does not move. */
+const stayMs = 60_000;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
  * the agent was started anew, needed once the disk has been left behind.
  */
 export function rootDisk(remembered?: unknown): RootDisk | undefined {
+  const memory = v.safeParse(DiskMemorySchema, remembered);
+  const any = memory.success ? findStubOverAny() : undefined;
+  if (memory.success && any) {
+    for (const { name } of any.below) takeOver(name);
+    return new RootDisk(any.stub.sizeBytes, memory.output);
+  }
   const found = findStub();
   if (!found) return undefined;
   const { stub, below } = found;
-  const memory = v.safeParse(DiskMemorySchema, remembered);
-  if (memory.success) {
-    takeOver(below.name);
-    return new RootDisk(stub.sizeBytes, memory.output);
-  }
-  const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
   if (!below.place) return undefined;
   markHome(below.place); // started from a marked disk after all: somebody has taken that risk
-  return new RootDisk(stub.sizeBytes, { place: below.place, typeName });
+  return new RootDisk(stub.sizeBytes, { place: below.place, typeName: typeNameOf(below.name, below.place) });
 }
+
+const typeNameOf = (name: string, place: BlockPlace): string =>
+  `disk ${name.replace(/\d+$/, '')} at ${place.pciAddress}`;
 
 class RootDisk implements Device {
   readonly id = 'disk0';
+  readonly isUnfinished: boolean;
   readonly #sizeBytes: number;
-  readonly #place: BlockPlace;
-  /** Its name on the computer that has it, as it was when the OS started. */
+  #place: BlockPlace;
+  /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
+  /** Of the disk it has followed to. */
+  #actualType: string | undefined;
+  #former: Readonly<Record<string, BlockPlace>>;
+  #destiny: Destiny | undefined;
+  #following: Following | undefined;
+  /** Lets it follow, if it is to; from the disk that lies beneath the stub now. */
+  #begin: (() => void) | undefined;
+  /** What is put on it before the OS is frozen: the target reaches it too. */
+  #mark: string | undefined;
   #keeping = new AbortController();
   /** A later restore, or a freeze, ends one that is under way. */
   #restoring = new AbortController();
   /** The computer it is brought up from, while `restore` is under way, or is reached at, when that is another one. */
   #computer: string | undefined;
   #isUp = true;
+  /** The computer that had the disk is being told that it is not needed any more. */
+  #releasing = new AbortController();
 
-  constructor(sizeBytes: number, { place, typeName }: DiskMemory) {
+  constructor(sizeBytes: number, { place, typeName, actualType, former, destiny }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
     this.#typeName = typeName;
+    this.#actualType = actualType;
+    this.#former = former ?? {};
+    this.#destiny = destiny;
+    this.isUnfinished = isStubUnfinished();
   }
 
   memory(): DiskMemory {
-    return { place: this.#place, typeName: this.#typeName };
+    return {
+      place: this.#place,
+      typeName: this.#typeName,
+      ...(this.#actualType !== undefined && { actualType: this.#actualType }),
+      former: this.#former,
+      ...(this.#destiny && { destiny: this.#destiny }),
+    };
   }
 
   describe(elsewhere: string | undefined): DeviceStatusRow {
+    const follows = this.following();
     return {
       device: this.id,
       class: 'disk',
       osType: this.#typeName,
-      actualType: elsewhere === undefined ? this.#typeName : `NBD from ${elsewhere}`,
+      actualType: elsewhere === undefined ? (this.#actualType ?? this.#typeName) : `NBD from ${elsewhere}`,
       way: elsewhere === undefined ? 'direct' : 'remote',
-      items: diskItems(this.#sizeBytes),
+      items: [...diskItems(this.#sizeBytes), ...(follows ? [{ item: 'copy', state: follows.text }] : [])],
     };
+  }
+
+  following(): FollowReport | undefined {
+    const { state, wish } = this.#following ?? {};
+    return state && wish && followReport(state, wish.computer, performance.now());
+  }
+
+  storage(): Storage {
+    return {
+      sizeBytes: this.#sizeBytes,
+      fileSystem: () => readExtUuid(stubPath()),
+      placeAt: computer => this.#former[computer],
+      look: () => {
+        const here = findBlockDevice(this.#place);
+        return here && foundDisk(here);
+      },
+    };
+  }
+
+  destine(destiny: Destiny | undefined): void {
+    this.#destiny = destiny;
+    if (destiny?.mode === 'shared') this.#place = destiny.place;
+  }
+
+  willShare(mark: string | undefined): void {
+    this.#mark = mark;
   }
 
   pciAddress(): string {
@@ -106,14 +172,44 @@ class RootDisk implements Device {
       signal.throwIfAborted();
       throw yadoError('diskUnreachable', { device: this.id, computer }, error);
     });
+    await this.#stay();
+  }
+
+  goOn(): void {
+    const stopped = this.#following;
+    if (!stopped?.isStopped || stopped.state.kind === 'done') return;
+    void stopped.stop().then(() => {
+      if (this.#following === stopped) this.#begin?.();
+    });
   }
 
   async hold(): Promise<void> {
     this.#restoring.abort();
+    await this.#stay();
+    const here = this.#mark === undefined ? undefined : findBlockDevice(this.#place);
+    if (here && this.#mark !== undefined) writeMark(nodePath(here.name), this.#mark);
+  }
+
+  async end(): Promise<void> {
+    await this.#stay();
+  }
+
+  /** What has not followed stays: the old disk has everything. @throws YadoError when that takes too long */
+  async #stay(): Promise<void> {
+    const { id } = this;
+    const computer = this.#computer ?? '';
+    const late = sleep(stayMs, undefined, { ref: false }).then(() => {
+      throw yadoError('diskUnreachable', { device: id, computer });
+    });
+    await Promise.race([this.#following?.stop(), late]);
   }
 
   /** As long as it takes: programs wait for their disk. */
   async restore(arrival: Arrival): Promise<void> {
+    await this.#following?.stop(); // the connection to the old disk is kept as long as this needs it
+    this.#following = undefined;
+    this.#begin = undefined;
+    this.#releasing.abort();
     this.#keeping.abort();
     this.#restoring.abort();
     const mine = new AbortController();
@@ -147,68 +243,70 @@ class RootDisk implements Device {
     if (isAgain) await scan().catch(() => {});
     const beneath = await attachHere(this.#place, signal);
     signal.throwIfAborted();
-    markHome(this.#place);
-    this.#putBeneath(beneath);
+    // One that other computers reach too keeps its mark: none of them may start the OS while it runs here.
+    const staysMarked = this.#destiny?.mode === 'shared' && !this.#destiny.isHome;
+    if (!staysMarked) markHome(this.#place);
+    await this.#putBeneath(beneath);
     this.#computer = undefined;
   }
 
-  async #connect(there: DeviceThere, { signal, say }: Arrival): Promise<void> {
-    const beneath = await this.#reach(there, signal, say, where => attachThere(where, signal));
+  async #connect(there: DeviceThere, arrival: Arrival): Promise<void> {
+    const { signal, say, here } = arrival;
+    const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
-    this.#putBeneath(beneath);
+    await this.#putBeneath(beneath);
     this.#keeping = new AbortController();
-    void this.#keep(there, this.#keeping.signal, say);
+    void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
+    this.#begin = () => {
+      const destiny = this.#destiny;
+      if (destiny?.mode === 'follow' && destiny.computer === here.name)
+        this.#following = this.#follow(destiny, beneath, there, arrival);
+    };
+    this.#begin();
   }
 
-  #putBeneath(disk: AttachedDisk): void {
-    if (disk.isBeneath) letThrough();
-    else putBeneath(disk, this.#sizeBytes);
+  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, { say, taken }: Arrival): Following {
+    return new Following(destiny, {
+      device: this.id,
+      sizeBytes: this.#sizeBytes,
+      osId: there.osId,
+      beneath,
+      there,
+      say,
+      taken: found => this.#take(found, there.peer.name, destiny.computer, taken),
+      finished: local => {
+        this.#keeping.abort();
+        this.#computer = undefined;
+        detachFormer(local);
+        this.#releasing = new AbortController();
+        void release(there, this.#releasing.signal, say);
+      },
+    });
+  }
+
+  /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
+  #take(found: FoundDisk, from: string, to: string, taken: Arrival['taken']): void {
+    const before = this.memory();
+    const { [to]: _, ...others } = this.#former;
+    this.#former = { ...others, [from]: this.#place };
+    this.#place = found.place;
+    this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
+    this.#destiny = undefined;
+    try {
+      taken();
+    } catch (error) {
+      this.#former = before.former ?? {};
+      this.#place = before.place;
+      this.#actualType = before.actualType;
+      this.#destiny = before.destiny;
+      throw error;
+    }
+  }
+
+  async #putBeneath(disk: AttachedDisk): Promise<void> {
+    if (disk.isBeneath && !isStubMirrored()) letThrough();
+    else await putBeneath(disk, this.#sizeBytes);
     this.#isUp = true;
     detachFormer(disk);
-  }
-
-  /** Makes a connection that broke anew, from where the disk was left: its computer was away, or starts its standby. */
-  async #keep(there: DeviceThere, signal: AbortSignal, say: Arrival['say']): Promise<void> {
-    const { name } = there.peer;
-    while (!signal.aborted) {
-      await sleep(1000, undefined, { signal }).catch(() => {});
-      if (signal.aborted || !isConnectionLost()) continue;
-      say(`${this.id}: the connection to ${name} is lost; programs wait`);
-      await this.#reach(there, signal, say, where => attachAgain(where, signal)).catch(() => {});
-      if (!signal.aborted) say(`${this.id}: connected to ${name} again`);
-    }
-  }
-
-  /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
-  async #reach<T>(
-    { peer, osId, device, epoch }: DeviceThere,
-    signal: AbortSignal,
-    say: Arrival['say'],
-    attach: (where: RemoteDisk) => Promise<T>,
-  ): Promise<T> {
-    const { name, ip, localIp } = peer;
-    const exportName = exportNameOf(device, osId, epoch);
-    let said = false;
-    for (;;) {
-      const served = await askUntilAnswered(
-        peer,
-        'device',
-        { osId, device, epoch },
-        answer => answer.ready,
-        signal,
-        error => say(`${this.id}: ${error.message}`),
-      );
-      if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device, computer: name });
-      try {
-        const { port, secret, cipher } = served;
-        const where = { ip, port, exportName, secret, cipher, localIp };
-        return await attach({ ...where, sizeBytes: this.#sizeBytes });
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (!said) say(`${device}: ${name} does not serve it yet: ${asYadoError(error, name).message}`);
-        said = true;
-        await sleep(200, undefined, { signal });
-      }
-    }
   }
 }

@@ -77,12 +77,12 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
     await attachAgain(disk, signal);
     return { ...describeNbd(attached.index), isBeneath: true };
   }
-  const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
+  const { socket, transmissionFlags } = await openExport(disk, signal);
   try {
     using nbd = new NbdClient();
     const index = nbd.connect({
       socketFds: [socket.fd],
-      sizeBytes,
+      sizeBytes: disk.sizeBytes,
       blockSizeBytes: unitBytes,
       serverFlags: transmissionFlags,
       ...patience,
@@ -151,9 +151,10 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
     const stream = streamOf(socket.fd, 5000, 'NBD handshake', signal);
     await stream.write(diskHello);
     const found = await nbdHandshake(stream, disk.exportName);
-    if (found.sizeBytes !== disk.sizeBytes) {
+    // A disk that it has followed to may be larger.
+    if (found.sizeBytes < disk.sizeBytes) {
       throw yadoError('diskUnreachable', {
-        device: `${disk.exportName} (of another size)`,
+        device: `${disk.exportName} (too small)`,
         computer: disk.ip,
       });
     }

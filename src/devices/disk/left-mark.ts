@@ -32,11 +32,14 @@ export function readMark(path: string): string | undefined {
   }
 }
 
-/** Marks a disk, for good when this returns. @throws Error saying why it cannot be marked */
-export function writeMark(path: string, text: string): void {
+/**
+ * Marks a disk, for good when this returns. anyway: over what is there, on a disk that is to be overwritten.
+ * @throws Error saying why it cannot be marked
+ */
+export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway' = 'ifFree'): void {
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
-  tryMark(path);
+  if (where === 'ifFree') tryMark(path);
   overwrite(path, mark);
 }
 

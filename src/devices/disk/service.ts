@@ -1,24 +1,21 @@
 // A disk that an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows: to the
 // OS in its newest epoch only, and again when the server has died.
 import * as v from 'valibot';
+import { regionsOf } from '#core/disk-follow.ts';
+import { BlockPlaceSchema } from '#core/disk-wish.ts';
 import { findBlockDevice, nodePath } from '#linux/block.ts';
-import { type ControlAnswer, nbdPort } from '#wire/control.ts';
+import { hashParts } from '#linux/region-hashes.ts';
+import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { attachHere } from './driver.ts';
-import { writeMark } from './left-mark.ts';
+import { markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
 const retryMs = 1000;
 /** The PCI bus is scanned anew just then. */
 const markMs = 20_000;
-
-export const BlockPlaceSchema = v.strictObject({
-  pciAddress: v.pipe(v.string(), v.maxLength(256)),
-  unit: v.number(),
-  partition: v.exactOptional(v.number()),
-});
 
 const DiskLeftSchema = v.strictObject({
   kind: v.literal('disk'),
@@ -36,6 +33,8 @@ export class LeftDisk implements LeftService {
   #isServing = false;
   #isStarting = false;
   #turn: Promise<void> = Promise.resolve();
+  /** The OS has its disk elsewhere: what is here is of no account any more. */
+  #isReleased = false;
 
   constructor(state: DiskLeft, world: LeftWorld) {
     this.state = state;
@@ -50,6 +49,7 @@ export class LeftDisk implements LeftService {
   }
 
   async serve(): Promise<void> {
+    if (this.#isReleased) return;
     this.#isServing = true;
     this.#seeToIt();
     await this.#turn;
@@ -76,6 +76,40 @@ export class LeftDisk implements LeftService {
     };
   }
 
+  get isOver(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Of the regions of a part of the disk. What was written to the server is on it before it is read. */
+  async diskHashes({ start, bytes }: ControlRequest<'diskHashes'>): Promise<ControlAnswer<'diskHashes'>> {
+    this.#seeToIt();
+    const device = findBlockDevice(this.state.place);
+    if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
+    const hidden = { blankBytes: markBytes };
+    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk', hidden);
+    return { ready: true, hashes: Uint8Array.from(Buffer.concat(hashes)) };
+  }
+
+  /** Asked again it is the same. The mark stays: this disk has an older state of the OS, which must not be started. */
+  async diskReleased(): Promise<ControlAnswer<'diskReleased'>> {
+    if (this.#isReleased) return {};
+    await this.stop();
+    this.#isReleased = true;
+    const { say, record } = this.#world;
+    const { device, place } = this.state;
+    say(`${device}: the OS has its disk elsewhere now; what is here is an older state of it`);
+    const found = findBlockDevice(place);
+    const node = found && nodePath(found.name);
+    try {
+      if (node !== undefined) writeMark(node, record(readMark(node)));
+    } catch (error) {
+      say(
+        `${device}: its mark is still the one of before: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    return {};
+  }
+
   get #exportName(): string {
     return exportNameOf(this.state.device, this.#world.osId, this.#world.epoch());
   }
@@ -87,7 +121,7 @@ export class LeftDisk implements LeftService {
   #seeToIt(): void {
     const served = this.#served;
     const isGood = served?.service.isAlive === true && served.epoch === this.#world.epoch();
-    if (!this.#isServing || isGood || this.#isStarting) return;
+    if (!this.#isServing || this.#isReleased || isGood || this.#isStarting) return;
     this.#served = undefined;
     this.#isStarting = true;
     this.#turn = this.#turn
@@ -127,5 +161,9 @@ export class LeftDisk implements LeftService {
 }
 
 export const service = {
-  left: leftClass(DiskLeftSchema, ['device'], (left, world) => new LeftDisk(left, world)),
+  left: leftClass(
+    DiskLeftSchema,
+    ['device', 'diskHashes', 'diskReleased'],
+    (left, world) => new LeftDisk(left, world),
+  ),
 } satisfies ServiceOf<'disk'>;

@@ -82,6 +82,7 @@ function world(at: Arrival['at'], open?: () => DisplayDriver, patienceMs = 30) {
     signal: new AbortController().signal,
     scan: async () => {},
     gone,
+    taken: () => {},
     say: text => said.push(text),
   };
   const row = () => display.describe(elsewhere);

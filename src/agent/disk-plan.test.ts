@@ -1,0 +1,98 @@
+// What a target is asked of its disks before a move, and what the disk is told behind it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DiskLook, FoundDisk } from '#core/disk-wish.ts';
+import type { Storage } from '#devices/device.ts';
+import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
+import { type ControlRequest, controlPort } from '#wire/control.ts';
+import { ControlServer } from './control-server.ts';
+import { type DiskRequest, destinyOf, markOfShared, planDisk, type StorageAt } from './disk-plan.ts';
+import type { MoveRequest } from './source-move.ts';
+
+const place = { pciAddress: '0000:00:07.0', unit: 0 };
+const found: FoundDisk = {
+  ...{
+    place,
+    name: 'virtio-spare',
+    sizeBytes: 1 << 30,
+    isReadOnly: false,
+    sectorBytes: 512,
+    use: null,
+    holds: null,
+    markOf: null,
+    fileSystem: null,
+  },
+  print: 'a'.repeat(64),
+};
+const own: FoundDisk = { ...found, name: 'wwn-0x5', place: { pciAddress: '0000:00:06.0', unit: 0 } };
+const storage: Storage = {
+  sizeBytes: 1 << 30,
+  fileSystem: () => 'f5',
+  placeAt: computer => (computer === 'b' ? place : undefined),
+  look: () => own,
+};
+const mine = (at: string): StorageAt => ({ device: 'disk0', at, storage });
+
+async function asked(address: string, disk: DiskRequest | undefined, at = 'a') {
+  const heard: ControlRequest<'diskLook'>[] = [];
+  const look: DiskLook = { found, matches: 1, names: ['virtio-spare'] };
+  const server = new ControlServer(
+    () => 'b',
+    {
+      diskLook: request => {
+        heard.push(request);
+        return look;
+      },
+    },
+    fakeComputer,
+  );
+  await server.listen(address, controlPort);
+  const request = {
+    ...{ osId: 'crab', epoch: 8, keys: fakeOs, here: { name: 'a', address: '127.0.0.1' } },
+    ...{ target: { name: 'b', address }, acceptRisks: ['disk-not-empty'], disk },
+    signal: new AbortController().signal,
+  } as unknown as MoveRequest;
+  try {
+    return { plan: await planDisk(request, mine(at)), heard, request };
+  } finally {
+    await server.close();
+  }
+}
+const wish = (change: Partial<DiskRequest>): DiskRequest => ({
+  ...{ wish: { mode: 'follow' }, inSettings: undefined, isHome: false },
+  ...change,
+});
+
+test('a disk that stays, or is there already, needs no question', async () => {
+  for (const disk of [undefined, wish({ wish: { mode: 'remote' } })])
+    assert.equal((await asked('127.60.0.5', disk)).plan, undefined);
+  const there = await asked('127.60.0.5', wish({}), 'b');
+  assert.deepEqual([there.plan, there.heard], [undefined, []]);
+});
+
+test('the disk that was typed counts, then that of the settings, then the one the OS had there', async () => {
+  const typed = wish({ wish: { mode: 'follow', disk: 'virtio-spare' }, inSettings: 'other' });
+  assert.deepEqual((await asked('127.60.0.6', typed)).heard, [{ osId: 'crab', disk: 'virtio-spare', place }]);
+  assert.deepEqual((await asked('127.60.0.6', wish({ inSettings: 'other' }))).heard[0]?.disk, 'other');
+  const { heard, plan, request } = await asked('127.60.0.6', wish({}));
+  assert.deepEqual(heard, [{ osId: 'crab', place }]);
+  assert.equal(plan?.asked, undefined);
+  assert.deepEqual(destinyOf(plan, request), {
+    ...{ mode: 'follow', computer: 'b', name: 'virtio-spare', place, mayOverwrite: true, isHome: false },
+  });
+  assert.equal(markOfShared(plan, request), undefined);
+});
+
+test('a shared disk is looked for by its own name, and marked unless it goes home', async () => {
+  const { heard, plan, request } = await asked('127.60.0.7', wish({ wish: { mode: 'shared' } }));
+  assert.deepEqual(heard, [{ osId: 'crab', disk: 'wwn-0x5' }]);
+  assert.equal(plan?.mine, own);
+  assert.equal(
+    markOfShared(plan, request),
+    '{"osId":"crab","epoch":8,"behind":[],"state":"left","computer":{"name":"a","address":"127.0.0.1"}}',
+  );
+  const home = await asked('127.60.0.7', wish({ wish: { mode: 'shared' }, isHome: true }));
+  assert.equal(markOfShared(home.plan, home.request), undefined);
+  const elsewhere = await asked('127.60.0.7', wish({ wish: { mode: 'shared', disk: 'wwn-0x5' } }), 'c');
+  assert.equal(elsewhere.plan?.mine, undefined);
+});

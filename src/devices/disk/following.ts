@@ -1,0 +1,236 @@
+// A disk that follows: to the local disk that was named, beneath the stub of the running OS. Owns the table of the stub from
+// `begin` to `stop`, and leaves the old disk alone beneath it unless all of the new one is equal.
+import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
+import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
+import { YadoError } from '#core/errors.ts';
+import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
+import { readExtUuid } from '#linux/disk-contents.ts';
+import { askUntilAnswered } from '#managers/location-manager.ts';
+import { regionHashBytes } from '#wire/control.ts';
+import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
+import { DiskDiffers, DiskFailed, follow } from './follow.ts';
+import { followWorld } from './follow-world.ts';
+import { clearMark, markBytes, writeMark } from './left-mark.ts';
+import { foundDisk, nameOf } from './look.ts';
+import {
+  type Beneath,
+  exchange,
+  hasHidingModule,
+  mirrorsState,
+  putBeneath,
+  rootStub,
+  stubPath,
+  tableOver,
+} from './stub.ts';
+
+/** The disk is looked for again so often while it is not there. */
+const lookMs = 1000;
+/** Longer than a computer needs for the hashes of a window. */
+const hashMs = 20_000;
+
+/** What it does, and is given. */
+export interface FollowedDisk {
+  readonly device: string;
+  readonly sizeBytes: number;
+  readonly osId: string;
+  /** The old disk, and how its computer is asked for hashes. */
+  readonly beneath: Beneath;
+  readonly there: DeviceThere;
+  readonly say: Arrival['say'];
+  /**
+   * Both disks are equal, and nothing passes the stub: from when this returns the new one is the OS's disk, also for an agent
+   * that is started anew. The old one is asked for no more.
+   */
+  readonly taken: (disk: FoundDisk) => void;
+  /** What lies beneath the stub now, once requests go there. */
+  readonly finished: (beneath: Beneath) => void;
+}
+
+export class Following {
+  readonly wish: Destiny;
+  readonly #disk: FollowedDisk;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
+  #state: FollowState = { kind: 'waiting', reason: 'it has just begun' };
+
+  constructor(wish: Destiny, disk: FollowedDisk) {
+    this.wish = wish;
+    this.#disk = disk;
+    this.#ended = this.#run();
+  }
+
+  get state(): FollowState {
+    return this.#state;
+  }
+
+  /** It has ended before it was done, or is about to. */
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** Unless it is done, the old disk alone lies beneath the stub when this returns, and it has all that was written. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+  }
+
+  #become(state: FollowState): void {
+    this.#state = afterFollow(this.#state, state);
+  }
+
+  async #run(): Promise<void> {
+    const { device, sizeBytes, beneath, say } = this.#disk;
+    const { signal } = this.#stop;
+    let isTouched = false;
+    try {
+      const found = await this.#findDisk();
+      const local = findBlockDevice(found.place);
+      if (!local) throw new Error(`${found.name} has gone`);
+      say(`${device}: it follows to ${found.name}`);
+      // No computer starts the OS from a disk that has half of it, and this one is known again.
+      const { osId, there } = this.#disk;
+      writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
+      isTouched = true;
+      await this.#copy(local);
+      await this.#switchTo(found, local);
+      isTouched = false;
+    } catch (error) {
+      const reason = this.#sayWhy(error);
+      if (isTouched) await this.#putBeneath(beneath, sizeBytes);
+      if (!signal.aborted) this.#giveUp(reason);
+    }
+  }
+
+  #giveUp(reason: string): void {
+    this.#become({ kind: 'givenUp', reason });
+    this.#disk.say(`${this.#disk.device}: it does not follow: ${reason}; it stays where it was`);
+  }
+
+  /** The disk of the wish, as it is now: what was looked at before the move may have changed. @throws Error saying why it will not do */
+  async #findDisk(): Promise<FoundDisk> {
+    const { sizeBytes, osId } = this.#disk;
+    const { name, place, mayOverwrite } = this.wish;
+    const { signal } = this.#stop;
+    for (;;) {
+      signal.throwIfAborted();
+      const there = findBlockDevice(place);
+      if (!there) {
+        this.#become({ kind: 'waiting', reason: `there is no disk ${name} (yet)` });
+        await sleep(lookMs, undefined, { signal });
+        continue;
+      }
+      const disk = foundDisk(there);
+      const isItsOwn = isOwnOf(disk, osId, readExtUuid(stubPath()));
+      const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
+      // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
+      const isIt = disk.name === name || (isItsOwn && disk.name === there.name);
+      if (!isIt) throw new Error(`${disk.name} is where ${name} was`);
+      if (why !== undefined) throw new Error(`${name} ${why}`);
+      return disk;
+    }
+  }
+
+  #unfit(disk: FoundDisk, mayOverwrite: boolean, sizeBytes: number): string | undefined {
+    if (disk.use !== null) return `is in use: ${disk.use}`;
+    if (disk.isReadOnly) return 'cannot be written to';
+    if (disk.sizeBytes < sizeBytes) return 'is too small';
+    if (disk.sectorBytes > markBytes) return `has sectors of ${disk.sectorBytes} bytes`;
+    if (!hasHidingModule()) return 'cannot be marked: the kernel has no dm_zero (modprobe dm_zero)';
+    return disk.holds !== null && !mayOverwrite ? `is not empty: ${disk.holds}` : undefined;
+  }
+
+  #copy(local: Beneath): Promise<void> {
+    const { sizeBytes, beneath } = this.#disk;
+    const world = followWorld({
+      sizeBytes,
+      remote: beneath,
+      local,
+      hashesThere: extent => this.#hashesThere(extent),
+      told: progress => this.#become({ kind: 'copying', progress }),
+      signal: this.#stop.signal,
+      stub: rootStub,
+    });
+    return follow(world);
+  }
+
+  async #hashesThere({ start, bytes }: Extent): Promise<readonly string[]> {
+    const { peer, osId, device, epoch } = this.#disk.there;
+    const { hashes } = await askUntilAnswered(
+      peer,
+      'diskHashes',
+      { osId, device, epoch, start, bytes },
+      answer => answer.ready,
+      this.#stop.signal,
+      error => this.#disk.say(`${device}: ${error.message}`),
+      hashMs,
+    );
+    const all = Buffer.from(hashes);
+    return Array.from({ length: Math.floor(all.length / regionHashBytes) }, (_, index) =>
+      all.toString('hex', index * regionHashBytes, (index + 1) * regionHashBytes),
+    );
+  }
+
+  /** The moment from which the new disk is the true one. Nothing passes the stub, and both disks are equal. */
+  async #switchTo(found: FoundDisk, local: Beneath & { readonly name: string }): Promise<void> {
+    const { device, sizeBytes, taken, finished, say } = this.#disk;
+    const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
+    let isTaken = false;
+    const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
+    const isTrue = async (): Promise<boolean> => {
+      this.#stop.signal.throwIfAborted();
+      const { failed } = mirrorsState();
+      if (failed) throw new DiskFailed(failed);
+      await flush(nodePath(local.name));
+      clearMark(nodePath(local.name)); // from this one the OS may be started
+      taken(found);
+      isTaken = true;
+      return true;
+    };
+    await exchange(table, isTrue).catch(async error => {
+      if (!isTaken) throw error;
+      say(`${device}: ${reasonOf(error)}`);
+      await this.#putBeneath(local, sizeBytes); // there is no way back behind this
+    });
+    this.#become({ kind: 'done', copiedBytes, sizeBytes });
+    say(`${device}: ${nameOf(describe(local))} is the disk of the OS now`);
+    finished(local);
+  }
+
+  /** As long as it takes: programs wait for their disk. */
+  async #putBeneath(beneath: Beneath, sizeBytes: number): Promise<void> {
+    const { device, say } = this.#disk;
+    for (let said = ''; ; await sleep(1000)) {
+      try {
+        return await putBeneath(beneath, sizeBytes);
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason !== said)
+          say(`${device}: what lies beneath it cannot be exchanged: ${reason}. It is tried again.`);
+        said = reason;
+      }
+    }
+  }
+
+  #sayWhy(error: unknown): string {
+    if (error instanceof YadoError) return error.message.replace(/\.$/, '');
+    const { name } = this.wish;
+    if (error instanceof DiskFailed)
+      return error.where === 'here'
+        ? `${name} refused to be read or written`
+        : `the disk at ${this.#disk.there.peer.name} refused to be read or written`;
+    if (error instanceof DiskDiffers) return `${name} does not keep what is written to it: ${error.message}`;
+    return reasonOf(error);
+  }
+}
+
+/** Everything that was written is on the disk, not in its cache, when this returns. */
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}

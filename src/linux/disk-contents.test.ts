@@ -1,0 +1,49 @@
+// What lies on a disk: only zeros are nothing.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { extUuid, readContents, readExtUuid } from './disk-contents.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'yado-contents-'));
+after(() => rmSync(folder, { recursive: true }));
+const size = 8 * 2 ** 20;
+
+/** A disk with `bytes` at `offset`. */
+function disk(offset = 0, bytes: string | Buffer = ''): string {
+  const path = join(folder, `${Math.random()}`);
+  writeFileSync(path, Buffer.concat([Buffer.alloc(offset), Buffer.from(bytes)]));
+  truncateSync(path, size);
+  return path;
+}
+const holds = (path: string): string | undefined => readContents(path, size).holds;
+
+test('zeros are nothing, a single byte at either end is something', () => {
+  assert.equal(holds(disk()), undefined);
+  assert.equal(holds(disk(5000, 'x')), 'data');
+  assert.equal(holds(disk(size - 1, 'x')), 'something at its end');
+  assert.equal(holds(disk(4 * 2 ** 20, 'x')), undefined, 'the middle is not looked at');
+});
+
+test('what has a name is named', () => {
+  assert.equal(holds(disk(512, 'EFI PART')), 'a partition table (GPT)');
+  assert.equal(holds(disk(0, 'LUKS\xba\xbe')), 'an encrypted volume (LUKS)');
+  assert.equal(holds(disk(536, 'LVM2 001')), 'a volume of LVM');
+  assert.equal(holds(disk(0x10040, '_BHRfS_M')), 'a file system (btrfs)');
+  const ext4 = disk();
+  execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', ext4]);
+  assert.equal(holds(ext4), 'a file system (ext2, ext3 or ext4)');
+  const uuid = execFileSync('blkid', ['-p', '-s', 'UUID', '-o', 'value', ext4], { encoding: 'utf8' });
+  assert.equal(readExtUuid(ext4), uuid.trim().replaceAll('-', ''));
+  assert.equal(extUuid(readContents(ext4, size).head), readExtUuid(ext4));
+  assert.equal(readExtUuid(disk()), undefined);
+});
+
+test('two equal disks have one hash, others another', () => {
+  const print = (path: string): string => readContents(path, size).sha256;
+  assert.equal(print(disk(7, 'a')), print(disk(7, 'a')));
+  assert.notEqual(print(disk(7, 'a')), print(disk(8, 'a')));
+  assert.notEqual(print(disk(7, 'a')), print(disk(size - 1, 'a')));
+});
