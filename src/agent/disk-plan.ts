@@ -14,6 +14,8 @@ import type { MoveRequest } from './source-move.ts';
 export const mirrorModule = 'dm-mirror';
 /** Drivers may have to be loaded there, and find their disks. */
 const lookMs = 30_000;
+/** The OS's own disk may be on another computer. */
+const readMs = 10_000;
 
 /** The OS's disk, and the computer that has it. */
 export interface StorageAt {
@@ -32,7 +34,7 @@ export interface DiskRequest {
 
 /**
  * Undefined when it is to stay, or is at the target already.
- * @throws YadoError what the target answers; `followFailed` when the OS's own disk cannot be looked at
+ * @throws YadoError what the target answers; `diskUnreachable`, `followFailed` when the OS's own disk cannot be looked at
  */
 export async function planDisk(
   request: MoveRequest,
@@ -41,6 +43,7 @@ export async function planDisk(
   const { disk, target, here, osId, signal } = request;
   if (!disk || disk.wish.mode === 'remote' || !mine || mine.at === target.name) return undefined;
   const { mode } = disk.wish;
+  const fileSystem = await fileSystemOf(mine, signal);
   const own = mode === 'shared' && mine.at === here.name ? lookAt(mine) : undefined;
   const asked = disk.wish.disk ?? disk.inSettings ?? own?.name;
   const place = mode === 'follow' ? mine.storage.placeAt(target.name) : undefined;
@@ -59,12 +62,19 @@ export async function planDisk(
     os: osId,
     asked,
     sizeBytes: mine.storage.sizeBytes,
-    fileSystem: mine.storage.fileSystem(),
+    fileSystem,
     at: mine.at,
     mine: own,
     look,
     lacks: mode === 'follow' ? await lackOfModule(mirrorModule, OS_ROOT) : undefined,
   };
+}
+
+async function fileSystemOf({ device, at, storage }: StorageAt, signal: AbortSignal) {
+  return storage.fileSystem(AbortSignal.any([signal, AbortSignal.timeout(readMs)])).catch((error: Error) => {
+    signal.throwIfAborted();
+    throw yadoError('diskUnreachable', { device, computer: at }, error);
+  });
 }
 
 function lookAt({ device, storage }: StorageAt): FoundDisk | undefined {

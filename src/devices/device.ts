@@ -96,8 +96,8 @@ export interface ClassOfDevices<Class extends DeviceClass, Settings = undefined>
 /** Of a device with data in it. */
 export interface Storage {
   readonly sizeBytes: number;
-  /** UUID of its file system, when that is an ext4. */
-  fileSystem(): string | undefined;
+  /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
+  fileSystem(signal: AbortSignal): Promise<string | undefined>;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
   /** What it is, when it is at the computer the OS is on. @throws the error of looking at it */

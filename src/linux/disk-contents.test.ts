@@ -27,7 +27,7 @@ test('zeros are nothing, a single byte at either end is something', () => {
   assert.equal(holds(disk(4 * 2 ** 20, 'x')), undefined, 'the middle is not looked at');
 });
 
-test('what has a name is named', () => {
+test('what has a name is named', async () => {
   assert.equal(holds(disk(512, 'EFI PART')), 'a partition table (GPT)');
   assert.equal(holds(disk(0, 'LUKS\xba\xbe')), 'an encrypted volume (LUKS)');
   assert.equal(holds(disk(536, 'LVM2 001')), 'a volume of LVM');
@@ -36,9 +36,20 @@ test('what has a name is named', () => {
   execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', ext4]);
   assert.equal(holds(ext4), 'a file system (ext2, ext3 or ext4)');
   const uuid = execFileSync('blkid', ['-p', '-s', 'UUID', '-o', 'value', ext4], { encoding: 'utf8' });
-  assert.equal(readExtUuid(ext4), uuid.trim().replaceAll('-', ''));
-  assert.equal(extUuid(readContents(ext4, size).head), readExtUuid(ext4));
-  assert.equal(readExtUuid(disk()), undefined);
+  const { signal } = new AbortController();
+  assert.equal(await readExtUuid(ext4, signal), uuid.trim().replaceAll('-', ''));
+  assert.equal(extUuid(readContents(ext4, size).head), await readExtUuid(ext4, signal));
+  assert.equal(await readExtUuid(disk(), signal), undefined);
+});
+
+test('a disk that does not answer is not waited for when nobody wants to know any more', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const abort = new AbortController();
+  const asked = readExtUuid(pipe, abort.signal);
+  abort.abort(new Error('enough'));
+  await assert.rejects(asked, /enough/);
+  writeFileSync(pipe, ''); // lets the thread go
 });
 
 test('two equal disks have one hash, others another', () => {

@@ -2,6 +2,7 @@
 // signature. Only zeros count as nothing; what has no name is still something. Reads only.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { C } from '#linux/abi.ts';
 import { ioctl } from '#linux/ffi.ts';
 
@@ -24,17 +25,30 @@ export function extUuid(head: Buffer): string | undefined {
   return superblock.toString('hex', 104, 120);
 }
 
-/** As `extUuid`, of what is mounted from a device. Undefined also when it cannot be read. */
-export function readExtUuid(path: string): string | undefined {
+/**
+ * As `extUuid`, of what is mounted from a device. Undefined also when it cannot be read. A device that does not answer keeps a
+ * thread, and nobody else. @throws the reason of `signal`
+ */
+export async function readExtUuid(path: string, signal: AbortSignal): Promise<string | undefined> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', stop);
   try {
-    const fd = openSync(path, 'r');
-    try {
-      return extUuid(readAt(fd, 0, 2048));
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return undefined;
+    return await Promise.race([readHead(path).then(extUuid, () => undefined), aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function readHead(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const bytes = Buffer.alloc(2048);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 

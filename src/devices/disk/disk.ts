@@ -130,7 +130,7 @@ class RootDisk implements Device {
   storage(): Storage {
     return {
       sizeBytes: this.#sizeBytes,
-      fileSystem: () => readExtUuid(stubPath()),
+      fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
       look: () => {
         const here = findBlockDevice(this.#place);
@@ -196,17 +196,20 @@ class RootDisk implements Device {
 
   /** What has not followed stays: the old disk has everything. @throws YadoError when that takes too long */
   async #stay(): Promise<void> {
+    const following = this.#following;
+    if (!following) return;
     const { id } = this;
     const computer = this.#computer ?? '';
-    const late = sleep(stayMs, undefined, { ref: false }).then(() => {
+    const ended = new AbortController();
+    const late = sleep(stayMs, undefined, { ref: false, signal: ended.signal }).then(() => {
       throw yadoError('diskUnreachable', { device: id, computer });
     });
-    await Promise.race([this.#following?.stop(), late]);
+    await Promise.race([following.stop(), late]).finally(() => ended.abort());
   }
 
   /** As long as it takes: programs wait for their disk. */
   async restore(arrival: Arrival): Promise<void> {
-    await this.#following?.stop(); // the connection to the old disk is kept as long as this needs it
+    if (this.#following) await this.#following.stop(); // which needs the connection to the old disk
     this.#following = undefined;
     this.#begin = undefined;
     this.#releasing.abort();

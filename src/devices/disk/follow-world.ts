@@ -8,6 +8,12 @@ import { DiskFailed, type FollowWorld } from './follow.ts';
 import { markBytes } from './left-mark.ts';
 import { type Beneath, exchange, mirrorsState, tableOf } from './stub.ts';
 
+/**
+ * The stub holds everything back while it is asked whether regions are equal. A thread that is needed for that may itself be
+ * waiting for the stub, and the other computer may be away: then the answer is no, and it is asked again later.
+ */
+const mostHeldMs = 20_000;
+
 export interface FollowParts {
   readonly sizeBytes: number;
   /** The old disk, and the new one, which may be larger. */
@@ -35,7 +41,8 @@ export function followWorld(parts: FollowParts): FollowWorld {
     writes: () => countWrites(remoteName),
     exchange: async (segments, isTrue) => {
       signal.throwIfAborted();
-      return exchange(tableOf(segments, remote, local), isTrue, stub);
+      const inTime = isTrue && (() => Promise.race([isTrue(), sleep(mostHeldMs, false, { ref: false })]));
+      return exchange(tableOf(segments, remote, local), inTime, stub);
     },
     mirrors: () => mirrorsState(stub),
     pause: async ms => {

@@ -1,12 +1,12 @@
 // A disk that follows: to the local disk that was named, beneath the stub of the running OS. Owns the table of the stub from
 // `begin` to `stop`, and leaves the old disk alone beneath it unless all of the new one is equal.
-import { open } from 'node:fs/promises';
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
 import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
 import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
-import { readExtUuid } from '#linux/disk-contents.ts';
+import { forgetCached, readExtUuid } from '#linux/disk-contents.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -122,7 +122,7 @@ export class Following {
         continue;
       }
       const disk = foundDisk(there);
-      const isItsOwn = isOwnOf(disk, osId, readExtUuid(stubPath()));
+      const isItsOwn = isOwnOf(disk, osId, await readExtUuid(stubPath(), signal));
       const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
       // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
       const isIt = disk.name === name || (isItsOwn && disk.name === there.name);
@@ -182,10 +182,10 @@ export class Following {
       this.#stop.signal.throwIfAborted();
       const { failed } = mirrorsState();
       if (failed) throw new DiskFailed(failed);
-      await flush(nodePath(local.name));
-      clearMark(nodePath(local.name)); // from this one the OS may be started
+      settle(nodePath(local.name));
       taken(found);
       isTaken = true;
+      clearMark(nodePath(local.name)); // from this one the OS may be started; should this agent die here, the next one does it
       return true;
     };
     await exchange(table, isTrue).catch(async error => {
@@ -225,12 +225,16 @@ export class Following {
   }
 }
 
-/** Everything that was written is on the disk, not in its cache, when this returns. */
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r+');
+/**
+ * Everything that was written is on the disk, not in its cache, when this returns, and the kernel remembers nothing of what was
+ * there before. Waits on the spot: a thread of this agent may be waiting for the stub.
+ */
+function settle(path: string): void {
+  const fd = openSync(path, 'r+');
   try {
-    await file.datasync();
+    fdatasyncSync(fd);
+    forgetCached(fd);
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }

@@ -62,15 +62,23 @@ export async function keepConnected(
   }
 }
 
-/** The computer that had the disk need not keep it for the OS any more: it is told until it answers. Never rejects. */
+/**
+ * The computer that had the disk need not keep it for the OS any more: it is told until it answers, be it that it knows of no
+ * disk (any more). Never rejects.
+ */
 export async function release(
   { peer, osId, device, epoch }: DeviceThere,
   signal: AbortSignal,
   say: Arrival['say'],
 ): Promise<void> {
   const always = (): boolean => true;
-  const complain = (error: Error): void => say(`${device}: ${error.message}`);
-  await askUntilAnswered(peer, 'diskReleased', { osId, device, epoch }, always, signal, complain, releaseMs)
+  const answered = new AbortController();
+  const complain = (error: Error): void => {
+    say(`${device}: ${error.message}`);
+    answered.abort();
+  };
+  const until = AbortSignal.any([signal, answered.signal]);
+  await askUntilAnswered(peer, 'diskReleased', { osId, device, epoch }, always, until, complain, releaseMs)
     .then(() => say(`${device}: ${peer.name} is not needed for it any more`))
     .catch(() => {});
 }

@@ -94,9 +94,9 @@ export async function putBeneath(device: Beneath, sizeBytes: number, name = root
     if (!(error instanceof SystemError)) throw error;
     dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
   }
-  // Held back already, it stays so. Else a mirror may be there of which one disk has refused something: what waits because of
+  // Mostly it is held back already. Else a mirror may be there of which one disk has refused something: what waits because of
   // that goes on with the next table, if nothing is flushed.
-  await dm.suspendLater(name, quietly);
+  if (!dm.device(name).suspended) await dm.suspendLater(name, quietly);
   dm.resume(name);
 }
 
