@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DiskLook, FoundDisk } from '#core/disk-wish.ts';
 import type { Storage } from '#devices/device.ts';
+import { release } from '#devices/disk/reach.ts';
 import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { type ControlRequest, controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
@@ -95,4 +96,21 @@ test('a shared disk is looked for by its own name, and marked unless it goes hom
   assert.equal(markOfShared(home.plan, home.request), undefined);
   const elsewhere = await asked('127.60.0.7', wish({ wish: { mode: 'shared', disk: 'wwn-0x5' } }), 'c');
   assert.equal(elsewhere.plan?.mine, undefined);
+});
+
+test('a computer that had the disk is told until it answers; one that knows of none any more is left alone', async () => {
+  const address = '127.60.0.9';
+  const peer = { name: 'a', ip: address, port: controlPort, localIp: '127.0.0.1', keys: fakeOs };
+  const there = { peer, osId: 'crab', device: 'disk0', epoch: 8 };
+  const said: string[] = [];
+  const released = release(there, AbortSignal.timeout(20_000), text => said.push(text)); // it is away yet
+  const server = new ControlServer(() => 'a', {}, fakeComputer);
+  await server.listen(address, controlPort);
+  try {
+    await released;
+    assert.equal(said.length, 1, said.join());
+    assert.match(said[0] ?? '', /^disk0: .*diskReleased/);
+  } finally {
+    await server.close();
+  }
 });

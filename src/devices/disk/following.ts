@@ -54,6 +54,8 @@ export class Following {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   #state: FollowState = { kind: 'waiting', reason: 'it has just begun' };
+  /** The new disk is the OS's disk: there is no way back. */
+  #isTaken = false;
 
   constructor(wish: Destiny, disk: FollowedDisk) {
     this.wish = wish;
@@ -95,9 +97,9 @@ export class Following {
       isTouched = true;
       await this.#copy(local);
       await this.#switchTo(found, local);
-      isTouched = false;
     } catch (error) {
       const reason = this.#sayWhy(error);
+      if (this.#isTaken) return say(`${device}: ${reason}`); // the old disk is behind what was written since
       if (isTouched) await this.#putBeneath(beneath, sizeBytes);
       if (!signal.aborted) this.#giveUp(reason);
     }
@@ -176,7 +178,6 @@ export class Following {
   async #switchTo(found: FoundDisk, local: Beneath & { readonly name: string }): Promise<void> {
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
-    let isTaken = false;
     const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
     const isTrue = async (): Promise<boolean> => {
       this.#stop.signal.throwIfAborted();
@@ -184,14 +185,14 @@ export class Following {
       if (failed) throw new DiskFailed(failed);
       settle(nodePath(local.name));
       taken(found);
-      isTaken = true;
+      this.#isTaken = true;
       clearMark(nodePath(local.name)); // from this one the OS may be started; should this agent die here, the next one does it
       return true;
     };
     await exchange(table, isTrue).catch(async error => {
-      if (!isTaken) throw error;
+      if (!this.#isTaken) throw error;
       say(`${device}: ${reasonOf(error)}`);
-      await this.#putBeneath(local, sizeBytes); // there is no way back behind this
+      await this.#putBeneath(local, sizeBytes);
     });
     this.#become({ kind: 'done', copiedBytes, sizeBytes });
     say(`${device}: ${nameOf(describe(local))} is the disk of the OS now`);
