@@ -28,6 +28,7 @@ const found: FoundDisk = {
 const own: FoundDisk = { ...found, name: 'wwn-0x5', place: { pciAddress: '0000:00:06.0', unit: 0 } };
 const storage: Storage = {
   sizeBytes: 1 << 30,
+  isVolume: false,
   fileSystem: async () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
   look: () => own,

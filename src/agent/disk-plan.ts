@@ -64,6 +64,7 @@ export async function planDisk(
     sizeBytes: mine.storage.sizeBytes,
     fileSystem,
     at: mine.at,
+    isVolume: mine.storage.isVolume,
     mine: own,
     look,
     lacks: mode === 'follow' ? await lackOfModule(mirrorModule, OS_ROOT) : undefined,

@@ -6,6 +6,7 @@ import type { DeviceClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { Computer, ServeState } from '#devices/device.ts';
 import { readMark } from '#devices/disk/left-mark.ts';
+import { findMarkedVolume, findServed } from '#devices/disk/volume.ts';
 import {
   answerOf,
   type DeviceAnswer,
@@ -14,7 +15,7 @@ import {
   type LeftService,
   type LeftWorld,
 } from '#devices/service.ts';
-import { listBlockDevices, nodePath } from '#linux/block.ts';
+import { type BlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { FormatError } from '#linux/system-error.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
@@ -205,15 +206,35 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
 
 /** A disk here that an OS has left, or was about to leave when this computer was switched off. */
 export function findMarkedDisk(services: ServiceList): { node: string; mark: Mark } | undefined {
-  for (const { name } of listBlockDevices()) {
-    const node = nodePath(name);
-    const text = readMark(node);
-    if (text === undefined) continue;
-    const mark = readMarkText(text, services);
-    if (mark) return { node, mark };
-    log(`${name} has a mark that cannot be read`);
+  for (const device of listBlockDevices()) {
+    const found = findMarkOn(device);
+    if (!found) continue;
+    const mark = readMarkText(found.text, services);
+    if (mark) return { node: found.node(), mark };
+    log(`${device.name} has a mark that cannot be read`);
   }
   return undefined;
+}
+
+/** For a standby that has just been started: whether its disks need their drivers any longer. */
+export const isAnyDiskMarked = (): boolean => listBlockDevices().some(each => findMarkOn(each) !== undefined);
+
+/** At its beginning, or at that of a volume of LVM on it. `node`: of what is marked; makes one where there is none. */
+function findMarkOn(device: BlockDevice): { text: string; node: () => string } | undefined {
+  const node = nodePath(device.name);
+  const text = readMark(node);
+  if (text !== undefined) return { text, node: () => node };
+  const { place } = device;
+  const marked = place && findMarkedVolume(device);
+  if (!marked) return undefined;
+  return {
+    text: marked.mark,
+    node: () => {
+      const served = findServed({ ...place, volume: marked.uuid });
+      if (!served) throw new FormatError(device.name, 'it has gone');
+      return nodePath(served.name);
+    },
+  };
 }
 
 function readMarkText(text: string | undefined, services: ServiceList): Mark | undefined {

@@ -14,6 +14,7 @@ export const BlockPlaceSchema = v.strictObject({
   pciAddress: v.pipe(v.string(), v.maxLength(256)),
   unit: v.number(),
   partition: v.exactOptional(v.number()),
+  volume: v.exactOptional(v.pipe(v.string(), v.regex(/^LVM-[\w!#]{64}$/))),
 });
 
 export type BlockPlace = v.InferOutput<typeof BlockPlaceSchema>;
@@ -94,6 +95,8 @@ export interface DiskPlan {
   readonly fileSystem: string | undefined;
   /** The computer that has it now. */
   readonly at: string;
+  /** The OS's disk is a volume of LVM. */
+  readonly isVolume: boolean;
   /** Of the OS's disk, when it is at the source: for a shared one. */
   readonly mine: FoundDisk | undefined;
   readonly look: DiskLook;

@@ -196,6 +196,11 @@ export const errorTable = {
     what: 'The disk {device} does not follow: {reason}.',
     hint: 'it stays where it was; yado devices',
   },
+  volumeChanged: {
+    family: 'failed',
+    what: 'The disk {device} has changed since the move began: {what}.',
+    hint: '{hint}',
+  },
   deviceAway: {
     family: 'unreachable',
     what: '{device} at {computer} does not work: {reason}.',

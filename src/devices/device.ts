@@ -98,6 +98,8 @@ export interface Storage {
   readonly sizeBytes: number;
   /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
+  /** It is a volume, not a disk or a partition: nobody else finds it by a name. */
+  readonly isVolume: boolean;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
   /** What it is, when it is at the computer the OS is on. @throws the error of looking at it */

@@ -14,11 +14,15 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-/** Where a block device sits. `unit` counts the disks behind one PCI device (0, 1, …); no partition = whole disk. */
+/**
+ * Where a block device sits. `unit` counts the disks behind one PCI device (0, 1, …); no partition = whole disk. `volume`: a
+ * volume of LVM on that disk or partition, by the uuid that device-mapper knows it by.
+ */
 export interface BlockPlace {
   readonly pciAddress: string;
   readonly unit: number;
   readonly partition?: number;
+  readonly volume?: string;
 }
 
 export interface BlockDevice extends DeviceNumber {
@@ -85,8 +89,12 @@ export function listBlockDevices(root = REAL_ROOT): BlockDevice[] {
     .filter(device => device.sizeBytes > 0);
 }
 
-/** The block device that sits at `place` now; undefined while there is none. */
+/**
+ * The block device that sits at `place` now; undefined while there is none. A volume of LVM is none: the disk it lies on is
+ * another thing, and whoever means that says so by a place without a volume.
+ */
 export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevice | undefined {
+  if (place.volume !== undefined) return undefined;
   const disk = disksBehind(place.pciAddress, root)[place.unit];
   if (disk === undefined) return undefined;
   if (place.partition === undefined) return describeName(disk, root);
@@ -96,13 +104,15 @@ export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevic
   return name === undefined ? undefined : describeName(name, root);
 }
 
-/** The hardware (or nbd, loop) right below `name`; undefined when there is none, more than one, or another layer (LVM, RAID). */
-export function deviceRightBelow(name: string, root = REAL_ROOT): BlockDevice | undefined {
-  const [slave, ...more] = describeName(name, root).slaves;
-  if (slave === undefined || more.length > 0) return undefined;
-  const below = describeName(slave, root);
-  return below.slaves.length === 0 ? below : undefined;
+/** The device-mapper device of that uuid; undefined when there is none. */
+export function findDmDevice(uuid: string, root = REAL_ROOT): BlockDevice | undefined {
+  const name = listNames(root, 'sys/class/block').find(each => dmUuid(each, root) === uuid);
+  return name === undefined ? undefined : describeName(name, root);
 }
+
+/** Undefined for what is no device-mapper device; empty for one without. */
+export const dmUuid = (name: string, root = REAL_ROOT): string | undefined =>
+  readText(root, 'sys/class/block', name, 'dm/uuid');
 
 /** Makes the kernel read the partition table again. @throws SystemError EBUSY while a partition is in use */
 export function rereadPartitions(path: string): void {

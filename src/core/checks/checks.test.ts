@@ -63,7 +63,7 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 /** A disk that may follow to one of beta. */
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
   ...{ mode: 'follow', os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
-  ...{ mine: undefined, lacks: undefined, look: lookAt({}) },
+  ...{ mine: undefined, isVolume: false, lacks: undefined, look: lookAt({}) },
   ...change,
 });
 
@@ -241,6 +241,20 @@ const cases: readonly Case[] = [
   },
   { id: 'disk-stub', os: { classes: ['network'] }, says: /does not lie on the stub/, hint: /yado\.root=/ },
   {
+    id: 'disk-volume',
+    os: { rootTrouble: { kind: 'mirrored', volume: 'crab/root' } },
+    says: /of the OS on alpha cannot move: the volume crab\/root is mirrored/,
+    hint: /^lvconvert -m0 crab\/root /,
+  },
+  {
+    id: 'disk-volume',
+    os: {
+      classes: ['network'],
+      rootTrouble: { kind: 'unreadable', volume: 'crab/root', reason: 'it is damaged' },
+    },
+    says: /of crab\/root cannot be used: it is damaged\.$/,
+  },
+  {
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
     says: /stay at alpha .*: \/home on \/dev\/sdb1/,
@@ -336,6 +350,12 @@ const cases: readonly Case[] = [
     id: 'disk-not-empty',
     request: { disk: diskPlan({ look: lookAt({ holds: 'data', fileSystem: 'f6', markOf: 'crab' }) }) },
     says: /is not empty: data/,
+  },
+  {
+    id: 'disk-shared-volume',
+    request: { disk: diskPlan({ mode: 'shared', isVolume: true }) },
+    says: /^The disk of the OS on alpha is a volume of LVM/,
+    hint: /--disk=remote/,
   },
   {
     id: 'disk-same',

@@ -86,12 +86,25 @@ export const diskChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'disk-shared-volume',
+    severity: 'error',
+    title: 'what both computers are to reach is a disk or a partition',
+    why: 'A volume of LVM cannot be found by a name at another computer, and LVM there may believe it to be its own.',
+    compare: (a, _b, { disk }) =>
+      disk?.mode === 'shared' && disk.isVolume
+        ? finding(
+            `The disk of the OS on ${a.name} is a volume of LVM, which cannot be shared.`,
+            'let it stay: --disk=remote; or let it follow: --disk=follow',
+          )
+        : null,
+  },
+  {
     id: 'disk-same',
     severity: 'error',
     title: 'both computers reach the same disk',
     why: 'The OS would go on with another disk than it has.',
     compare: (a, b, { disk }) => {
-      if (disk?.mode !== 'shared' || !disk.look.found) return null;
+      if (disk?.mode !== 'shared' || disk.isVolume || !disk.look.found) return null;
       const { mine, look } = disk;
       const stay = 'let it stay: --disk=remote; or let it follow: --disk=follow';
       if (!mine) return finding(`The disk of the OS is not at ${a.name} but at ${disk.at}.`, stay);

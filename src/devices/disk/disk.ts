@@ -5,7 +5,8 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
 import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import { describeRootTrouble } from '#core/root-trouble.ts';
+import { type BlockDevice, type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
@@ -32,9 +33,11 @@ import {
   isStubUnfinished,
   letThrough,
   putBeneath,
+  rootTrouble,
   stubPath,
   suspendStep,
 } from './stub.ts';
+import { findHome } from './volume.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
@@ -58,12 +61,14 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
   if (!found) return undefined;
   const { stub, below } = found;
   if (!below.place) return undefined;
-  markHome(below.place); // started from a marked disk after all: somebody has taken that risk
-  return new RootDisk(stub.sizeBytes, { place: below.place, typeName: typeNameOf(below.name, below.place) });
+  markHome(below); // started from a marked disk after all: somebody has taken that risk
+  return new RootDisk(stub.sizeBytes, { place: below.place, typeName: typeNameOf(below, below.place) });
 }
 
-const typeNameOf = (name: string, place: BlockPlace): string =>
-  `disk ${name.replace(/\d+$/, '')} at ${place.pciAddress}`;
+const typeNameOf = ({ name, dmName }: BlockDevice, { pciAddress, volume }: BlockPlace): string =>
+  volume === undefined
+    ? `disk ${name.replace(/\d+$/, '')} at ${pciAddress}`
+    : `volume ${dmName} on the disk at ${pciAddress}`;
 
 class RootDisk implements Device {
   readonly id = 'disk0';
@@ -132,6 +137,7 @@ class RootDisk implements Device {
       sizeBytes: this.#sizeBytes,
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
+      isVolume: this.#place.volume !== undefined,
       look: () => {
         const here = findBlockDevice(this.#place);
         return here && foundDisk(here);
@@ -186,12 +192,22 @@ class RootDisk implements Device {
   async hold(): Promise<void> {
     this.#restoring.abort();
     await this.#stay();
+    this.#refuseUnfit();
     const here = this.#mark === undefined ? undefined : findBlockDevice(this.#place);
     if (here && this.#mark !== undefined) writeMark(nodePath(here.name), this.#mark);
   }
 
   async end(): Promise<void> {
     await this.#stay();
+  }
+
+  /** A volume may have become another one since the checks: who is to serve it finds it by what LVM has written. */
+  #refuseUnfit(): void {
+    if (this.#place.volume === undefined || this.#computer !== undefined) return;
+    const trouble = rootTrouble();
+    if (!trouble) return;
+    const { what, hint } = describeRootTrouble(trouble);
+    throw yadoError('volumeChanged', { device: this.id, what, hint });
   }
 
   /** What has not followed stays: the old disk has everything. @throws YadoError when that takes too long */
@@ -244,11 +260,11 @@ class RootDisk implements Device {
 
   async #bringHome({ signal, scan }: Arrival, isAgain: boolean): Promise<void> {
     if (isAgain) await scan().catch(() => {});
-    const beneath = await attachHere(this.#place, signal);
+    const beneath = await attachHere(this.#place, findHome, signal);
     signal.throwIfAborted();
     // One that other computers reach too keeps its mark: none of them may start the OS while it runs here.
     const staysMarked = this.#destiny?.mode === 'shared' && !this.#destiny.isHome;
-    if (!staysMarked) markHome(this.#place);
+    if (!staysMarked) markHome(beneath);
     await this.#putBeneath(beneath);
     this.#computer = undefined;
   }

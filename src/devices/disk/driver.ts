@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
-import { type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, describeName, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
@@ -28,9 +28,16 @@ export interface AttachedDisk {
   readonly isBeneath?: boolean;
 }
 
-/** The disk at `place` on this computer; waits for a probe that is still under way. */
-export async function attachHere(place: BlockPlace, signal: AbortSignal): Promise<AttachedDisk> {
-  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), {
+/**
+ * The disk at `place` on this computer; waits for a probe that is still under way. `find`: as what it is needed, by who serves it
+ * or by the OS.
+ */
+export async function attachHere(
+  place: BlockPlace,
+  find: (place: BlockPlace) => BlockDevice | undefined,
+  signal: AbortSignal,
+): Promise<BlockDevice> {
+  return waitUntil(`the disk at ${place.pciAddress}`, () => find(place), {
     timeoutMs: 20_000,
     everyMs: 20,
     signal,
@@ -38,9 +45,8 @@ export async function attachHere(place: BlockPlace, signal: AbortSignal): Promis
 }
 
 /** The OS runs where its disk is: nothing speaks against starting it from there. */
-export function markHome(place: BlockPlace): void {
-  const device = findBlockDevice(place);
-  if (device) clearMark(nodePath(device.name));
+export function markHome({ name }: BlockDevice): void {
+  clearMark(nodePath(name));
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */

@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { regionsOf } from '#core/disk-follow.ts';
 import { BlockPlaceSchema } from '#core/disk-wish.ts';
-import { findBlockDevice, nodePath } from '#linux/block.ts';
+import { nodePath } from '#linux/block.ts';
 import { hashParts } from '#linux/region-hashes.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
@@ -11,6 +11,7 @@ import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../
 import { attachHere } from './driver.ts';
 import { markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
+import { findServed } from './volume.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
 const retryMs = 1000;
@@ -42,10 +43,8 @@ export class LeftDisk implements LeftService {
   }
 
   async mark(text: string): Promise<void> {
-    await attachHere(this.state.place, AbortSignal.timeout(markMs));
-    const device = findBlockDevice(this.state.place);
-    if (!device) throw new Error(`no disk at ${this.state.place.pciAddress}`);
-    writeMark(nodePath(device.name), text);
+    const { name } = await attachHere(this.state.place, findServed, AbortSignal.timeout(markMs));
+    writeMark(nodePath(name), text);
   }
 
   async serve(): Promise<void> {
@@ -83,7 +82,7 @@ export class LeftDisk implements LeftService {
   /** Of the regions of a part of the disk. What was written to the server is on it before it is read. */
   async diskHashes({ start, bytes }: ControlRequest<'diskHashes'>): Promise<ControlAnswer<'diskHashes'>> {
     this.#seeToIt();
-    const device = findBlockDevice(this.state.place);
+    const device = findServed(this.state.place);
     if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
     const hidden = { blankBytes: markBytes };
     const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk', hidden);
@@ -98,9 +97,9 @@ export class LeftDisk implements LeftService {
     const { say, record } = this.#world;
     const { device, place } = this.state;
     say(`${device}: the OS has its disk elsewhere now; what is here is an older state of it`);
-    const found = findBlockDevice(place);
-    const node = found && nodePath(found.name);
     try {
+      const found = findServed(place);
+      const node = found && nodePath(found.name);
       if (node !== undefined) writeMark(node, record(readMark(node)));
     } catch (error) {
       say(

@@ -4,14 +4,8 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
-import {
-  type BlockDevice,
-  type BlockPlace,
-  blockDeviceAt,
-  describeName,
-  deviceRightBelow,
-  nodePath,
-} from '#linux/block.ts';
+import type { RootTrouble } from '#core/root-trouble.ts';
+import { type BlockDevice, type BlockPlace, blockDeviceAt, describeName, nodePath } from '#linux/block.ts';
 import {
   type DmTarget,
   decodeMirrorStatus,
@@ -25,6 +19,8 @@ import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
 import { markBytes, tryMark } from './left-mark.ts';
+import { volumesOn } from './volume.ts';
+import { inspectLayer } from './volume-look.ts';
 
 export const rootStub = 'yado-root';
 
@@ -38,14 +34,21 @@ export interface Beneath {
 }
 
 /**
- * The stub and the disk or partition beneath it; undefined when the root file system does not lie on a stub, or the stub on
- * something else, as a volume of LVM: of that only a part would be served.
+ * The stub and the one device beneath it, with its place when that can be found again: a disk, a partition, or a linear
+ * volume of LVM. Why it cannot move, when it is something else. Undefined when the root file system does not lie on a stub.
  */
-export function findStub(name = rootStub): { stub: BlockDevice; below: BlockDevice } | undefined {
+export function findStub(
+  name = rootStub,
+): { stub: BlockDevice; below: BlockDevice; trouble?: RootTrouble } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
-    const below = deviceRightBelow(stub.name);
-    return below && { stub, below };
+    const [slave, ...more] = stub.slaves;
+    if (slave === undefined || more.length > 0) return undefined;
+    const { place: _, ...below } = describeName(slave);
+    using dm = new DmControl();
+    const facts = { table: (dmName: string) => dm.table(dmName), volumesOn };
+    const { place, trouble } = inspectLayer(describeName(slave), stub.sizeBytes, facts);
+    return { stub, below: { ...below, ...(place && { place }) }, ...(trouble && { trouble }) };
   } catch {
     return undefined;
   }
@@ -160,6 +163,9 @@ export function mirrorsState(name = rootStub): MirrorsState {
     ...(isWell(1) ? !isWell(0) && { failed: 'there' as const } : { failed: 'here' as const }),
   };
 }
+
+/** Why the OS cannot move because of what lies beneath its stub; undefined when it can, or that is not here. */
+export const rootTrouble = (): RootTrouble | undefined => findStub()?.trouble;
 
 /** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
 export function whyUnmarkable(): string | undefined {
