@@ -201,6 +201,11 @@ export const errorTable = {
     what: 'The disk {device} has changed since the move began: {what}.',
     hint: '{hint}',
   },
+  volumeUnfit: {
+    family: 'unreachable',
+    what: 'The volume {volume} on the disk at {place} cannot be used for the OS: {reason}.',
+    hint: 'lvs -a -o name,segtype,devices; it is tried again by itself',
+  },
   deviceAway: {
     family: 'unreachable',
     what: '{device} at {computer} does not work: {reason}.',

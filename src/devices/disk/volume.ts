@@ -3,6 +3,7 @@
 // lies on and which LVM knows, the disk that was found again. A wrong list of pieces would destroy what is on the disk: unless
 // all that is known agrees, nothing is made.
 import { existsSync } from 'node:fs';
+import { type YadoError, yadoError } from '#core/errors.ts';
 import {
   type BlockDevice,
   type BlockPlace,
@@ -44,20 +45,35 @@ function markAt(disk: BlockDevice, parts: readonly VolumePart[]): string | undef
 /** A volume on the disk that has been found again. */
 interface Lying {
   readonly disk: BlockDevice;
+  /** "crab/root" */
   readonly name: string;
   readonly parts: readonly VolumePart[];
 }
 
-/** Undefined while the disk is not there. @throws Error saying why the volume cannot be told */
-function whereLies({ volume, ...place }: BlockPlace): Lying | undefined {
+/** Undefined while the disk is not there. @throws YadoError `volumeUnfit`; the error of reading */
+function whereLies({ volume = '', ...place }: BlockPlace): Lying | undefined {
   const disk = findBlockDevice(place);
   if (!disk) return undefined;
-  const found = volumesOn(disk).find(each => each.uuid === volume);
-  if (!found) throw new Error(`LVM has no such volume on ${disk.name} any more`);
-  if (typeof found.lies === 'string')
-    throw new Error(`the volume ${found.name} is no linear volume on ${disk.name} any more (${found.lies})`);
-  return { disk, name: found.name, parts: found.lies };
+  const found = knownOn(disk).find(each => each.uuid === volume);
+  if (!found) throw unfit({ disk, name: volume.slice(-32) }, 'LVM has no such volume there any more');
+  const { name, lies } = found;
+  if (typeof lies === 'string')
+    throw unfit({ disk, name }, `it is no linear volume there any more (${lies})`);
+  return { disk, name, parts: lies };
 }
+
+/** As `volumesOn`. @throws YadoError `volumeUnfit` when what is there cannot be believed */
+function knownOn(disk: BlockDevice): LvmVolume[] {
+  try {
+    return volumesOn(disk);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw unfit({ disk, name: 'of the OS' }, error.message);
+  }
+}
+
+const unfit = ({ disk, name }: Pick<Lying, 'disk' | 'name'>, reason: string): YadoError =>
+  yadoError('volumeUnfit', { volume: name, place: disk.place?.pciAddress ?? disk.name, reason });
 
 const numberOf = ({ major, minor }: BlockDevice): string => `${major}:${minor}`;
 
@@ -67,7 +83,7 @@ const servedName = (volume: string): string => `left-${volume.slice(-32)}`;
 
 /**
  * For who serves it: what sits at `place`. Undefined while it is not there.
- * @throws Error saying why a volume is not what it was; SystemError of device-mapper
+ * @throws YadoError `volumeUnfit` saying why a volume is not what it was; SystemError of device-mapper
  */
 export function findServed(place: BlockPlace): BlockDevice | undefined {
   const { volume } = place;
@@ -79,7 +95,7 @@ export function findServed(place: BlockPlace): BlockDevice | undefined {
   const ofOs = findDmDevice(volume);
   if (ofOs) refuseUnlike(dm, ofOs, lying);
   else if (markAt(lying.disk, lying.parts) === undefined)
-    throw new Error(`the volume ${lying.name} has no mark of an OS that has left where it begins`);
+    throw unfit(lying, 'where it begins there is no mark of an OS that has left');
   const there = findDmDevice(servedUuid(volume));
   if (there?.dmName !== undefined) {
     const table = partsOfTable(dm.table(there.dmName));
@@ -106,21 +122,21 @@ function make(dm: DmControl, name: string, uuid: string, { disk, parts }: Lying)
 /**
  * For the OS, which has LVM's device of a volume: that device lies on the disk at `place` when this returns. Undefined while
  * the disk is not there.
- * @throws Error saying why a volume is not what it was; SystemError of device-mapper
+ * @throws YadoError `volumeUnfit` saying why a volume is not what it was; SystemError of device-mapper
  */
 export function findHome(place: BlockPlace): BlockDevice | undefined {
   const { volume } = place;
   if (volume === undefined) return findBlockDevice(place);
   const lying = whereLies(place);
   if (!lying) return undefined;
-  const { disk, name, parts } = lying;
+  const { disk, parts } = lying;
   const mine = findDmDevice(volume);
-  if (mine?.dmName === undefined) throw new Error(`the volume ${name} is not active (lvchange -ay ${name})`);
+  if (mine?.dmName === undefined) throw unfit(lying, `it is not active (lvchange -ay ${lying.name})`);
   using dm = new DmControl();
   const device = refuseUnlike(dm, mine, lying);
   if (device !== numberOf(disk)) {
     if (existsSync(`/sys/dev/block/${device}`))
-      throw new Error(`the volume ${name} lies on another disk now (${device}, not ${disk.name})`);
+      throw unfit(lying, `the kernel has it on another disk now (${device}, not ${disk.name})`);
     dm.loadTable(mine.dmName, tableOfParts(numberOf(disk), parts));
     dm.suspend(mine.dmName, { noFlush: true, skipLockFs: true });
     dm.resume(mine.dmName);
@@ -135,12 +151,9 @@ export function findHome(place: BlockPlace): BlockDevice | undefined {
   return { ...mine, place };
 }
 
-/** The number of the device that the OS's own lies on. @throws Error when its pieces are others than LVM has written */
-function refuseUnlike(dm: DmControl, { dmName = '' }: BlockDevice, { disk, name, parts }: Lying): string {
+/** The number of the device that the OS's own lies on. @throws YadoError `volumeUnfit` when LVM has written other pieces */
+function refuseUnlike(dm: DmControl, { dmName = '' }: BlockDevice, lying: Lying): string {
   const table = partsOfTable(dm.table(dmName));
-  if ('parts' in table && areSameParts(table.parts, parts)) return table.device;
-  throw new FormatError(
-    name,
-    `LVM has written on ${disk.name} that it lies elsewhere than the kernel has it`,
-  );
+  if ('parts' in table && areSameParts(table.parts, lying.parts)) return table.device;
+  throw unfit(lying, 'LVM has written there that it lies elsewhere than the kernel has it');
 }
