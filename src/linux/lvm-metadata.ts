@@ -32,7 +32,7 @@ const label = { magic: 'LABELONE', type: 'LVM2 001', crcFrom: 20, sectors: 4 } a
 const headerMagic = Buffer.from('\x20LVM2\x20x[5A%r0N*>', 'latin1');
 /** Of a metadata area: its header, and the most that is read of its text. */
 const headerBytes = 512;
-const mostTextBytes = 32 * 2 ** 20;
+const mostTextBytes = 8 * 2 ** 20;
 const mostAreas = 16;
 /** raw_locn.flags: what is there is out of date on purpose. */
 const ignoredFlag = 1;
