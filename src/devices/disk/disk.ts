@@ -37,7 +37,7 @@ import {
   stubPath,
   suspendStep,
 } from './stub.ts';
-import { findHome } from './volume.ts';
+import { dropServed, findHome } from './volume.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
@@ -267,6 +267,7 @@ class RootDisk implements Device {
     if (!staysMarked) markHome(beneath);
     await this.#putBeneath(beneath);
     this.#computer = undefined;
+    void dropServed(this.#place);
   }
 
   async #connect(there: DeviceThere, arrival: Arrival): Promise<void> {

@@ -3,6 +3,7 @@
 // lies on and which LVM knows, the disk that was found again. A wrong list of pieces would destroy what is on the disk: unless
 // all that is known agrees, nothing is made.
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type YadoError, yadoError } from '#core/errors.ts';
 import {
   type BlockDevice,
@@ -140,15 +141,26 @@ export function findHome(place: BlockPlace): BlockDevice | undefined {
     dm.loadTable(mine.dmName, tableOfParts(numberOf(disk), parts));
     dm.suspend(mine.dmName, { noFlush: true, skipLockFs: true });
     dm.resume(mine.dmName);
-  }
-  // Of a ghost whose move was rolled back. Should udev just look at it, the next ghost takes it away.
-  const left = findDmDevice(servedUuid(volume));
-  try {
-    if (left?.dmName !== undefined) dm.remove(left.dmName);
-  } catch {
-    // It holds a disk, and nothing else.
-  }
+  } else if (dm.device(mine.dmName).suspended) dm.resume(mine.dmName); // by an agent that ended just there
   return { ...mine, place };
+}
+
+/**
+ * For the OS, at home: what a ghost has made whose move was rolled back is not needed any more. Udev may be just looking at
+ * it. Never rejects: it would hold a disk, and nothing else, and the next ghost takes it away.
+ */
+export async function dropServed({ volume }: BlockPlace): Promise<void> {
+  for (let tries = 0; volume !== undefined && tries < 20; tries++) {
+    try {
+      const left = findDmDevice(servedUuid(volume));
+      if (left?.dmName === undefined) return;
+      using dm = new DmControl();
+      dm.remove(left.dmName);
+      return;
+    } catch {
+      await sleep(500, undefined, { ref: false });
+    }
+  }
 }
 
 /** The number of the device that the OS's own lies on. @throws YadoError `volumeUnfit` when LVM has written other pieces */
