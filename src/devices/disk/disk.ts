@@ -1,5 +1,6 @@
 // The disk class: left where it is, served by its computer's ghost, reached over NBD (way 3); local again at home.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
@@ -29,11 +30,11 @@ import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
 import {
   findStub,
   findStubOverAny,
+  flowsTo,
   isStubMirrored,
   isStubUnfinished,
   letThrough,
   putBeneath,
-  rootTrouble,
   stubPath,
   suspendStep,
 } from './stub.ts';
@@ -170,7 +171,7 @@ class RootDisk implements Device {
 
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
     const computer = this.#computer;
-    if (computer === undefined) return;
+    if (computer === undefined) return this.#lookAgain();
     // That computer has forgotten the connection, and an idle one does not notice.
     if (computer === woken) breakConnection();
     const connected = (): true | undefined => (this.#isUp && !isConnectionLost() ? true : undefined);
@@ -201,12 +202,21 @@ class RootDisk implements Device {
     await this.#stay();
   }
 
-  /** A volume may have become another one since the checks: who is to serve it finds it by what LVM has written. */
+  /** A volume may have been moved to another disk since: that is where it is left. */
+  #lookAgain(): void {
+    const { volume } = this.#place;
+    const place = volume === undefined ? undefined : findStub()?.below.place;
+    if (place?.volume === volume && place) this.#place = place;
+  }
+
+  /** Or have become another one since the checks: who is to serve it finds it by what LVM has written. */
   #refuseUnfit(): void {
     if (this.#place.volume === undefined || this.#computer !== undefined) return;
-    const trouble = rootTrouble();
-    if (!trouble) return;
-    const { what, hint } = describeRootTrouble(trouble);
+    const { below, trouble } = findStub() ?? {};
+    if (!trouble && isDeepStrictEqual(below?.place, this.#place)) return;
+    const { what, hint } = trouble
+      ? describeRootTrouble(trouble)
+      : { what: 'the volume of the OS lies on another disk now', hint: 'move again' };
     throw yadoError('volumeChanged', { device: this.id, what, hint });
   }
 
@@ -259,6 +269,12 @@ class RootDisk implements Device {
   }
 
   async #bringHome({ signal, scan }: Arrival, isAgain: boolean): Promise<void> {
+    // Nothing was held back yet: LVM has its volume, whatever it has made of it, and the OS has it through that.
+    if (flowsTo(this.#place.volume)) {
+      this.#computer = undefined;
+      this.#isUp = true;
+      return;
+    }
     if (isAgain) await scan().catch(() => {});
     const beneath = await attachHere(this.#place, findHome, signal);
     signal.throwIfAborted();

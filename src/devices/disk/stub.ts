@@ -5,7 +5,14 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
 import type { RootTrouble } from '#core/root-trouble.ts';
-import { type BlockDevice, type BlockPlace, blockDeviceAt, describeName, nodePath } from '#linux/block.ts';
+import {
+  type BlockDevice,
+  type BlockPlace,
+  blockDeviceAt,
+  describeName,
+  dmUuid,
+  nodePath,
+} from '#linux/block.ts';
 import {
   type DmTarget,
   decodeMirrorStatus,
@@ -45,13 +52,29 @@ export function findStub(
     const [slave, ...more] = stub.slaves;
     if (slave === undefined || more.length > 0) return undefined;
     const { place: _, ...below } = describeName(slave);
-    using dm = new DmControl();
-    const facts = { table: (dmName: string) => dm.table(dmName), volumesOn };
-    const { place, trouble } = inspectLayer(describeName(slave), stub.sizeBytes, facts);
+    const { place, trouble } = inspect(describeName(slave), stub.sizeBytes);
     return { stub, below: { ...below, ...(place && { place }) }, ...(trouble && { trouble }) };
   } catch {
     return undefined;
   }
+}
+
+function inspect(below: BlockDevice, stubBytes: number): ReturnType<typeof inspectLayer> {
+  try {
+    using dm = new DmControl();
+    return inspectLayer(below, stubBytes, { table: name => dm.table(name), volumesOn });
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 256);
+    return { trouble: { kind: 'other', volume: below.dmName ?? below.name, reason } };
+  }
+}
+
+/** True while requests pass the stub to LVM's own device of that volume. */
+export function flowsTo(volume: string | undefined, name = rootStub): boolean {
+  const found = volume === undefined ? undefined : findStub(name);
+  if (!found || dmUuid(found.below.name) !== volume) return false;
+  using dm = new DmControl();
+  return !dm.device(name).suspended;
 }
 
 /** The stub and all that lies beneath it: two disks while one follows. Undefined when there is no stub. */
