@@ -208,10 +208,6 @@ export class OsDevices {
     this.#withData?.destine?.(destiny);
   }
 
-  willShare(mark: string | undefined): void {
-    this.#withData?.willShare?.(mark);
-  }
-
   following(): FollowReport | undefined {
     return this.#withData?.following?.();
   }

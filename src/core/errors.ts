@@ -191,6 +191,11 @@ export const errorTable = {
     what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
     hint: 'bring {computer} back to the network; the disk then goes on by itself',
   },
+  diskNotShared: {
+    family: 'refused',
+    what: 'A disk that {computer} reaches too cannot be used from there yet: nothing would keep the other computers from it.',
+    hint: 'let it stay: --disk=remote; or let it follow: --disk=follow',
+  },
   followFailed: {
     family: 'failed',
     what: 'The disk {device} does not follow: {reason}.',

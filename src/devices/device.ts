@@ -6,7 +6,7 @@ import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import type { FollowReport } from '#core/disk-follow.ts';
-import type { BlockPlace, Destiny, FoundDisk } from '#core/disk-wish.ts';
+import type { BlockPlace, Destiny } from '#core/disk-wish.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
 
@@ -100,8 +100,6 @@ export interface Storage {
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
-  /** What it is, when it is at the computer the OS is on. @throws the error of looking at it */
-  look(): FoundDisk | undefined;
 }
 
 export interface Device {
@@ -130,11 +128,6 @@ export interface Device {
   storage?(): Storage;
   /** The OS is at another computer, before `restore`: what is to become of the device there; undefined: it stays. */
   destine?(destiny: Destiny | undefined): void;
-  /**
-   * Before `hold`, of a device that the target reaches too: `mark` is put on it, so that no computer uses it while the OS is
-   * elsewhere; undefined: it is not shared.
-   */
-  willShare?(mark: string | undefined): void;
   /** A move was given up before the OS was frozen: what `ready` has stopped goes on. */
   goOn?(): void;
   /** How far it has followed, when it does. */

@@ -51,10 +51,3 @@ test('a disk that does not answer is not waited for when nobody wants to know an
   await assert.rejects(asked, /enough/);
   writeFileSync(pipe, ''); // lets the thread go
 });
-
-test('two equal disks have one hash, others another', () => {
-  const print = (path: string): string => readContents(path, size).sha256;
-  assert.equal(print(disk(7, 'a')), print(disk(7, 'a')));
-  assert.notEqual(print(disk(7, 'a')), print(disk(8, 'a')));
-  assert.notEqual(print(disk(7, 'a')), print(disk(size - 1, 'a')));
-});

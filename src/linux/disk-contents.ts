@@ -1,6 +1,5 @@
 // What lies on a disk, by its beginning and its end: where every partition table, file system, volume and RAID has its
 // signature. Only zeros count as nothing; what has no name is still something. Reads only.
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { C } from '#linux/abi.ts';
@@ -12,8 +11,6 @@ export const looksAtBytes = 2 ** 20;
 export interface DiskContents {
   /** "a file system (ext4)"; undefined when both ends are zero. */
   readonly holds: string | undefined;
-  /** Of both ends. */
-  readonly sha256: string;
   /** The first bytes. */
   readonly head: Buffer;
 }
@@ -80,8 +77,7 @@ export function readContents(path: string, sizeBytes: number): DiskContents {
     const bytes = Math.min(looksAtBytes, sizeBytes);
     const head = readAt(fd, 0, bytes);
     const tail = readAt(fd, sizeBytes - bytes, bytes);
-    const sha256 = createHash('sha256').update(head).update(tail).digest('hex');
-    return { holds: nameOf(head, tail), sha256, head };
+    return { holds: nameOf(head, tail), head };
   } finally {
     closeSync(fd);
   }

@@ -5,7 +5,7 @@ import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
 import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import type { BlockPlace } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
@@ -20,8 +20,6 @@ import {
   takeOver,
 } from './driver.ts';
 import { Following } from './following.ts';
-import { writeMark } from './left-mark.ts';
-import { foundDisk } from './look.ts';
 import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
@@ -79,8 +77,6 @@ class RootDisk implements Device {
   #following: Following | undefined;
   /** Lets it follow, if it is to; from the disk that lies beneath the stub now. */
   #begin: (() => void) | undefined;
-  /** What is put on it before the OS is frozen: the target reaches it too. */
-  #mark: string | undefined;
   #keeping = new AbortController();
   /** A later restore, or a freeze, ends one that is under way. */
   #restoring = new AbortController();
@@ -132,20 +128,11 @@ class RootDisk implements Device {
       sizeBytes: this.#sizeBytes,
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
-      look: () => {
-        const here = findBlockDevice(this.#place);
-        return here && foundDisk(here);
-      },
     };
   }
 
   destine(destiny: Destiny | undefined): void {
     this.#destiny = destiny;
-    if (destiny?.mode === 'shared') this.#place = destiny.place;
-  }
-
-  willShare(mark: string | undefined): void {
-    this.#mark = mark;
   }
 
   pciAddress(): string {
@@ -186,8 +173,6 @@ class RootDisk implements Device {
   async hold(): Promise<void> {
     this.#restoring.abort();
     await this.#stay();
-    const here = this.#mark === undefined ? undefined : findBlockDevice(this.#place);
-    if (here && this.#mark !== undefined) writeMark(nodePath(here.name), this.#mark);
   }
 
   async end(): Promise<void> {
@@ -246,9 +231,7 @@ class RootDisk implements Device {
     if (isAgain) await scan().catch(() => {});
     const beneath = await attachHere(this.#place, signal);
     signal.throwIfAborted();
-    // One that other computers reach too keeps its mark: none of them may start the OS while it runs here.
-    const staysMarked = this.#destiny?.mode === 'shared' && !this.#destiny.isHome;
-    if (!staysMarked) markHome(this.#place);
+    markHome(this.#place);
     await this.#putBeneath(beneath);
     this.#computer = undefined;
   }
@@ -262,8 +245,7 @@ class RootDisk implements Device {
     void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
     this.#begin = () => {
       const destiny = this.#destiny;
-      if (destiny?.mode === 'follow' && destiny.computer === here.name)
-        this.#following = this.#follow(destiny, beneath, there, arrival);
+      if (destiny?.computer === here.name) this.#following = this.#follow(destiny, beneath, there, arrival);
     };
     this.#begin();
   }

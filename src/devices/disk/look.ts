@@ -48,7 +48,7 @@ function lookOnce({ osId, disk, place }: ControlRequest<'diskLook'>): DiskLook {
 /** All that is to be known of a disk or a partition. @throws the error of reading it */
 export function foundDisk(device: BlockDevice): FoundDisk {
   if (!device.place) throw new Error(`${device.name} has no hardware of its own`);
-  const { holds, sha256, head } = readContents(nodePath(device.name), device.sizeBytes);
+  const { holds, head } = readContents(nodePath(device.name), device.sizeBytes);
   const mark = decodeMark(head);
   return {
     place: device.place,
@@ -60,7 +60,6 @@ export function foundDisk(device: BlockDevice): FoundDisk {
     holds: holds ?? null,
     fileSystem: extUuid(head) ?? null,
     markOf: mark === undefined ? null : (ownerOf(mark) ?? null),
-    print: sha256,
   };
 }
 
