@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
 import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
-import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
 import { forgetCached, readExtUuid } from '#linux/disk-contents.ts';
+import { diskCalled } from '#linux/disk-names.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -54,6 +55,8 @@ export class Following {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   #state: FollowState = { kind: 'waiting', reason: 'it has just begun' };
+  /** Something was written to the new disk. */
+  #isTouched = false;
   /** The new disk is the OS's disk: there is no way back. */
   #isTaken = false;
 
@@ -85,22 +88,15 @@ export class Following {
   async #run(): Promise<void> {
     const { device, sizeBytes, beneath, say } = this.#disk;
     const { signal } = this.#stop;
-    let isTouched = false;
     try {
-      const found = await this.#findDisk();
-      const local = findBlockDevice(found.place);
-      if (!local) throw new Error(`${found.name} has gone`);
+      const { found, local } = await this.#markDisk();
       say(`${device}: it follows to ${found.name}`);
-      // No computer starts the OS from a disk that has half of it, and this one is known again.
-      const { osId, there } = this.#disk;
-      writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
-      isTouched = true;
       await this.#copy(local);
       await this.#switchTo(found, local);
     } catch (error) {
       const reason = this.#sayWhy(error);
       if (this.#isTaken) return say(`${device}: ${reason}`); // the old disk is behind what was written since
-      if (isTouched) await this.#putBeneath(beneath, sizeBytes);
+      if (this.#isTouched) await this.#putBeneath(beneath, sizeBytes);
       if (!signal.aborted) this.#giveUp(reason);
     }
   }
@@ -110,28 +106,42 @@ export class Following {
     this.#disk.say(`${this.#disk.device}: it does not follow: ${reason}; it stays where it was`);
   }
 
-  /** The disk of the wish, as it is now: what was looked at before the move may have changed. @throws Error saying why it will not do */
-  async #findDisk(): Promise<FoundDisk> {
-    const { sizeBytes, osId } = this.#disk;
-    const { name, place, mayOverwrite } = this.wish;
+  /**
+   * The disk of the wish, as it is now: what was looked at before the move may have changed. From the look at it to the mark on
+   * it nothing is waited for, so that no other disk is in its place meanwhile.
+   * @throws Error saying why it will not do
+   */
+  async #markDisk(): Promise<{ readonly found: FoundDisk; readonly local: BlockDevice }> {
+    const { osId, there } = this.#disk;
+    const { name, place } = this.wish;
     const { signal } = this.#stop;
+    const fileSystem = await readExtUuid(stubPath(), signal);
     for (;;) {
-      signal.throwIfAborted();
-      const there = findBlockDevice(place);
-      if (!there) {
-        this.#become({ kind: 'waiting', reason: `there is no disk ${name} (yet)` });
-        await sleep(lookMs, undefined, { signal });
-        continue;
+      const local = diskCalled(name, place);
+      if (local) {
+        const found = this.#fit(local, fileSystem);
+        // No computer starts the OS from a disk that has half of it, and this one is known again.
+        writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
+        this.#isTouched = true;
+        return { found, local };
       }
-      const disk = foundDisk(there);
-      const isItsOwn = isOwnOf(disk, osId, await readExtUuid(stubPath(), signal));
-      const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
-      // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
-      const isIt = disk.name === name || (isItsOwn && disk.name === there.name);
-      if (!isIt) throw new Error(`${disk.name} is where ${name} was`);
-      if (why !== undefined) throw new Error(`${name} ${why}`);
-      return disk;
+      this.#become({ kind: 'waiting', reason: `there is no disk ${name} (yet)` });
+      await sleep(lookMs, undefined, { signal });
     }
+  }
+
+  /** @throws Error saying why it will not do */
+  #fit(local: BlockDevice, fileSystem: string | undefined): FoundDisk {
+    const { sizeBytes, osId } = this.#disk;
+    const { name, mayOverwrite } = this.wish;
+    const disk = foundDisk(local);
+    const isItsOwn = isOwnOf(disk, osId, fileSystem);
+    // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
+    if (disk.name === local.name && disk.name !== name && !isItsOwn)
+      throw new Error(`${disk.name} is where ${name} was`);
+    const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
+    if (why !== undefined) throw new Error(`${name} ${why}`);
+    return disk;
   }
 
   #unfit(disk: FoundDisk, mayOverwrite: boolean, sizeBytes: number): string | undefined {
