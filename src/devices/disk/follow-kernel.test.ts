@@ -14,7 +14,7 @@ import { hashParts } from '#linux/region-hashes.ts';
 import { DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
 import { markBytes } from './left-mark.ts';
-import { exchange, mirrorsState, putBeneath, tableOf, tableOver } from './stub.ts';
+import { exchange, letThrough, mirrorsState, putBeneath, tableOf, tableOver } from './stub.ts';
 
 const skip =
   existsSync('/sys/class/misc/device-mapper') && existsSync('/sys/module/dm_zero') && process.getuid?.() === 0
@@ -193,4 +193,16 @@ test('a question answered with no leaves everything as it was', { skip }, async 
     /gone/,
   );
   assert.deepEqual(table(), before);
+});
+
+test('what an agent had loaded when it was killed does not come to lie beneath the stub', { skip }, () => {
+  using all = disks('e');
+  using dm = new DmControl();
+  const before = dm.table(all.stub);
+  for (const isHeld of [true, false]) {
+    dm.loadTable(all.stub, tableOf(segmentsOf(sizeBytes, 16 * 2 ** 20), all.remote, all.local));
+    if (isHeld) dm.suspend(all.stub, { noFlush: true, skipLockFs: true });
+    letThrough(all.stub);
+    assert.deepEqual([dm.table(all.stub), dm.device(all.stub).suspended], [before, false]);
+  }
 });
