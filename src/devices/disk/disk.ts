@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
-import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
+import type { Destiny } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { BlockPlace } from '#linux/block.ts';
+import type { BlockDevice, BlockPlace } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
+import { namesOf } from '#linux/disk-names.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
@@ -19,7 +20,7 @@ import {
   markHome,
   takeOver,
 } from './driver.ts';
-import { Following } from './following.ts';
+import { Following, type NewDisk } from './following.ts';
 import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
@@ -56,9 +57,18 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
   if (!found) return undefined;
   const { stub, below } = found;
   if (!below.place) return undefined;
-  markHome(below.place); // started from a marked disk after all: somebody has taken that risk
-  return new RootDisk(stub.sizeBytes, { place: below.place, typeName: typeNameOf(below.name, below.place) });
+  markHome(below); // started from a marked disk after all: somebody has taken that risk
+  return new RootDisk(stub.sizeBytes, {
+    place: below.place,
+    typeName: typeNameOf(below.name, below.place),
+    ...named(below),
+  });
 }
+
+const named = (disk: BlockDevice): Pick<DiskMemory, 'diskName'> => {
+  const [diskName] = namesOf(disk);
+  return diskName === undefined ? {} : { diskName };
+};
 
 const typeNameOf = (name: string, place: BlockPlace): string =>
   `disk ${name.replace(/\d+$/, '')} at ${place.pciAddress}`;
@@ -68,6 +78,8 @@ class RootDisk implements Device {
   readonly isUnfinished: boolean;
   readonly #sizeBytes: number;
   #place: BlockPlace;
+  /** By which the disk at `place` is found again. */
+  #diskName: string | undefined;
   /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
   /** Of the disk it has followed to. */
@@ -86,9 +98,10 @@ class RootDisk implements Device {
   /** The computer that had the disk is being told that it is not needed any more. */
   #releasing = new AbortController();
 
-  constructor(sizeBytes: number, { place, typeName, actualType, former, destiny }: DiskMemory) {
+  constructor(sizeBytes: number, { place, diskName, typeName, actualType, former, destiny }: DiskMemory) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
+    this.#diskName = diskName;
     this.#typeName = typeName;
     this.#actualType = actualType;
     this.#former = former ?? {};
@@ -100,6 +113,7 @@ class RootDisk implements Device {
     return {
       place: this.#place,
       typeName: this.#typeName,
+      ...(this.#diskName !== undefined && { diskName: this.#diskName }),
       ...(this.#actualType !== undefined && { actualType: this.#actualType }),
       former: this.#former,
       ...(this.#destiny && { destiny: this.#destiny }),
@@ -229,9 +243,10 @@ class RootDisk implements Device {
 
   async #bringHome({ signal, scan }: Arrival, isAgain: boolean): Promise<void> {
     if (isAgain) await scan().catch(() => {});
-    const beneath = await attachHere(this.#place, signal);
+    const beneath = await attachHere(this.#place, signal, this.#diskName);
     signal.throwIfAborted();
-    markHome(this.#place);
+    this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
+    markHome(beneath);
     await this.#putBeneath(beneath);
     this.#computer = undefined;
   }
@@ -258,7 +273,7 @@ class RootDisk implements Device {
       beneath,
       there,
       say,
-      taken: found => this.#take(found, there.peer.name, destiny.computer, taken),
+      taken: disk => this.#take(disk, there.peer.name, destiny.computer, taken),
       finished: local => {
         this.#keeping.abort();
         this.#computer = undefined;
@@ -270,11 +285,12 @@ class RootDisk implements Device {
   }
 
   /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
-  #take(found: FoundDisk, from: string, to: string, taken: Arrival['taken']): void {
+  #take({ found, local }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
     const before = this.memory();
     const { [to]: _, ...others } = this.#former;
     this.#former = { ...others, [from]: this.#place };
     this.#place = found.place;
+    this.#diskName = named(local).diskName;
     this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
     this.#destiny = undefined;
     try {
@@ -282,6 +298,7 @@ class RootDisk implements Device {
     } catch (error) {
       this.#former = before.former ?? {};
       this.#place = before.place;
+      this.#diskName = before.diskName;
       this.#actualType = before.actualType;
       this.#destiny = before.destiny;
       throw error;

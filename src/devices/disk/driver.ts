@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
-import { type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
+import { diskCalled } from '#linux/disk-names.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { NbdClient } from '#linux/nbd.ts';
@@ -28,19 +29,24 @@ export interface AttachedDisk {
   readonly isBeneath?: boolean;
 }
 
-/** The disk at `place` on this computer; waits for a probe that is still under way. */
-export async function attachHere(place: BlockPlace, signal: AbortSignal): Promise<AttachedDisk> {
-  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), {
-    timeoutMs: 20_000,
-    everyMs: 20,
-    signal,
-  });
+/**
+ * The disk at `place` on this computer, or wherever the one called `name` is now, when it has a name that does not change;
+ * waits for a probe that is still under way.
+ */
+export async function attachHere(
+  place: BlockPlace,
+  signal: AbortSignal,
+  name?: string,
+): Promise<BlockDevice> {
+  const found = (): BlockDevice | undefined =>
+    name === undefined ? findBlockDevice(place) : diskCalled(name, place);
+  const what = `the disk ${name ?? ''} at ${place.pciAddress}`.replace('  ', ' ');
+  return waitUntil(what, found, { timeoutMs: 20_000, everyMs: 20, signal });
 }
 
 /** The OS runs where its disk is: nothing speaks against starting it from there. */
-export function markHome(place: BlockPlace): void {
-  const device = findBlockDevice(place);
-  if (device) clearMark(nodePath(device.name));
+export function markHome(disk: BlockDevice): void {
+  clearMark(nodePath(disk.name));
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */

@@ -31,6 +31,12 @@ const lookMs = 1000;
 /** Longer than a computer needs for the hashes of a window. */
 const hashMs = 20_000;
 
+/** The disk it follows to. */
+export interface NewDisk {
+  readonly found: FoundDisk;
+  readonly local: BlockDevice;
+}
+
 /** What it does, and is given. */
 export interface FollowedDisk {
   readonly device: string;
@@ -44,7 +50,7 @@ export interface FollowedDisk {
    * Both disks are equal, and nothing passes the stub: from when this returns the new one is the OS's disk, also for an agent
    * that is started anew. The old one is asked for no more.
    */
-  readonly taken: (disk: FoundDisk) => void;
+  readonly taken: (disk: NewDisk) => void;
   /** What lies beneath the stub now, once requests go there. */
   readonly finished: (beneath: Beneath) => void;
 }
@@ -92,7 +98,7 @@ export class Following {
       const { found, local } = await this.#markDisk();
       say(`${device}: it follows to ${found.name}`);
       await this.#copy(local);
-      await this.#switchTo(found, local);
+      await this.#switchTo({ found, local });
     } catch (error) {
       const reason = this.#sayWhy(error);
       if (this.#isTaken) return say(`${device}: ${reason}`); // the old disk is behind what was written since
@@ -111,7 +117,7 @@ export class Following {
    * it nothing is waited for, so that no other disk is in its place meanwhile.
    * @throws Error saying why it will not do
    */
-  async #markDisk(): Promise<{ readonly found: FoundDisk; readonly local: BlockDevice }> {
+  async #markDisk(): Promise<NewDisk> {
     const { osId, there } = this.#disk;
     const { name, place } = this.wish;
     const { signal } = this.#stop;
@@ -185,7 +191,7 @@ export class Following {
   }
 
   /** The moment from which the new disk is the true one. Nothing passes the stub, and both disks are equal. */
-  async #switchTo(found: FoundDisk, local: Beneath & { readonly name: string }): Promise<void> {
+  async #switchTo({ found, local }: NewDisk): Promise<void> {
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
     const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
@@ -194,7 +200,7 @@ export class Following {
       const { failed } = mirrorsState();
       if (failed) throw new DiskFailed(failed);
       settle(nodePath(local.name));
-      taken(found);
+      taken({ found, local });
       this.#isTaken = true;
       clearMark(nodePath(local.name)); // from this one the OS may be started; should this agent die here, the next one does it
       return true;

@@ -19,6 +19,8 @@ export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
 export const DiskMemorySchema = v.strictObject({
   place: BlockPlaceSchema,
   typeName: v.string(),
+  /** As the disk at `place` is called wherever it is found; none that says nothing of itself. */
+  diskName: v.exactOptional(v.string()),
   /** What it really is, where it has followed the OS. */
   actualType: v.exactOptional(v.string()),
   /** By computer: where it was before, and still is in an older state. */
