@@ -69,7 +69,7 @@ export class DevicesLeft {
       computer,
       cipher,
       epoch: () => this.#epoch,
-      record: before => this.#record('left', before),
+      record: before => this.#recordLeft(before),
       say: log,
       fault,
     };
@@ -106,6 +106,14 @@ export class DevicesLeft {
     this.#markedWith = markedWith;
     const text = this.#record('leaving', undefined);
     for (const service of this.#services.values()) await service.mark?.(text);
+  }
+
+  /** @throws Error when what was there says nothing of this OS: it is another disk than was left */
+  #recordLeft(before: string | undefined): string {
+    const { osId } = this.#left;
+    if (readMarkText(before, this.#list)?.osId !== osId)
+      throw new Error(`the disk that was found here does not bear the mark of ${osId}`);
+    return this.#record('left', before);
   }
 
   #record(state: MarkState, before: string | undefined): string {
@@ -204,16 +212,33 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
 }
 
 /** A disk here that an OS has left, or was about to leave when this computer was switched off. */
-export function findMarkedDisk(services: ServiceList): { node: string; mark: Mark } | undefined {
+export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
+  const all: MarkedNode[] = [];
   for (const { name } of listBlockDevices()) {
     const node = nodePath(name);
     const text = readMark(node);
     if (text === undefined) continue;
     const mark = readMarkText(text, services);
-    if (mark) return { node, mark };
-    log(`${name} has a mark that cannot be read`);
+    if (mark) all.push({ node, mark });
+    else log(`${name} has a mark that cannot be read`);
   }
-  return undefined;
+  return newestOf(all);
+}
+
+export interface MarkedNode {
+  readonly node: string;
+  readonly mark: Mark;
+}
+
+/**
+ * Of several disks that an OS has left here the one it left last: it has followed to another one, and the others have an older
+ * state of it. Of several OSes the first one that still has something here.
+ */
+export function newestOf(all: readonly MarkedNode[]): MarkedNode | undefined {
+  const newest = all.filter(
+    ({ mark }) => !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
+  );
+  return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
 }
 
 function readMarkText(text: string | undefined, services: ServiceList): Mark | undefined {
