@@ -119,6 +119,8 @@ export class OsDevices {
         signal: AbortSignal.timeout(restoreMs),
         scan: () => this.scan(),
         taken: () => this.#take(device.id, here.name),
+        there: computer => this.locations.there(device.id, computer),
+        changed: () => this.#place.changed(),
         gone: () => {
           if (!this.#held) this.lending.gone(device.id);
         },

@@ -56,6 +56,10 @@ export interface Arrival {
   readonly scan: () => Promise<void>;
   /** A device that follows the OS: it is at this computer from now on, for an agent that is started anew too. */
   readonly taken: () => void;
+  /** The device as another computer had it. @throws YadoError `unknownComputer` */
+  readonly there: (computer: string) => DeviceThere;
+  /** `memory` has changed, for an agent that is started anew. @throws Error when it cannot be kept */
+  readonly changed: () => void;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */

@@ -85,6 +85,8 @@ class RootDisk implements Device {
   /** Of the disk it has followed to. */
   #actualType: string | undefined;
   #former: Readonly<Record<string, BlockPlace>>;
+  /** Computers that had it, and have not heard that they need not keep it any more. */
+  #owed: readonly string[];
   #destiny: Destiny | undefined;
   #following: Following | undefined;
   /** Lets it follow, if it is to; from the disk that lies beneath the stub now. */
@@ -95,18 +97,22 @@ class RootDisk implements Device {
   /** The computer it is brought up from, while `restore` is under way, or is reached at, when that is another one. */
   #computer: string | undefined;
   #isUp = true;
-  /** The computer that had the disk is being told that it is not needed any more. */
+  /** Those are being told. */
   #releasing = new AbortController();
 
-  constructor(sizeBytes: number, { place, diskName, typeName, actualType, former, destiny }: DiskMemory) {
+  constructor(
+    sizeBytes: number,
+    { place, diskName, typeName, actualType, former, owed, destiny }: DiskMemory,
+  ) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
     this.#diskName = diskName;
     this.#typeName = typeName;
     this.#actualType = actualType;
     this.#former = former ?? {};
+    this.#owed = owed ?? [];
     this.#destiny = destiny;
-    this.isUnfinished = isStubUnfinished();
+    this.isUnfinished = isStubUnfinished() || this.#owed.length > 0;
   }
 
   memory(): DiskMemory {
@@ -116,6 +122,7 @@ class RootDisk implements Device {
       ...(this.#diskName !== undefined && { diskName: this.#diskName }),
       ...(this.#actualType !== undefined && { actualType: this.#actualType }),
       former: this.#former,
+      ...(this.#owed.length > 0 && { owed: [...this.#owed] }),
       ...(this.#destiny && { destiny: this.#destiny }),
     };
   }
@@ -186,6 +193,7 @@ class RootDisk implements Device {
 
   async hold(): Promise<void> {
     this.#restoring.abort();
+    this.#releasing.abort();
     await this.#stay();
   }
 
@@ -221,7 +229,8 @@ class RootDisk implements Device {
     this.#isUp = false;
     for (let said = '', isAgain = false; ; isAgain = true) {
       try {
-        return await this.#bringUp({ ...arrival, signal }, isAgain);
+        await this.#bringUp({ ...arrival, signal }, isAgain);
+        return this.#tellFormer(arrival);
       } catch (error) {
         if (mine.signal.aborted) return;
         signal.throwIfAborted();
@@ -265,7 +274,8 @@ class RootDisk implements Device {
     this.#begin();
   }
 
-  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, { say, taken }: Arrival): Following {
+  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, arrival: Arrival): Following {
+    const { say, taken } = arrival;
     return new Following(destiny, {
       device: this.id,
       sizeBytes: this.#sizeBytes,
@@ -277,11 +287,28 @@ class RootDisk implements Device {
       finished: local => {
         this.#keeping.abort();
         this.#computer = undefined;
-        detachFormer(local);
-        this.#releasing = new AbortController();
-        void release(there, this.#releasing.signal, say);
+        try {
+          detachFormer(local);
+        } finally {
+          this.#tellFormer(arrival);
+        }
       },
     });
+  }
+
+  /** Until they answer: they would go on offering an old disk, and be good for no other OS. */
+  #tellFormer({ here, there, changed, say }: Arrival): void {
+    this.#releasing.abort();
+    this.#releasing = new AbortController();
+    const { signal } = this.#releasing;
+    const tell = async (computer: string): Promise<void> => {
+      const isDone = computer === here.name || (await release(there(computer), signal, say));
+      if (!isDone) return;
+      this.#owed = this.#owed.filter(each => each !== computer);
+      changed();
+    };
+    for (const each of this.#owed)
+      tell(each).catch(error => say(`${this.id}: ${asYadoError(error, each).message}`));
   }
 
   /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
@@ -289,6 +316,7 @@ class RootDisk implements Device {
     const before = this.memory();
     const { [to]: _, ...others } = this.#former;
     this.#former = { ...others, [from]: this.#place };
+    this.#owed = [...this.#owed.filter(each => each !== from && each !== to), from];
     this.#place = found.place;
     this.#diskName = named(local).diskName;
     this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
@@ -297,6 +325,7 @@ class RootDisk implements Device {
       taken();
     } catch (error) {
       this.#former = before.former ?? {};
+      this.#owed = before.owed ?? [];
       this.#place = before.place;
       this.#diskName = before.diskName;
       this.#actualType = before.actualType;

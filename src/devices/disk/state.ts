@@ -25,6 +25,8 @@ export const DiskMemorySchema = v.strictObject({
   actualType: v.exactOptional(v.string()),
   /** By computer: where it was before, and still is in an older state. */
   former: v.exactOptional(v.record(v.string(), BlockPlaceSchema)),
+  /** Computers that had it, and have not heard that they need not keep it any more. */
+  owed: v.exactOptional(v.array(v.string())),
   /** What is to become of it here. */
   destiny: v.exactOptional(DestinySchema),
 });
