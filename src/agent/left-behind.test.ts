@@ -116,7 +116,9 @@ test('a disk that the OS has elsewhere is over: it is not handed on, and another
   await disks.serve();
   assert.equal((await disks.answer('device', asked)).ready, false);
   const only = leftBy(disk);
+  assert.ok(only.hasDisk);
   await only.answer('diskReleased', asked);
+  assert.ok(!only.hasDisk);
   only.refuseAnother('lobster');
   await disks.stop();
 });

@@ -85,6 +85,11 @@ export class DevicesLeft {
     return [...this.#services].filter(([, service]) => !service.isOver);
   }
 
+  /** The OS may still ask for a disk: what is on it is the newest there is of it. */
+  get hasDisk(): boolean {
+    return this.#wanted.some(([, service]) => service.state.kind === 'disk');
+  }
+
   has(device: string): boolean {
     return this.#services.has(device);
   }

@@ -77,6 +77,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       here: { name, address: ip },
       asker: readAskerKeys(),
       changed: () => idle(),
+      isOld: () => !left?.hasDisk,
       serve: () => serve(),
       stop: async () => left?.stop(),
       restart,
@@ -104,7 +105,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
-      ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
+      ...(left?.names.length ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
       ...(marked?.lines ?? []),
@@ -263,6 +264,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     cancel,
     resume: async () => {
       if (!marked) throw yadoError('nothingToResume', { computer: name });
+      marked.refuseOld();
       void marked.resume().catch((error: Error) => log(`cannot be started here: ${error.message}`));
       return {};
     },
