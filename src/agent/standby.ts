@@ -244,6 +244,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       whereIs,
       ...lent.handlers,
       diskLook: async request => {
+        // Behind its freeze nothing loads drivers any more, and what waits for them would not stand still.
+        if (helper || preparing)
+          throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
         await loadLendable('disk');
         return lookForDisk(request, AbortSignal.timeout(diskLookMs));
       },

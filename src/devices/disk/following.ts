@@ -13,7 +13,7 @@ import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
 import { DiskDiffers, DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
-import { clearMark, markBytes, writeMark } from './left-mark.ts';
+import { clearMark, encodeCopyMark, markBytes, writeMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
 import {
   type Beneath,
@@ -127,7 +127,7 @@ export class Following {
       if (local) {
         const found = this.#fit(local, fileSystem);
         // No computer starts the OS from a disk that has half of it, and this one is known again.
-        writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
+        writeMark(nodePath(local.name), encodeCopyMark(osId, there.peer.name), 'anyway');
         this.#isTouched = true;
         return { found, local };
       }
@@ -175,15 +175,19 @@ export class Following {
 
   async #hashesThere({ start, bytes }: Extent): Promise<readonly string[]> {
     const { peer, osId, device, epoch } = this.#disk.there;
+    const refused = new AbortController();
     const { hashes } = await askUntilAnswered(
       peer,
       'diskHashes',
       { osId, device, epoch, start, bytes },
       answer => answer.ready,
-      this.#stop.signal,
-      error => this.#disk.say(`${device}: ${error.message}`),
+      AbortSignal.any([this.#stop.signal, refused.signal]),
+      error =>
+        error.code === 'followFailed' ? refused.abort(error) : this.#disk.say(`${device}: ${error.message}`),
       hashMs,
-    );
+    ).catch(error => {
+      throw refused.signal.aborted ? refused.signal.reason : error;
+    });
     const all = Buffer.from(hashes);
     return Array.from({ length: Math.floor(all.length / regionHashBytes) }, (_, index) =>
       all.toString('hex', index * regionHashBytes, (index + 1) * regionHashBytes),
@@ -231,7 +235,7 @@ export class Following {
   }
 
   #sayWhy(error: unknown): string {
-    if (error instanceof YadoError) return error.message.replace(/\.$/, '');
+    if (error instanceof YadoError) return error.message.replace(/^.* does not follow: |\.$/g, '');
     const { name } = this.wish;
     if (error instanceof DiskFailed)
       return error.where === 'here'
