@@ -99,7 +99,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       readRsdp(),
     );
   const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle(), services);
-  const idle = (remark = '') =>
+  let served: string | undefined;
+  const idle = (remark = ''): void => {
+    served = left?.names.join();
     show(name, [
       'waiting for an OS',
       '',
@@ -115,6 +117,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       remark,
     ]);
+  };
 
   /** One at a time, also while the one before is still getting ready. */
   async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
@@ -250,7 +253,11 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         await loadLendable('disk');
         return lookForDisk(request, AbortSignal.timeout(diskLookMs));
       },
-      ...deviceHandlers(left, lent, () => marked?.heard()),
+      ...deviceHandlers(left, lent, () => {
+        marked?.heard();
+        // A person who reads that nothing is served here any more may switch this computer off.
+        if (!helper && left?.names.join() !== served) idle();
+      }),
     },
     () => keyring.server,
   );
