@@ -6,7 +6,7 @@ import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts
 import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
 import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
-import { forgetCached, readExtUuid } from '#linux/disk-contents.ts';
+import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
 import { diskCalled } from '#linux/disk-names.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
@@ -118,16 +118,18 @@ export class Following {
    * @throws Error saying why it will not do
    */
   async #markDisk(): Promise<NewDisk> {
-    const { osId, there } = this.#disk;
+    const { osId, there: old } = this.#disk;
     const { name, place } = this.wish;
     const { signal } = this.#stop;
     const fileSystem = await readExtUuid(stubPath(), signal);
     for (;;) {
-      const local = diskCalled(name, place);
-      if (local) {
+      const there = diskCalled(name, place);
+      if (there) await untilAnswered(nodePath(there.name), there.sizeBytes, signal);
+      const local = there && diskCalled(name, place);
+      if (local && local.name === there.name) {
         const found = this.#fit(local, fileSystem);
         // No computer starts the OS from a disk that has half of it, and this one is known again.
-        writeMark(nodePath(local.name), encodeCopyMark(osId, there.peer.name), 'anyway');
+        writeMark(nodePath(local.name), encodeCopyMark(osId, old.peer.name), 'anyway');
         this.#isTouched = true;
         return { found, local };
       }
