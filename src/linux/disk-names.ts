@@ -70,17 +70,15 @@ export function namesOf({ name, disk, partition }: BlockDevice, root = REAL_ROOT
 
 /**
  * The disk or partition called `name`, wherever it is now: a controller that was found anew counts its disks as they come. One
- * that says nothing of itself is the one at `place`. Undefined: it is not there (yet).
- * @throws Error when several are called so
+ * that says nothing of itself is the one at `place`. None: it is not there (yet). Several: the name says too little.
  */
-export function diskCalled(name: string, place: BlockPlace, root = REAL_ROOT): BlockDevice | undefined {
+export function disksCalled(name: string, place: BlockPlace, root = REAL_ROOT): BlockDevice[] {
   const called = listBlockDevices(root).filter(
     each => each.place !== undefined && namesOf(each, root).includes(name),
   );
-  if (called.length > 1) throw new Error(`${called.length} disks are called ${name}`);
-  if (called[0]) return called[0];
+  if (called.length > 0) return called;
   const there = findBlockDevice(place, root);
-  return there && namesOf(there, root).length === 0 ? there : undefined;
+  return there && namesOf(there, root).length === 0 ? [there] : [];
 }
 
 /** What cannot be in a name is an underscore. */

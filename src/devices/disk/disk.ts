@@ -257,6 +257,7 @@ class RootDisk implements Device {
     this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
     markHome(beneath);
     await this.#putBeneath(beneath);
+    signal.throwIfAborted();
     this.#computer = undefined;
   }
 
@@ -265,6 +266,7 @@ class RootDisk implements Device {
     const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
     await this.#putBeneath(beneath);
+    signal.throwIfAborted(); // that may have taken long: somebody else may bring it up by now
     this.#keeping = new AbortController();
     void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
     this.#begin = () => {

@@ -7,7 +7,7 @@ import { C } from '#linux/abi.ts';
 import { type BlockDevice, type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
-import { diskCalled } from '#linux/disk-names.ts';
+import { disksCalled } from '#linux/disk-names.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { NbdClient } from '#linux/nbd.ts';
@@ -38,8 +38,10 @@ export async function attachHere(
   signal: AbortSignal,
   name?: string,
 ): Promise<BlockDevice> {
-  const found = (): BlockDevice | undefined =>
-    name === undefined ? findBlockDevice(place) : diskCalled(name, place);
+  const found = (): BlockDevice | undefined => {
+    const called = name === undefined ? [] : disksCalled(name, place);
+    return name === undefined || called.length > 1 ? findBlockDevice(place) : called[0];
+  };
   const what = `the disk ${name ?? ''} at ${place.pciAddress}`.replace('  ', ' ');
   return waitUntil(what, found, { timeoutMs: 20_000, everyMs: 20, signal });
 }

@@ -7,7 +7,7 @@ import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
 import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
 import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
-import { diskCalled } from '#linux/disk-names.ts';
+import { disksCalled } from '#linux/disk-names.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -119,13 +119,12 @@ export class Following {
    */
   async #markDisk(): Promise<NewDisk> {
     const { osId, there: old } = this.#disk;
-    const { name, place } = this.wish;
     const { signal } = this.#stop;
     const fileSystem = await readExtUuid(stubPath(), signal);
     for (;;) {
-      const there = diskCalled(name, place);
+      const there = this.#newDisk();
       if (there) await untilAnswered(nodePath(there.name), there.sizeBytes, signal);
-      const local = there && diskCalled(name, place);
+      const local = there && this.#newDisk();
       if (local && local.name === there.name) {
         const found = this.#fit(local, fileSystem);
         // No computer starts the OS from a disk that has half of it, and this one is known again.
@@ -133,9 +132,16 @@ export class Following {
         this.#isTouched = true;
         return { found, local };
       }
-      this.#become({ kind: 'waiting', reason: `there is no disk ${name} (yet)` });
+      this.#become({ kind: 'waiting', reason: `there is no disk ${this.wish.name} (yet)` });
       await sleep(lookMs, undefined, { signal });
     }
+  }
+
+  #newDisk(): BlockDevice | undefined {
+    const { name, place } = this.wish;
+    const [only, ...more] = disksCalled(name, place);
+    if (more.length > 0) throw new Error(`${more.length + 1} disks are called ${name}`);
+    return only;
   }
 
   /** @throws Error saying why it will not do */
