@@ -7,7 +7,7 @@ import { release } from '#devices/disk/reach.ts';
 import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import { type ControlRequest, controlPort } from '#wire/control.ts';
 import { ControlServer } from './control-server.ts';
-import { type DiskRequest, destinyOf, markOfShared, planDisk, type StorageAt } from './disk-plan.ts';
+import { type DiskRequest, destinyOf, planDisk, type StorageAt } from './disk-plan.ts';
 import type { MoveRequest } from './source-move.ts';
 
 const place = { pciAddress: '0000:00:07.0', unit: 0 };
@@ -23,15 +23,11 @@ const found: FoundDisk = {
     markOf: null,
     fileSystem: null,
   },
-  print: 'a'.repeat(64),
 };
-const own: FoundDisk = { ...found, name: 'wwn-0x5', place: { pciAddress: '0000:00:06.0', unit: 0 } };
 const storage: Storage = {
   sizeBytes: 1 << 30,
-  isVolume: false,
   fileSystem: async () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
-  look: () => own,
 };
 const mine = (at: string): StorageAt => ({ device: 'disk0', at, storage });
 
@@ -61,7 +57,7 @@ async function asked(address: string, disk: DiskRequest | undefined, at = 'a') {
   }
 }
 const wish = (change: Partial<DiskRequest>): DiskRequest => ({
-  ...{ wish: { mode: 'follow' }, inSettings: undefined, isHome: false },
+  ...{ wish: { mode: 'follow' }, inSettings: undefined },
   ...change,
 });
 
@@ -80,23 +76,8 @@ test('the disk that was typed counts, then that of the settings, then the one th
   assert.deepEqual(heard, [{ osId: 'crab', place }]);
   assert.equal(plan?.asked, undefined);
   assert.deepEqual(destinyOf(plan, request), {
-    ...{ mode: 'follow', computer: 'b', name: 'virtio-spare', place, mayOverwrite: true, isHome: false },
+    ...{ mode: 'follow', computer: 'b', name: 'virtio-spare', place, mayOverwrite: true },
   });
-  assert.equal(markOfShared(plan, request), undefined);
-});
-
-test('a shared disk is looked for by its own name, and marked unless it goes home', async () => {
-  const { heard, plan, request } = await asked('127.60.0.7', wish({ wish: { mode: 'shared' } }));
-  assert.deepEqual(heard, [{ osId: 'crab', disk: 'wwn-0x5' }]);
-  assert.equal(plan?.mine, own);
-  assert.equal(
-    markOfShared(plan, request),
-    '{"osId":"crab","epoch":8,"behind":[],"state":"left","computer":{"name":"a","address":"127.0.0.1"}}',
-  );
-  const home = await asked('127.60.0.7', wish({ wish: { mode: 'shared' }, isHome: true }));
-  assert.equal(markOfShared(home.plan, home.request), undefined);
-  const elsewhere = await asked('127.60.0.7', wish({ wish: { mode: 'shared', disk: 'wwn-0x5' } }), 'c');
-  assert.equal(elsewhere.plan?.mine, undefined);
 });
 
 test('a computer that had the disk is told until it answers; one that knows of none any more is left alone', async () => {

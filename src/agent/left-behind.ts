@@ -70,7 +70,7 @@ export class DevicesLeft {
       computer,
       cipher,
       epoch: () => this.#epoch,
-      record: before => this.#record('left', before),
+      record: before => this.#recordLeft(before),
       say: log,
       fault,
     };
@@ -84,6 +84,11 @@ export class DevicesLeft {
   /** What the OS may still ask for. */
   get #wanted(): [string, LeftService][] {
     return [...this.#services].filter(([, service]) => !service.isOver);
+  }
+
+  /** The OS may still ask for a disk: what is on it is the newest there is of it. */
+  get hasDisk(): boolean {
+    return this.#wanted.some(([, service]) => service.state.kind === 'disk');
   }
 
   has(device: string): boolean {
@@ -107,6 +112,14 @@ export class DevicesLeft {
     this.#markedWith = markedWith;
     const text = this.#record('leaving', undefined);
     for (const service of this.#services.values()) await service.mark?.(text);
+  }
+
+  /** @throws Error when what was there says nothing of this OS: it is another disk than was left */
+  #recordLeft(before: string | undefined): string {
+    const { osId } = this.#left;
+    if (readMarkText(before, this.#list)?.osId !== osId)
+      throw new Error(`the disk that was found here does not bear the mark of ${osId}`);
+    return this.#record('left', before);
   }
 
   #record(state: MarkState, before: string | undefined): string {
@@ -205,15 +218,33 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
 }
 
 /** A disk here that an OS has left, or was about to leave when this computer was switched off. */
-export function findMarkedDisk(services: ServiceList): { node: string; mark: Mark } | undefined {
+export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
+  const all: { readonly node: () => string; readonly mark: Mark }[] = [];
   for (const device of listBlockDevices()) {
     const found = findMarkOn(device);
     if (!found) continue;
     const mark = readMarkText(found.text, services);
-    if (mark) return { node: found.node(), mark };
-    log(`${device.name} has a mark that cannot be read`);
+    if (mark) all.push({ node: found.node, mark });
+    else log(`${device.name} has a mark that cannot be read`);
   }
-  return undefined;
+  const newest = newestOf(all);
+  return newest && { node: newest.node(), mark: newest.mark };
+}
+
+export interface MarkedNode {
+  readonly node: string;
+  readonly mark: Mark;
+}
+
+/**
+ * Of several disks that an OS has left here the one it left last: it has followed to another one, and the others have an older
+ * state of it. Of several OSes the first one that still has something here.
+ */
+export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[]): T | undefined {
+  const newest = all.filter(
+    ({ mark }) => !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
+  );
+  return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
 }
 
 /** For a standby that has just been started: whether its disks need their drivers any longer. */

@@ -17,7 +17,7 @@ import { type ApiServer, errorEvent } from './api-server.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
-import { destinyOf, markOfShared } from './disk-plan.ts';
+import { destinyOf } from './disk-plan.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
 import { planOf, reportOf } from './move-report.ts';
@@ -98,7 +98,7 @@ export class Moves {
 
   /**
    * Begins a move, or says what it would do.
-   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`; of a dry run also what the checks find
+   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`, `diskNotShared`; of a dry run also what the checks find
    */
   async migrate({
     to,
@@ -158,8 +158,10 @@ export class Moves {
     };
   }
 
+  /** @throws YadoError `diskNotShared` */
   #diskRequest(to: string, wish: DiskWish | undefined): MoveRequest['disk'] {
-    return wish && { wish, inSettings: this.#os.diskAt(to), isHome: this.#os.isHome(to) };
+    if (wish?.mode === 'shared') throw yadoError('diskNotShared', { computer: to });
+    return wish && { wish, inSettings: this.#os.diskAt(to) };
   }
 
   /** What it takes besides sending is taken to be as the last time. */
@@ -252,7 +254,6 @@ export class Moves {
           await this.#ports.close();
           frozen = true;
           this.#cpus.fitFor(move.target);
-          this.#devices.willShare(markOfShared(move.disk, request));
           await this.#devices.hold();
           this.#phase('freeze');
         },

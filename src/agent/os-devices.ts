@@ -119,6 +119,8 @@ export class OsDevices {
         signal: AbortSignal.timeout(restoreMs),
         scan: () => this.scan(),
         taken: () => this.#take(device.id, here.name),
+        there: computer => this.locations.there(device.id, computer),
+        changed: () => this.#place.changed(),
         gone: () => {
           if (!this.#held) this.lending.gone(device.id);
         },
@@ -206,10 +208,6 @@ export class OsDevices {
 
   destine(destiny: Destiny | undefined): void {
     this.#withData?.destine?.(destiny);
-  }
-
-  willShare(mark: string | undefined): void {
-    this.#withData?.willShare?.(mark);
   }
 
   following(): FollowReport | undefined {

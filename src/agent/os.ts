@@ -76,11 +76,6 @@ export class Os implements OsPlace {
     return this.#config.computers.find(each => each.name === name)?.disk;
   }
 
-  /** True: that is the computer the OS was started on. */
-  isHome(name: string): boolean {
-    return name === this.#first.name;
-  }
-
   /** @throws YadoError `unknownComputer` */
   computer(name: string): Computer {
     const found = this.computers.find(each => each.name === name);

@@ -132,15 +132,7 @@ export async function checkMove(
   const room = imageRoom(source);
   const prepared = withRoom(
     room,
-    manager.prepare(
-      request.osId,
-      request.epoch,
-      source,
-      target,
-      tables.status,
-      tables.locations,
-      disk?.mode === 'shared' ? tables.storage?.device : undefined,
-    ),
+    manager.prepare(request.osId, request.epoch, source, target, tables.status, tables.locations),
   );
   const checks = preflight(source, target, {
     acceptRisks: request.acceptRisks,
@@ -148,7 +140,7 @@ export async function checkMove(
     ways: prepared.ways,
     disk,
   });
-  const modules = disk?.mode === 'follow' ? [...load, mirrorModule] : load;
+  const modules = disk ? [...load, mirrorModule] : load;
   return { source, target, checks, prepared, load: modules, cardModules, room, disk };
 }
 

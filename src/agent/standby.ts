@@ -77,6 +77,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       here: { name, address: ip },
       asker: readAskerKeys(),
       changed: () => idle(),
+      isOld: () => !left?.hasDisk,
       serve: () => serve(),
       stop: async () => left?.stop(),
       restart,
@@ -98,13 +99,15 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       readRsdp(),
     );
   const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle(), services);
-  const idle = (remark = '') =>
+  let served: string | undefined;
+  const idle = (remark = ''): void => {
+    served = left?.names.join();
     show(name, [
       'waiting for an OS',
       '',
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
-      ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
+      ...(left?.names.length ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
       ...(marked?.lines ?? []),
@@ -114,6 +117,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       remark,
     ]);
+  };
 
   /** One at a time, also while the one before is still getting ready. */
   async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
@@ -243,10 +247,17 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       whereIs,
       ...lent.handlers,
       diskLook: async request => {
+        // Behind its freeze nothing loads drivers any more, and what waits for them would not stand still.
+        if (helper || preparing)
+          throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
         await loadLendable('disk');
         return lookForDisk(request, AbortSignal.timeout(diskLookMs));
       },
-      ...deviceHandlers(left, lent, () => marked?.heard()),
+      ...deviceHandlers(left, lent, () => {
+        marked?.heard();
+        // A person who reads that nothing is served here any more may switch this computer off.
+        if (!helper && left?.names.join() !== served) idle();
+      }),
     },
     () => keyring.server,
   );
@@ -263,6 +274,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     cancel,
     resume: async () => {
       if (!marked) throw yadoError('nothingToResume', { computer: name });
+      marked.refuseOld();
       void marked.resume().catch((error: Error) => log(`cannot be started here: ${error.message}`));
       return {};
     },

@@ -124,8 +124,8 @@ export function newProgram(
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
     .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
-    .option('--disk <way>', 'what becomes of the disk: remote (it stays where it is), follow, shared')
-    .option('--to-disk <disk>', 'with follow or shared: which disk there, as /dev/disk/by-id names it')
+    .option('--disk <way>', 'what becomes of the disk: remote (it stays where it is), or follow')
+    .option('--to-disk <disk>', 'with follow: which disk there, as /dev/disk/by-id names it')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
     .action(async (to: string, options: MigrateOptions) => {
       const request = {
@@ -249,7 +249,7 @@ interface MigrateOptions {
 function diskWish({ disk, toDisk }: MigrateOptions): Pick<MigrateRequest, 'disk'> {
   if (disk === undefined && toDisk === undefined) return {};
   const mode = diskModes.find(each => each === disk);
-  if (!mode) throw yadoError('badUsage', { what: `--disk takes one of ${diskModes.join(', ')}` });
+  if (!mode) throw yadoError('badUsage', { what: '--disk takes remote or follow' });
   if (mode === 'remote' && toDisk !== undefined)
     throw yadoError('badUsage', {
       what: 'a disk that stays where it is needs no other: --to-disk is for --disk=follow',

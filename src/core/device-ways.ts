@@ -12,8 +12,6 @@ export interface MovingDevice {
   readonly osType: string;
   /** The computer that has it now. */
   readonly computer: string;
-  /** The target reaches it too, and it is to be used from there. */
-  readonly isShared?: boolean;
   /** Its PCI function, when it is on the source and has one. */
   readonly pciAddress?: string;
 }
@@ -86,7 +84,7 @@ export function decideWay(device: MovingDevice, source: Capabilities, target: Ca
   const { device: id, class: deviceClass } = device;
   const traits = deviceClasses[deviceClass];
   const base = { device: id, class: deviceClass } as const;
-  if (!traits.replaceable) return decideUnique(device, source, target);
+  if (!traits.replaceable) return decideUnique(device, target);
 
   const mine = source.pci.find(each => each.address === device.pciAddress);
   // Of several network cards the OS gets the one that the target is reached at.
@@ -133,15 +131,7 @@ export function decideWay(device: MovingDevice, source: Capabilities, target: Ca
   return { ...base, way: 'lost', computer: target.name, reason: `${target.name} has no ${deviceClass}` };
 }
 
-function decideUnique(device: MovingDevice, source: Capabilities, target: Capabilities): WayDecision {
-  if (device.isShared && device.computer === source.name)
-    return {
-      device: device.device,
-      class: device.class,
-      way: 'direct',
-      computer: target.name,
-      reason: `${target.name} reaches the same one`,
-    };
+function decideUnique(device: MovingDevice, target: Capabilities): WayDecision {
   if (device.computer !== target.name) return remote(device);
   return {
     device: device.device,

@@ -5,7 +5,7 @@ import { Count, Short } from './shapes.ts';
 
 /**
  * remote: it stays and is used over the network; follow: afterwards it is copied to a disk of the target, which then is the
- * OS's disk; shared: the target reaches the same disk.
+ * OS's disk; shared: the target reaches the same disk, which is refused by name until it is safe.
  */
 export const diskModes = ['remote', 'follow', 'shared'] as const;
 export type DiskMode = (typeof diskModes)[number];
@@ -46,8 +46,6 @@ export const FoundDiskSchema = v.strictObject({
   markOf: v.nullable(Short),
   /** UUID of the file system (ext4) on it. */
   fileSystem: v.nullable(Short),
-  /** Hash of its beginning and its end: equal for one disk that two computers reach. */
-  print: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 });
 export type FoundDisk = Readonly<v.InferOutput<typeof FoundDiskSchema>>;
 
@@ -70,21 +68,18 @@ export const isOwnOf = (disk: FoundDisk, os: string, fileSystem: string | undefi
 
 /** What is to become of the OS's disk at the computer it has come to: a disk of that computer. */
 export const DestinySchema = v.strictObject({
-  mode: v.picklist(['follow', 'shared']),
+  mode: v.literal('follow'),
   computer: v.string(),
   /** Of the disk, as that computer calls it. */
   name: v.string(),
   place: BlockPlaceSchema,
   /** A person has said that what is on it may be lost. */
   mayOverwrite: v.boolean(),
-  /** The OS was started on that computer. */
-  isHome: v.boolean(),
 });
 export type Destiny = Readonly<v.InferOutput<typeof DestinySchema>>;
 
-/** What is known before a move whose disk is not to stay. */
+/** What is known before a move whose disk is to follow. */
 export interface DiskPlan {
-  readonly mode: Exclude<DiskMode, 'remote'>;
   /** Id of the OS. */
   readonly os: string;
   /** As it was named; undefined: the one the OS had there before. */
@@ -95,10 +90,6 @@ export interface DiskPlan {
   readonly fileSystem: string | undefined;
   /** The computer that has it now. */
   readonly at: string;
-  /** The OS's disk is a volume of LVM. */
-  readonly isVolume: boolean;
-  /** Of the OS's disk, when it is at the source: for a shared one. */
-  readonly mine: FoundDisk | undefined;
   readonly look: DiskLook;
   /** Why the kernel of the OS cannot mirror disks; undefined when it can. */
   readonly lacks: string | undefined;

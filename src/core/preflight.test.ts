@@ -24,13 +24,6 @@ const failing = (from: Capabilities, to: Capabilities, request = plain) =>
     .checks.filter(check => !check.ok)
     .map(check => check.id);
 
-test('a disk that both computers reach goes along; one that is elsewhere does not', () => {
-  const disk = { device: 'disk0', class: 'disk', osType: 'disk', isShared: true } as const;
-  const { way, computer } = decideWay({ ...disk, computer: a.name }, a, b);
-  assert.deepEqual([way, computer], ['direct', b.name]);
-  assert.equal(decideWay({ ...disk, computer: 'gamma' }, a, b).way, 'remote');
-});
-
 test('the two computers of the paper pass', () => {
   v.parse(CapabilitiesSchema, a);
   v.parse(CapabilitiesSchema, JSON.parse(JSON.stringify(b)));

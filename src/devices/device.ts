@@ -6,7 +6,7 @@ import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import type { FollowReport } from '#core/disk-follow.ts';
-import type { BlockPlace, Destiny, FoundDisk } from '#core/disk-wish.ts';
+import type { BlockPlace, Destiny } from '#core/disk-wish.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
 
@@ -56,6 +56,10 @@ export interface Arrival {
   readonly scan: () => Promise<void>;
   /** A device that follows the OS: it is at this computer from now on, for an agent that is started anew too. */
   readonly taken: () => void;
+  /** The device as another computer had it. @throws YadoError `unknownComputer` */
+  readonly there: (computer: string) => DeviceThere;
+  /** `memory` has changed, for an agent that is started anew. @throws Error when it cannot be kept */
+  readonly changed: () => void;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */
@@ -98,12 +102,8 @@ export interface Storage {
   readonly sizeBytes: number;
   /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
-  /** It is a volume, not a disk or a partition: nobody else finds it by a name. */
-  readonly isVolume: boolean;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
-  /** What it is, when it is at the computer the OS is on. @throws the error of looking at it */
-  look(): FoundDisk | undefined;
 }
 
 export interface Device {
@@ -132,11 +132,6 @@ export interface Device {
   storage?(): Storage;
   /** The OS is at another computer, before `restore`: what is to become of the device there; undefined: it stays. */
   destine?(destiny: Destiny | undefined): void;
-  /**
-   * Before `hold`, of a device that the target reaches too: `mark` is put on it, so that no computer uses it while the OS is
-   * elsewhere; undefined: it is not shared.
-   */
-  willShare?(mark: string | undefined): void;
   /** A move was given up before the OS was frozen: what `ready` has stopped goes on. */
   goOn?(): void;
   /** How far it has followed, when it does. */

@@ -6,7 +6,7 @@ import { C } from '#linux/abi.ts';
 import { ioctl, open } from '#linux/ffi.ts';
 import { OwnedFd } from '#linux/owned-fd.ts';
 import { isPciAddress } from '#linux/pci.ts';
-import { listNames, REAL_ROOT, readNumber, readText, resolveLink } from '#linux/sysfs.ts';
+import { listNames, naturalOrder, REAL_ROOT, readNumber, readText, resolveLink } from '#linux/sysfs.ts';
 import { FormatError } from '#linux/system-error.ts';
 
 export interface DeviceNumber {
@@ -132,15 +132,20 @@ function placeOf(disk: string, partition: number | undefined, root: string): Blo
   return { pciAddress, unit, ...(partition !== undefined && { partition }) };
 }
 
+/** By the connector they hang on: their names are given as they answer, which is not always in the same order. */
 function disksBehind(pciAddress: string, root: string): string[] {
   return listNames(root, 'sys/class/block')
     .filter(name => readText(root, 'sys/class/block', name, 'partition') === undefined)
-    .filter(name => pciAddressOfDisk(name, root) === pciAddress);
+    .filter(name => pciAddressOfDisk(name, root) === pciAddress)
+    .sort((a, b) => naturalOrder(pathOfDisk(a, root) ?? '', pathOfDisk(b, root) ?? ''));
 }
 
 function pciAddressOfDisk(name: string, root: string): string | undefined {
-  return resolveLink(root, 'sys/class/block', name)?.split('/').findLast(isPciAddress);
+  return pathOfDisk(name, root)?.split('/').findLast(isPciAddress);
 }
+
+const pathOfDisk = (name: string, root: string): string | undefined =>
+  resolveLink(root, 'sys/class/block', name);
 
 // gnu_dev_major / gnu_dev_minor of glibc, which is what stat gives (the kernel's own encoding is another)
 function decodeStatNumber(rdev: number): DeviceNumber {

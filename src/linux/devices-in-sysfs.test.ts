@@ -127,6 +127,13 @@ test('a disk is found again by its place, whatever it is called', () => {
   assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 1 }, tree.root)?.name, 'sdb');
   assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 2 }, tree.root), undefined);
   assert.equal(findBlockDevice({ pciAddress: '0000:00:06.0', unit: 0, partition: 3 }, tree.root), undefined);
+  // Found anew the one behind the second connector may answer first.
+  const at = (port: number, name: string) =>
+    `${PCI}/0000:00:1f.2/ata${port}/host${port}/target${port}:0:0/${port}:0:0:0/block/${name}`;
+  const swapped = { ...disk('sda', at(10, 'sda'), '8:0', 1), ...disk('sdb', at(9, 'sdb'), '8:16', 1) };
+  using anew = new FixtureTree(swapped);
+  assert.equal(findBlockDevice({ pciAddress: '0000:00:1f.2', unit: 0 }, anew.root)?.name, 'sdb');
+  assert.equal(describeName('sda', anew.root).place?.unit, 1);
   const root = describeName('dm-0', tree.root);
   assert.equal(root.dmName, 'root');
   assert.equal(root.place, undefined);

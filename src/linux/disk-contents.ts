@@ -1,10 +1,10 @@
 // What lies on a disk, by its beginning and its end: where every partition table, file system, volume and RAID has its
 // signature. Only zeros count as nothing; what has no name is still something. Reads only.
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { C } from '#linux/abi.ts';
 import { ioctl } from '#linux/ffi.ts';
+import { hashParts } from '#linux/region-hashes.ts';
 
 /** GPT has 34 sectors at both ends, btrfs begins at 64 KiB, md and ZFS keep theirs within 512 KiB of an end. */
 export const looksAtBytes = 2 ** 20;
@@ -12,8 +12,6 @@ export const looksAtBytes = 2 ** 20;
 export interface DiskContents {
   /** "a file system (ext4)"; undefined when both ends are zero. */
   readonly holds: string | undefined;
-  /** Of both ends. */
-  readonly sha256: string;
   /** The first bytes. */
   readonly head: Buffer;
 }
@@ -29,13 +27,36 @@ export function extUuid(head: Buffer): string | undefined {
  * As `extUuid`, of what is mounted from a device. Undefined also when it cannot be read. A device that does not answer keeps a
  * thread, and nobody else. @throws the reason of `signal`
  */
-export async function readExtUuid(path: string, signal: AbortSignal): Promise<string | undefined> {
-  signal.throwIfAborted();
+export const readExtUuid = (path: string, signal: AbortSignal): Promise<string | undefined> =>
+  orAborted(
+    readHead(path).then(extUuid, () => undefined),
+    signal,
+  );
+
+/**
+ * Returns once a disk answers at both ends: what is read or written of it on the spot behind this does not keep the caller.
+ * @throws the error of reading it; the reason of `signal`
+ */
+export async function untilAnswered(path: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
+  const bytes = 4096;
+  const ends = [0, Math.max(0, Math.floor(sizeBytes / bytes) - 1) * bytes];
+  await orAborted(
+    hashParts(
+      path,
+      ends.map(start => ({ start, bytes })),
+      'disk',
+    ),
+    signal,
+  );
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const stop = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
   try {
-    return await Promise.race([readHead(path).then(extUuid, () => undefined), aborted]);
+    return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -80,8 +101,7 @@ export function readContents(path: string, sizeBytes: number): DiskContents {
     const bytes = Math.min(looksAtBytes, sizeBytes);
     const head = readAt(fd, 0, bytes);
     const tail = readAt(fd, sizeBytes - bytes, bytes);
-    const sha256 = createHash('sha256').update(head).update(tail).digest('hex');
-    return { holds: nameOf(head, tail), sha256, head };
+    return { holds: nameOf(head, tail), head };
   } finally {
     closeSync(fd);
   }

@@ -1,7 +1,7 @@
 // Disks by name, from trees as the kernel makes them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { disksNamed, listDisks, namesOfDisk } from './disk-names.ts';
+import { disksCalled, disksNamed, listDisks, namesOfDisk } from './disk-names.ts';
 import { FixtureTree } from './fixture-tree.ts';
 
 const pci = 'sys/devices/pci0000:00';
@@ -82,4 +82,33 @@ test('two disks of one serial number are two', () => {
     'sys/class/block/vdb': { link: virtio.replace('vda', 'vdb') },
   });
   assert.equal(disksNamed('same', sys.root).length, 2);
+});
+
+/** A controller whose disks were found in one order or the other: the kernel's names are given as they come. */
+const twoDisks = (first: string, second: string) =>
+  new FixtureTree(
+    Object.fromEntries(
+      [first, second].flatMap((serial, index) => {
+        const at = `${pci}/0000:00:06.0/virtio2/block/vd${'ab'[index]}`;
+        return [
+          [`${at}/dev`, `254:${16 * index}\n`],
+          [`${at}/size`, '8\n'],
+          [`${at}/serial`, serial],
+          [`sys/class/block/vd${'ab'[index]}`, { link: at }],
+        ];
+      }),
+    ),
+  );
+const placeOfSecond = { pciAddress: '0000:00:06.0', unit: 1 };
+
+test('a disk is known by its name, wherever it is when its controller was found anew', () => {
+  const called = (name: string, first: string, second: string): string[] => {
+    using sys = twoDisks(first, second);
+    return disksCalled(name, placeOfSecond, sys.root).map(each => each.name);
+  };
+  assert.deepEqual(called('virtio-spare', 'windows', 'spare'), ['vdb']);
+  assert.deepEqual(called('virtio-spare', 'spare', 'windows'), ['vda']);
+  assert.deepEqual(called('virtio-spare', 'windows', 'other'), [], 'another one is in its place');
+  assert.deepEqual(called('virtio-spare', 'spare', 'spare'), ['vda', 'vdb']);
+  assert.deepEqual(called('sdx', '', ''), ['vdb']);
 });

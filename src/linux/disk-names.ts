@@ -2,7 +2,13 @@
 // standby has no udev.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type BlockDevice, describeName } from '#linux/block.ts';
+import {
+  type BlockDevice,
+  type BlockPlace,
+  describeName,
+  findBlockDevice,
+  listBlockDevices,
+} from '#linux/block.ts';
 import { listNames, REAL_ROOT, readText, resolveLink } from '#linux/sysfs.ts';
 
 /** Whole disks with hardware of their own. */
@@ -54,6 +60,25 @@ export function disksNamed(asked: string, root = REAL_ROOT): BlockDevice[] {
     );
     return found === undefined ? [] : [describeName(found, root)];
   });
+}
+
+/** The names of a disk or a partition, the best one first: with "-part2" behind those of the disk for a partition. */
+export function namesOf({ name, disk, partition }: BlockDevice, root = REAL_ROOT): string[] {
+  const names = namesOfDisk(disk ?? name, root);
+  return partition === undefined ? names : names.map(each => `${each}-part${partition}`);
+}
+
+/**
+ * The disk or partition called `name`, wherever it is now: a controller that was found anew counts its disks as they come. One
+ * that says nothing of itself is the one at `place`. None: it is not there (yet). Several: the name says too little.
+ */
+export function disksCalled(name: string, place: BlockPlace, root = REAL_ROOT): BlockDevice[] {
+  const called = listBlockDevices(root).filter(
+    each => each.place !== undefined && namesOf(each, root).includes(name),
+  );
+  if (called.length > 0) return called;
+  const there = findBlockDevice(place, root);
+  return there && namesOf(there, root).length === 0 ? [there] : [];
 }
 
 /** What cannot be in a name is an underscore. */

@@ -39,10 +39,7 @@ export class StatusManager {
     return this.devices.map(each => each.describe(elsewhere(each.id)));
   }
 
-  /**
-   * Ways and plans of a move; reads the devices as they are now, changes nothing. `shared`: a device that the target reaches
-   * too.
-   */
+  /** Ways and plans of a move; reads the devices as they are now, changes nothing. */
   prepare(
     osId: string,
     epoch: number,
@@ -50,11 +47,8 @@ export class StatusManager {
     target: Capabilities,
     table: DeviceStatusTable,
     locations: DeviceLocationTable,
-    shared?: string,
   ): PreparedMove {
-    const ways = table.map(row =>
-      decideWay(this.#moving(row.device, table, locations, shared), source, target),
-    );
+    const ways = table.map(row => decideWay(this.#moving(row.device, table, locations), source, target));
     const removed = functionsToRemove(source, target).map(each => each.address);
     const move: Move = { osId, epoch, source, target, ways, removed };
     const parts = this.devices.map(each => each.plans(move));
@@ -81,12 +75,7 @@ export class StatusManager {
     return { ways, plans, removed, behind };
   }
 
-  #moving(
-    id: string,
-    table: DeviceStatusTable,
-    locations: DeviceLocationTable,
-    shared: string | undefined,
-  ): MovingDevice {
+  #moving(id: string, table: DeviceStatusTable, locations: DeviceLocationTable): MovingDevice {
     const row = table.find(each => each.device === id)!;
     const pciAddress = this.devices.find(each => each.id === id)?.pciAddress();
     return {
@@ -94,7 +83,6 @@ export class StatusManager {
       class: row.class,
       osType: row.osType,
       computer: locate(locations, id).computer,
-      ...(id === shared && { isShared: true }),
       ...(pciAddress !== undefined && { pciAddress }),
     };
   }

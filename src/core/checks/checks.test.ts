@@ -53,7 +53,6 @@ const spare: FoundDisk = {
   holds: null,
   markOf: null,
   fileSystem: null,
-  print: 'a'.repeat(64),
 };
 const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
   found: { ...spare, ...change },
@@ -62,8 +61,8 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 });
 /** A disk that may follow to one of beta. */
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
-  ...{ mode: 'follow', os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
-  ...{ mine: undefined, isVolume: false, lacks: undefined, look: lookAt({}) },
+  ...{ os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
+  ...{ lacks: undefined, look: lookAt({}) },
   ...change,
 });
 
@@ -351,27 +350,6 @@ const cases: readonly Case[] = [
     request: { disk: diskPlan({ look: lookAt({ holds: 'data', fileSystem: 'f6', markOf: 'crab' }) }) },
     says: /is not empty: data/,
   },
-  {
-    id: 'disk-shared-volume',
-    request: { disk: diskPlan({ mode: 'shared', isVolume: true }) },
-    says: /^The disk of the OS on alpha is a volume of LVM/,
-    hint: /--disk=remote/,
-  },
-  {
-    id: 'disk-same',
-    request: { disk: diskPlan({ mode: 'shared', mine: undefined, at: 'gamma' }) },
-    says: /^The disk of the OS is not at alpha but at gamma\.$/,
-  },
-  {
-    id: 'disk-same',
-    request: { disk: diskPlan({ mode: 'shared', mine: { ...spare, name: 'wwn-0x1' } }) },
-    says: /is virtio-spare there, and wwn-0x1 here\.$/,
-  },
-  {
-    id: 'disk-same',
-    request: { disk: diskPlan({ mode: 'shared', mine: { ...spare, print: 'b'.repeat(64) } }) },
-    says: /has something else on it\.$/,
-  },
 ];
 
 /** Found together with `pci-windows`: it matters only for a card that must be found. */
@@ -494,5 +472,4 @@ test('a disk of the target that fits is fine, and so is one that the OS has left
     ),
     [],
   );
-  assert.deepEqual(failing(diskPlan({ mode: 'shared', mine: spare, look: lookAt({ holds: 'data' }) })), []);
 });

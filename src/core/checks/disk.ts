@@ -1,4 +1,4 @@
-// Checks of a move after which the disk does not stay where it is (`yado migrate --disk=follow` and `=shared`). Pure.
+// Checks of a move after which the disk does not stay where it is (`yado migrate --disk=follow`). Pure.
 
 import { diskUnitBytes, mostSectorBytes } from '../disk-follow.ts';
 import { type DiskPlan, isOwnOf } from '../disk-wish.ts';
@@ -18,8 +18,8 @@ export const diskChecks: readonly PreflightCheck[] = [
     why: 'No disk is chosen for you: what is on it would be lost.',
     compare: (_a, b, { disk }) => {
       if (!disk || disk.look.found) return null;
-      const { asked, mode, look } = disk;
-      const hint = `${namesOf(disk, b.name)}; yado migrate ${b.name} --disk=${mode} --to-disk=<one of these>`;
+      const { asked, look } = disk;
+      const hint = `${namesOf(disk, b.name)}; yado migrate ${b.name} --disk=follow --to-disk=<one of these>`;
       if (asked === undefined)
         return finding(`No disk of ${b.name} was named for the OS, and none there is its own.`, hint);
       return look.matches > 1
@@ -40,7 +40,7 @@ export const diskChecks: readonly PreflightCheck[] = [
         return finding(`The disk ${found.name} of ${b.name} is in use: ${found.use}.`, other);
       if (found.isReadOnly)
         return finding(`The disk ${found.name} of ${b.name} cannot be written to.`, other);
-      if (disk.mode === 'follow' && disk.sizeBytes % diskUnitBytes !== 0)
+      if (disk.sizeBytes % diskUnitBytes !== 0)
         return finding(
           `The disk of the OS has ${disk.sizeBytes} bytes, which is no multiple of ${diskUnitBytes}: the kernel cannot mirror it.`,
           'let it stay: --disk=remote',
@@ -63,7 +63,7 @@ export const diskChecks: readonly PreflightCheck[] = [
     title: 'the kernel of the OS can mirror disks',
     why: 'The disk follows by a mirror of both.',
     compare: (a, _b, { disk }) =>
-      disk?.mode === 'follow' && disk.lacks !== undefined
+      disk?.lacks !== undefined
         ? finding(
             `The kernel of the OS on ${a.name} cannot mirror disks: ${disk.lacks}.`,
             'modprobe dm-mirror; or let the disk stay: --disk=remote',
@@ -77,42 +77,12 @@ export const diskChecks: readonly PreflightCheck[] = [
     why: 'All that is on it is overwritten.',
     compare: (_a, b, { disk }) => {
       const found = disk?.look.found;
-      if (disk?.mode !== 'follow' || !found || found.holds === null) return null;
+      if (!disk || !found || found.holds === null) return null;
       if (isOwnOf(found, disk.os, disk.fileSystem)) return null;
       return finding(
         `The disk ${found.name} of ${b.name} is not empty: ${found.holds}. It would be overwritten.`,
         `look at it there; if nobody needs it: yado migrate ${b.name} --disk=follow --to-disk=${found.name} --accept-risk=disk-not-empty`,
       );
-    },
-  },
-  {
-    id: 'disk-shared-volume',
-    severity: 'error',
-    title: 'what both computers are to reach is a disk or a partition',
-    why: 'A volume of LVM cannot be found by a name at another computer, and LVM there may believe it to be its own.',
-    compare: (a, _b, { disk }) =>
-      disk?.mode === 'shared' && disk.isVolume
-        ? finding(
-            `The disk of the OS on ${a.name} is a volume of LVM, which cannot be shared.`,
-            'let it stay: --disk=remote; or let it follow: --disk=follow',
-          )
-        : null,
-  },
-  {
-    id: 'disk-same',
-    severity: 'error',
-    title: 'both computers reach the same disk',
-    why: 'The OS would go on with another disk than it has.',
-    compare: (a, b, { disk }) => {
-      if (disk?.mode !== 'shared' || disk.isVolume || !disk.look.found) return null;
-      const { mine, look } = disk;
-      const stay = 'let it stay: --disk=remote; or let it follow: --disk=follow';
-      if (!mine) return finding(`The disk of the OS is not at ${a.name} but at ${disk.at}.`, stay);
-      const { name, sizeBytes, print } = look.found ?? mine;
-      if (name === mine.name && sizeBytes === mine.sizeBytes && print === mine.print) return null;
-      const what =
-        name === mine.name ? 'has something else on it' : `is ${name} there, and ${mine.name} here`;
-      return finding(`The disk that ${b.name} has is not the one the OS has at ${a.name}: it ${what}.`, stay);
     },
   },
 ];

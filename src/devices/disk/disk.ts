@@ -4,11 +4,12 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
-import type { Destiny, FoundDisk } from '#core/disk-wish.ts';
+import type { Destiny } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { describeRootTrouble } from '#core/root-trouble.ts';
-import { type BlockDevice, type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, findBlockDevice } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
+import { namesOf } from '#linux/disk-names.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
@@ -21,9 +22,7 @@ import {
   markHome,
   takeOver,
 } from './driver.ts';
-import { Following } from './following.ts';
-import { writeMark } from './left-mark.ts';
-import { foundDisk } from './look.ts';
+import { Following, type NewDisk } from './following.ts';
 import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
@@ -63,8 +62,19 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
   const { stub, below } = found;
   if (!below.place) return undefined;
   markHome(below); // started from a marked disk after all: somebody has taken that risk
-  return new RootDisk(stub.sizeBytes, { place: below.place, typeName: typeNameOf(below, below.place) });
+  return new RootDisk(stub.sizeBytes, {
+    place: below.place,
+    typeName: typeNameOf(below, below.place),
+    ...named(below.place),
+  });
 }
+
+/** Of what can be plugged in elsewhere: for a volume the disk or partition that it lies on. */
+const named = ({ volume: _, ...hardware }: BlockPlace): Pick<DiskMemory, 'diskName'> => {
+  const disk = findBlockDevice(hardware);
+  const [diskName] = disk ? namesOf(disk) : [];
+  return diskName === undefined ? {} : { diskName };
+};
 
 const typeNameOf = ({ name, dmName }: BlockDevice, { pciAddress, volume }: BlockPlace): string =>
   volume === undefined
@@ -76,42 +86,51 @@ class RootDisk implements Device {
   readonly isUnfinished: boolean;
   readonly #sizeBytes: number;
   #place: BlockPlace;
+  /** By which the disk at `place` is found again. */
+  #diskName: string | undefined;
   /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
   /** Of the disk it has followed to. */
   #actualType: string | undefined;
   #former: Readonly<Record<string, BlockPlace>>;
+  /** Computers that had it, and have not heard that they need not keep it any more. */
+  #owed: readonly string[];
   #destiny: Destiny | undefined;
   #following: Following | undefined;
   /** Lets it follow, if it is to; from the disk that lies beneath the stub now. */
   #begin: (() => void) | undefined;
-  /** What is put on it before the OS is frozen: the target reaches it too. */
-  #mark: string | undefined;
   #keeping = new AbortController();
   /** A later restore, or a freeze, ends one that is under way. */
   #restoring = new AbortController();
   /** The computer it is brought up from, while `restore` is under way, or is reached at, when that is another one. */
   #computer: string | undefined;
   #isUp = true;
-  /** The computer that had the disk is being told that it is not needed any more. */
+  /** Those are being told. */
   #releasing = new AbortController();
 
-  constructor(sizeBytes: number, { place, typeName, actualType, former, destiny }: DiskMemory) {
+  constructor(
+    sizeBytes: number,
+    { place, diskName, typeName, actualType, former, owed, destiny }: DiskMemory,
+  ) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
+    this.#diskName = diskName;
     this.#typeName = typeName;
     this.#actualType = actualType;
     this.#former = former ?? {};
+    this.#owed = owed ?? [];
     this.#destiny = destiny;
-    this.isUnfinished = isStubUnfinished();
+    this.isUnfinished = isStubUnfinished() || this.#owed.length > 0;
   }
 
   memory(): DiskMemory {
     return {
       place: this.#place,
       typeName: this.#typeName,
+      ...(this.#diskName !== undefined && { diskName: this.#diskName }),
       ...(this.#actualType !== undefined && { actualType: this.#actualType }),
       former: this.#former,
+      ...(this.#owed.length > 0 && { owed: [...this.#owed] }),
       ...(this.#destiny && { destiny: this.#destiny }),
     };
   }
@@ -138,21 +157,11 @@ class RootDisk implements Device {
       sizeBytes: this.#sizeBytes,
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
-      isVolume: this.#place.volume !== undefined,
-      look: () => {
-        const here = findBlockDevice(this.#place);
-        return here && foundDisk(here);
-      },
     };
   }
 
   destine(destiny: Destiny | undefined): void {
     this.#destiny = destiny;
-    if (destiny?.mode === 'shared') this.#place = destiny.place;
-  }
-
-  willShare(mark: string | undefined): void {
-    this.#mark = mark;
   }
 
   pciAddress(): string {
@@ -192,10 +201,9 @@ class RootDisk implements Device {
 
   async hold(): Promise<void> {
     this.#restoring.abort();
+    this.#releasing.abort();
     await this.#stay();
     this.#refuseUnfit();
-    const here = this.#mark === undefined ? undefined : findBlockDevice(this.#place);
-    if (here && this.#mark !== undefined) writeMark(nodePath(here.name), this.#mark);
   }
 
   async end(): Promise<void> {
@@ -206,7 +214,9 @@ class RootDisk implements Device {
   #lookAgain(): void {
     const { volume } = this.#place;
     const place = volume === undefined ? undefined : findStub()?.below.place;
-    if (place?.volume === volume && place) this.#place = place;
+    if (place?.volume !== volume || !place) return;
+    this.#place = place;
+    this.#diskName = named(place).diskName;
   }
 
   /** Or have become another one since the checks: who is to serve it finds it by what LVM has written. */
@@ -248,7 +258,8 @@ class RootDisk implements Device {
     this.#isUp = false;
     for (let said = '', isAgain = false; ; isAgain = true) {
       try {
-        return await this.#bringUp({ ...arrival, signal }, isAgain);
+        await this.#bringUp({ ...arrival, signal }, isAgain);
+        return this.#tellFormer(arrival);
       } catch (error) {
         if (mine.signal.aborted) return;
         signal.throwIfAborted();
@@ -276,12 +287,12 @@ class RootDisk implements Device {
       return;
     }
     if (isAgain) await scan().catch(() => {});
-    const beneath = await attachHere(this.#place, findHome, signal);
+    const beneath = await attachHere(this.#place, findHome, signal, this.#diskName);
     signal.throwIfAborted();
-    // One that other computers reach too keeps its mark: none of them may start the OS while it runs here.
-    const staysMarked = this.#destiny?.mode === 'shared' && !this.#destiny.isHome;
-    if (!staysMarked) markHome(beneath);
+    this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
+    markHome(beneath);
     await this.#putBeneath(beneath);
+    signal.throwIfAborted();
     this.#computer = undefined;
     void dropServed(this.#place);
   }
@@ -291,17 +302,18 @@ class RootDisk implements Device {
     const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
     await this.#putBeneath(beneath);
+    signal.throwIfAborted(); // that may have taken long: somebody else may bring it up by now
     this.#keeping = new AbortController();
     void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
     this.#begin = () => {
       const destiny = this.#destiny;
-      if (destiny?.mode === 'follow' && destiny.computer === here.name)
-        this.#following = this.#follow(destiny, beneath, there, arrival);
+      if (destiny?.computer === here.name) this.#following = this.#follow(destiny, beneath, there, arrival);
     };
     this.#begin();
   }
 
-  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, { say, taken }: Arrival): Following {
+  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, arrival: Arrival): Following {
+    const { say, taken } = arrival;
     return new Following(destiny, {
       device: this.id,
       sizeBytes: this.#sizeBytes,
@@ -309,30 +321,51 @@ class RootDisk implements Device {
       beneath,
       there,
       say,
-      taken: found => this.#take(found, there.peer.name, destiny.computer, taken),
+      taken: disk => this.#take(disk, there.peer.name, destiny.computer, taken),
       finished: local => {
         this.#keeping.abort();
         this.#computer = undefined;
-        detachFormer(local);
-        this.#releasing = new AbortController();
-        void release(there, this.#releasing.signal, say);
+        try {
+          detachFormer(local);
+        } finally {
+          this.#tellFormer(arrival);
+        }
       },
     });
   }
 
+  /** Until they answer: they would go on offering an old disk, and be good for no other OS. */
+  #tellFormer({ here, there, changed, say }: Arrival): void {
+    this.#releasing.abort();
+    this.#releasing = new AbortController();
+    const { signal } = this.#releasing;
+    const tell = async (computer: string): Promise<void> => {
+      const isDone = computer === here.name || (await release(there(computer), signal, say));
+      if (!isDone) return;
+      this.#owed = this.#owed.filter(each => each !== computer);
+      changed();
+    };
+    for (const each of this.#owed)
+      tell(each).catch(error => say(`${this.id}: ${asYadoError(error, each).message}`));
+  }
+
   /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
-  #take(found: FoundDisk, from: string, to: string, taken: Arrival['taken']): void {
+  #take({ found, local }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
     const before = this.memory();
     const { [to]: _, ...others } = this.#former;
     this.#former = { ...others, [from]: this.#place };
+    this.#owed = [...this.#owed.filter(each => each !== from && each !== to), from];
     this.#place = found.place;
+    this.#diskName = named(local.place ?? found.place).diskName;
     this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
     this.#destiny = undefined;
     try {
       taken();
     } catch (error) {
       this.#former = before.former ?? {};
+      this.#owed = before.owed ?? [];
       this.#place = before.place;
+      this.#diskName = before.diskName;
       this.#actualType = before.actualType;
       this.#destiny = before.destiny;
       throw error;

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
-import { type BlockDevice, type BlockPlace, describeName, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
+import { disksCalled } from '#linux/disk-names.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { NbdClient } from '#linux/nbd.ts';
@@ -29,24 +30,29 @@ export interface AttachedDisk {
 }
 
 /**
- * The disk at `place` on this computer; waits for a probe that is still under way. `find`: as what it is needed, by who serves it
- * or by the OS.
+/**
+ * The disk at `place` on this computer, or wherever the one called `name` is now, when it has a name that does not change;
+ * waits for a probe that is still under way. `find`: as what it is needed, by who serves it or by the OS.
  */
 export async function attachHere(
   place: BlockPlace,
   find: (place: BlockPlace) => BlockDevice | undefined,
   signal: AbortSignal,
+  name?: string,
 ): Promise<BlockDevice> {
-  return waitUntil(`the disk at ${place.pciAddress}`, () => find(place), {
-    timeoutMs: 20_000,
-    everyMs: 20,
-    signal,
-  });
+  const { volume, ...hardware } = place;
+  const found = (): BlockDevice | undefined => {
+    const called = name === undefined ? [] : disksCalled(name, hardware);
+    const disk = name === undefined || called.length > 1 ? findBlockDevice(hardware) : called[0];
+    return disk?.place && find({ ...disk.place, ...(volume !== undefined && { volume }) });
+  };
+  const what = `the disk ${name ?? ''} at ${place.pciAddress}`.replace('  ', ' ');
+  return waitUntil(what, found, { timeoutMs: 20_000, everyMs: 20, signal });
 }
 
 /** The OS runs where its disk is: nothing speaks against starting it from there. */
-export function markHome({ name }: BlockDevice): void {
-  clearMark(nodePath(name));
+export function markHome(disk: BlockDevice): void {
+  clearMark(nodePath(disk.name));
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */

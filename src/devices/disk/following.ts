@@ -5,14 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
 import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
-import { describe, findBlockDevice, nodePath } from '#linux/block.ts';
-import { forgetCached, readExtUuid } from '#linux/disk-contents.ts';
+import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
+import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
+import { disksCalled } from '#linux/disk-names.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
 import { DiskDiffers, DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
-import { clearMark, markBytes, writeMark } from './left-mark.ts';
+import { clearMark, encodeCopyMark, markBytes, writeMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
 import {
   type Beneath,
@@ -30,6 +31,12 @@ const lookMs = 1000;
 /** Longer than a computer needs for the hashes of a window. */
 const hashMs = 20_000;
 
+/** The disk it follows to. */
+export interface NewDisk {
+  readonly found: FoundDisk;
+  readonly local: BlockDevice;
+}
+
 /** What it does, and is given. */
 export interface FollowedDisk {
   readonly device: string;
@@ -43,7 +50,7 @@ export interface FollowedDisk {
    * Both disks are equal, and nothing passes the stub: from when this returns the new one is the OS's disk, also for an agent
    * that is started anew. The old one is asked for no more.
    */
-  readonly taken: (disk: FoundDisk) => void;
+  readonly taken: (disk: NewDisk) => void;
   /** What lies beneath the stub now, once requests go there. */
   readonly finished: (beneath: Beneath) => void;
 }
@@ -54,6 +61,8 @@ export class Following {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   #state: FollowState = { kind: 'waiting', reason: 'it has just begun' };
+  /** Something was written to the new disk. */
+  #isTouched = false;
   /** The new disk is the OS's disk: there is no way back. */
   #isTaken = false;
 
@@ -85,22 +94,15 @@ export class Following {
   async #run(): Promise<void> {
     const { device, sizeBytes, beneath, say } = this.#disk;
     const { signal } = this.#stop;
-    let isTouched = false;
     try {
-      const found = await this.#findDisk();
-      const local = findBlockDevice(found.place);
-      if (!local) throw new Error(`${found.name} has gone`);
+      const { found, local } = await this.#markDisk();
       say(`${device}: it follows to ${found.name}`);
-      // No computer starts the OS from a disk that has half of it, and this one is known again.
-      const { osId, there } = this.#disk;
-      writeMark(nodePath(local.name), JSON.stringify({ osId, copyOf: there.peer.name }), 'anyway');
-      isTouched = true;
       await this.#copy(local);
-      await this.#switchTo(found, local);
+      await this.#switchTo({ found, local });
     } catch (error) {
       const reason = this.#sayWhy(error);
       if (this.#isTaken) return say(`${device}: ${reason}`); // the old disk is behind what was written since
-      if (isTouched) await this.#putBeneath(beneath, sizeBytes);
+      if (this.#isTouched) await this.#putBeneath(beneath, sizeBytes);
       if (!signal.aborted) this.#giveUp(reason);
     }
   }
@@ -110,28 +112,50 @@ export class Following {
     this.#disk.say(`${this.#disk.device}: it does not follow: ${reason}; it stays where it was`);
   }
 
-  /** The disk of the wish, as it is now: what was looked at before the move may have changed. @throws Error saying why it will not do */
-  async #findDisk(): Promise<FoundDisk> {
-    const { sizeBytes, osId } = this.#disk;
-    const { name, place, mayOverwrite } = this.wish;
+  /**
+   * The disk of the wish, as it is now: what was looked at before the move may have changed. From the look at it to the mark on
+   * it nothing is waited for, so that no other disk is in its place meanwhile.
+   * @throws Error saying why it will not do
+   */
+  async #markDisk(): Promise<NewDisk> {
+    const { osId, there: old } = this.#disk;
     const { signal } = this.#stop;
+    const fileSystem = await readExtUuid(stubPath(), signal);
     for (;;) {
-      signal.throwIfAborted();
-      const there = findBlockDevice(place);
-      if (!there) {
-        this.#become({ kind: 'waiting', reason: `there is no disk ${name} (yet)` });
-        await sleep(lookMs, undefined, { signal });
-        continue;
+      const there = this.#newDisk();
+      if (there) await untilAnswered(nodePath(there.name), there.sizeBytes, signal);
+      const local = there && this.#newDisk();
+      if (local && local.name === there.name) {
+        const found = this.#fit(local, fileSystem);
+        // No computer starts the OS from a disk that has half of it, and this one is known again.
+        writeMark(nodePath(local.name), encodeCopyMark(osId, old.peer.name), 'anyway');
+        this.#isTouched = true;
+        return { found, local };
       }
-      const disk = foundDisk(there);
-      const isItsOwn = isOwnOf(disk, osId, await readExtUuid(stubPath(), signal));
-      const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
-      // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
-      const isIt = disk.name === name || (isItsOwn && disk.name === there.name);
-      if (!isIt) throw new Error(`${disk.name} is where ${name} was`);
-      if (why !== undefined) throw new Error(`${name} ${why}`);
-      return disk;
+      this.#become({ kind: 'waiting', reason: `there is no disk ${this.wish.name} (yet)` });
+      await sleep(lookMs, undefined, { signal });
     }
+  }
+
+  #newDisk(): BlockDevice | undefined {
+    const { name, place } = this.wish;
+    const [only, ...more] = disksCalled(name, place);
+    if (more.length > 0) throw new Error(`${more.length + 1} disks are called ${name}`);
+    return only;
+  }
+
+  /** @throws Error saying why it will not do */
+  #fit(local: BlockDevice, fileSystem: string | undefined): FoundDisk {
+    const { sizeBytes, osId } = this.#disk;
+    const { name, mayOverwrite } = this.wish;
+    const disk = foundDisk(local);
+    const isItsOwn = isOwnOf(disk, osId, fileSystem);
+    // A disk that says nothing of itself has another name whenever it is found: then its mark must say whose it is.
+    if (disk.name === local.name && disk.name !== name && !isItsOwn)
+      throw new Error(`${disk.name} is where ${name} was`);
+    const why = this.#unfit(disk, isItsOwn || mayOverwrite, sizeBytes);
+    if (why !== undefined) throw new Error(`${name} ${why}`);
+    return disk;
   }
 
   #unfit(disk: FoundDisk, mayOverwrite: boolean, sizeBytes: number): string | undefined {
@@ -159,15 +183,19 @@ export class Following {
 
   async #hashesThere({ start, bytes }: Extent): Promise<readonly string[]> {
     const { peer, osId, device, epoch } = this.#disk.there;
+    const refused = new AbortController();
     const { hashes } = await askUntilAnswered(
       peer,
       'diskHashes',
       { osId, device, epoch, start, bytes },
       answer => answer.ready,
-      this.#stop.signal,
-      error => this.#disk.say(`${device}: ${error.message}`),
+      AbortSignal.any([this.#stop.signal, refused.signal]),
+      error =>
+        error.code === 'followFailed' ? refused.abort(error) : this.#disk.say(`${device}: ${error.message}`),
       hashMs,
-    );
+    ).catch(error => {
+      throw refused.signal.aborted ? refused.signal.reason : error;
+    });
     const all = Buffer.from(hashes);
     return Array.from({ length: Math.floor(all.length / regionHashBytes) }, (_, index) =>
       all.toString('hex', index * regionHashBytes, (index + 1) * regionHashBytes),
@@ -175,7 +203,7 @@ export class Following {
   }
 
   /** The moment from which the new disk is the true one. Nothing passes the stub, and both disks are equal. */
-  async #switchTo(found: FoundDisk, local: Beneath & { readonly name: string }): Promise<void> {
+  async #switchTo({ found, local }: NewDisk): Promise<void> {
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
     const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
@@ -184,7 +212,7 @@ export class Following {
       const { failed } = mirrorsState();
       if (failed) throw new DiskFailed(failed);
       settle(nodePath(local.name));
-      taken(found);
+      taken({ found, local });
       this.#isTaken = true;
       clearMark(nodePath(local.name)); // from this one the OS may be started; should this agent die here, the next one does it
       return true;
@@ -215,7 +243,7 @@ export class Following {
   }
 
   #sayWhy(error: unknown): string {
-    if (error instanceof YadoError) return error.message.replace(/\.$/, '');
+    if (error instanceof YadoError) return error.message.replace(/^.* does not follow: |\.$/g, '');
     const { name } = this.wish;
     if (error instanceof DiskFailed)
       return error.where === 'here'

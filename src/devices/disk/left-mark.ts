@@ -23,6 +23,17 @@ export function decodeMark(bytes: Buffer): string | undefined {
   return text.startsWith(markMagic) && end > 0 ? text.slice(markMagic.length, end) : undefined;
 }
 
+/** The mark of a disk that gets a copy of the one at another computer: nothing is started or served from half of it. */
+export const encodeCopyMark = (osId: string, copyOf: string): string => JSON.stringify({ osId, copyOf });
+
+export function isCopyMark(text: string): boolean {
+  try {
+    return Object.hasOwn(JSON.parse(text) as object, 'copyOf');
+  } catch {
+    return false;
+  }
+}
+
 /** Undefined also when the disk cannot be read. */
 export function readMark(path: string): string | undefined {
   try {

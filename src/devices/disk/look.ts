@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { type DiskLook, type FoundDisk, maxDiskNames } from '#core/disk-wish.ts';
 import { type BlockDevice, findBlockDevice, nodePath } from '#linux/block.ts';
 import { extUuid, readContents } from '#linux/disk-contents.ts';
-import { disksNamed, listDisks, namesOfDisk } from '#linux/disk-names.ts';
+import { disksNamed, listDisks, namesOf, namesOfDisk } from '#linux/disk-names.ts';
 import { listNames, REAL_ROOT } from '#linux/sysfs.ts';
 import type { ControlRequest } from '#wire/control.ts';
 import { decodeMark } from './left-mark.ts';
@@ -48,7 +48,7 @@ function lookOnce({ osId, disk, place }: ControlRequest<'diskLook'>): DiskLook {
 /** All that is to be known of a disk or a partition. @throws the error of reading it */
 export function foundDisk(device: BlockDevice): FoundDisk {
   if (!device.place) throw new Error(`${device.name} has no hardware of its own`);
-  const { holds, sha256, head } = readContents(nodePath(device.name), device.sizeBytes);
+  const { holds, head } = readContents(nodePath(device.name), device.sizeBytes);
   const mark = decodeMark(head);
   return {
     place: device.place,
@@ -60,16 +60,11 @@ export function foundDisk(device: BlockDevice): FoundDisk {
     holds: holds ?? null,
     fileSystem: extUuid(head) ?? null,
     markOf: mark === undefined ? null : (ownerOf(mark) ?? null),
-    print: sha256,
   };
 }
 
 /** With "-part2" behind it for a partition; the kernel's name for a disk that says nothing of itself. */
-export function nameOf({ name, disk, partition }: BlockDevice): string {
-  const whole = namesOfDisk(disk ?? name)[0];
-  if (whole === undefined) return name;
-  return partition === undefined ? whole : `${whole}-part${partition}`;
-}
+export const nameOf = (device: BlockDevice): string => namesOf(device)[0] ?? device.name;
 
 function useOf({ name }: BlockDevice): string | undefined {
   try {

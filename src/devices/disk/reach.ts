@@ -64,13 +64,13 @@ export async function keepConnected(
 
 /**
  * The computer that had the disk need not keep it for the OS any more: it is told until it answers, be it that it knows of no
- * disk (any more). Never rejects.
+ * disk (any more). False: it has not answered before `signal`. Never rejects.
  */
 export async function release(
   { peer, osId, device, epoch }: DeviceThere,
   signal: AbortSignal,
   say: Arrival['say'],
-): Promise<void> {
+): Promise<boolean> {
   const always = (): boolean => true;
   const answered = new AbortController();
   const complain = (error: Error): void => {
@@ -78,7 +78,11 @@ export async function release(
     answered.abort();
   };
   const until = AbortSignal.any([signal, answered.signal]);
-  await askUntilAnswered(peer, 'diskReleased', { osId, device, epoch }, always, until, complain, releaseMs)
-    .then(() => say(`${device}: ${peer.name} is not needed for it any more`))
-    .catch(() => {});
+  try {
+    await askUntilAnswered(peer, 'diskReleased', { osId, device, epoch }, always, until, complain, releaseMs);
+    say(`${device}: ${peer.name} is not needed for it any more`);
+    return true;
+  } catch {
+    return answered.signal.aborted;
+  }
 }

@@ -3,13 +3,15 @@
 import * as v from 'valibot';
 import { regionsOf } from '#core/disk-follow.ts';
 import { BlockPlaceSchema } from '#core/disk-wish.ts';
+import { yadoError } from '#core/errors.ts';
 import { nodePath } from '#linux/block.ts';
 import { hashParts } from '#linux/region-hashes.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
+import { reasonOf } from '../device.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { attachHere } from './driver.ts';
-import { markBytes, readMark, writeMark } from './left-mark.ts';
+import { isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 import { findServed } from './volume.ts';
 
@@ -30,6 +32,8 @@ export class LeftDisk implements LeftService {
   readonly needsDrivers = true;
   readonly #world: LeftWorld;
   #served: { readonly service: DiskService; readonly epoch: number } | undefined;
+  /** What it was marked with when it was served. */
+  #mark: string | undefined;
   /** Before the grant nobody may write to what was left. */
   #isServing = false;
   #isStarting = false;
@@ -84,9 +88,25 @@ export class LeftDisk implements LeftService {
     this.#seeToIt();
     const device = findServed(this.state.place);
     if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
+    const node = nodePath(device.name);
+    const refused = (reason: string, cause?: unknown): Error =>
+      yadoError('followFailed', { device: this.state.device, reason }, cause);
+    const { computer } = this.#world;
+    if (!this.#isMarked(node))
+      throw refused(`the disk that was named is the one that ${computer.name} serves`);
     const hidden = { blankBytes: markBytes };
-    const hashes = await hashParts(nodePath(device.name), regionsOf({ start, bytes }), 'disk', hidden);
+    const hashes = await hashParts(node, regionsOf({ start, bytes }), 'disk', hidden).catch(error => {
+      throw refused(`it cannot be read at ${computer.name}: ${reasonOf(error)}`, error);
+    });
     return { ready: true, hashes: Uint8Array.from(Buffer.concat(hashes)) };
+  }
+
+  /** False: the copy was begun over this very disk, which both computers reach. Then it is marked again. */
+  #isMarked(node: string): boolean {
+    const mark = readMark(node);
+    if (mark === undefined || !isCopyMark(mark)) return true;
+    if (this.#mark !== undefined) writeMark(node, this.#mark);
+    return false;
   }
 
   /** Asked again it is the same. The mark stays: this disk has an older state of the OS, which must not be started. */
@@ -149,7 +169,10 @@ export class LeftDisk implements LeftService {
       place,
       exportName,
       cipher: this.#world.cipher,
-      mark: (before: string | undefined) => this.#world.record(before),
+      mark: (before: string | undefined) => {
+        this.#mark = this.#world.record(before);
+        return this.#mark;
+      },
       say,
     };
     const signal = AbortSignal.timeout(30_000);

@@ -129,6 +129,8 @@ export async function putBeneath(device: Beneath, sizeBytes: number, name = root
 /** Lets the waiting requests through to what lies beneath already; does nothing while none are held back. */
 export function letThrough(name = rootStub): void {
   using dm = new DmControl();
+  // An agent that ended before it knew whether it was true what it had loaded: the kernel would put that beneath now.
+  if (dm.device(name).hasInactiveTable) dm.clearTable(name);
   dm.resume(name);
 }
 

@@ -83,6 +83,8 @@ function world(at: Arrival['at'], open?: () => DisplayDriver, patienceMs = 30) {
     scan: async () => {},
     gone,
     taken: () => {},
+    there: () => assert.fail(),
+    changed: () => {},
     say: text => said.push(text),
   };
   const row = () => display.describe(elsewhere);
