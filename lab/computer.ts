@@ -355,13 +355,14 @@ export class Computer {
   }
 
   /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */
-  async checkDisk(): Promise<{ clean: boolean; report: string }> {
+  async checkDisk(startMiB = 0): Promise<{ clean: boolean; report: string }> {
     if (this.on) throw new LabError(`computer ${this.name} is on`, `yado lab kill ${this.name}`);
     const copy = this.#file('check.raw');
     try {
       await copySparse(this.diskFile, copy);
-      await runAny(['e2fsck', '-fy', '-E', 'journal_only', copy]);
-      const { code, output, errors } = await runAny(['e2fsck', '-fn', copy]);
+      const fileSystem = startMiB === 0 ? copy : `${copy}?offset=${startMiB * 2 ** 20}`;
+      await runAny(['e2fsck', '-fy', '-E', 'journal_only', fileSystem]);
+      const { code, output, errors } = await runAny(['e2fsck', '-fn', fileSystem]);
       return { clean: code === 0, report: output + errors };
     } finally {
       rmSync(copy, { force: true });

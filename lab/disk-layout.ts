@@ -15,6 +15,10 @@ const extentsMiB = 1;
 /** Left free behind the file system: the copy of the GPT, and the rest of an extent. */
 const spareMiB = 8;
 
+/** Where the file system begins. */
+export const fileSystemMiB = (layout: DiskLayout): number =>
+  ({ disk: 0, partition: partitionMiB, lvm: partitionMiB + extentsMiB })[layout];
+
 const partitions = `label: gpt
 start=1MiB, size=${partitionMiB - 1}MiB, type=21686148-6449-6E6F-744E-656564454649
 start=${partitionMiB}MiB
@@ -22,7 +26,7 @@ start=${partitionMiB}MiB
 
 /** Fills the image file `disk` with the files below `root`. */
 export async function makeDisk(root: string, disk: string, layout: DiskLayout): Promise<void> {
-  const startMiB = { disk: 0, partition: partitionMiB, lvm: partitionMiB + extentsMiB }[layout];
+  const startMiB = fileSystemMiB(layout);
   const sizeMiB = startMiB === 0 ? diskMiB : diskMiB - startMiB - spareMiB;
   writeFileSync(disk, '');
   truncateSync(disk, diskMiB * 2 ** 20);

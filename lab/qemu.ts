@@ -126,7 +126,8 @@ export function qemuArguments(
     const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';
     args.push('-drive', `file=${quoted(files.spare)},${options}`);
     const beside = spec.disk && spareDevices[spec.disk];
-    args.push('-device', beside?.(spec.machine) ?? 'virtio-blk-pci,drive=spare,addr=7');
+    const device = beside?.(spec.machine) ?? 'virtio-blk-pci,drive=spare,addr=7';
+    args.push('-device', `${device},serial=spare-${spec.name}`);
   }
   if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {

@@ -99,6 +99,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, and three more computers like B: four first visits in one boot',
     computers: [a, b, likeB('c', 3), likeB('d', 4), likeB('e', 5)],
   },
+  follow: {
+    about: 'as paper, without a printer; B has an empty disk that is a little larger than that of A',
+    computers: [
+      { ...a, printer: undefined },
+      { ...b, spareMiB: 3200 },
+    ],
+  },
   peers: { about: 'two computers like A, with a spare disk, both for a plain Debian', computers: peers },
   alone: { about: 'computer A only', computers: [a] },
 };

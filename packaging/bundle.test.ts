@@ -45,10 +45,15 @@ test('the role ghost loads, and asks for its state', () => {
   assert.equal(status, 10);
 });
 
+test('the role look finds no mark of an OS on the disks of this machine', () => {
+  const { status, said, errors } = start('src/agent/main.js', '--role=look');
+  assert.deepEqual([status, said, errors], [3, '', '']);
+});
+
 for (const options of [[], ['--role=nonsense']]) {
   test(`without a role it says which there are (${options.join(' ') || 'no option'})`, () => {
     const { status, said } = start('src/agent/main.js', ...options);
-    assert.match(said, /^yadod needs --role=active, standby, ghost or marked/);
+    assert.match(said, /^yadod needs --role=active, standby, ghost, marked or look/);
     assert.equal(status, 2);
   });
 }

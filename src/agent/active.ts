@@ -95,6 +95,7 @@ export class Active {
         role: 'active',
         os: { id: os.osId, epoch: os.epoch(), addresses: osAddresses(os.here().address) },
         migration: moves.progress ?? null,
+        disk: this.#devices.following(),
         protocol: protocolVersion,
         version,
       }),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import * as v from 'valibot';
 import { deviceClassNames } from '#core/device-class.ts';
+import { DiskNameSchema } from '#core/disk-wish.ts';
 import { yadoError } from '#core/errors.ts';
 import { NameSchema as Name } from '#core/pins.ts';
 
@@ -22,7 +23,17 @@ const ConfigSchema = v.strictObject({
   computer: v.strictObject({ name: Name, address: Ipv4WithPrefix }),
   os: v.optional(v.strictObject({ id: Name })),
   ...Classes.entries,
-  computers: v.optional(v.array(v.strictObject({ name: Name, address: Ipv4 })), []),
+  computers: v.optional(
+    v.array(
+      v.strictObject({
+        name: Name,
+        address: Ipv4,
+        /** Of its disks the one that the OS may have (`--disk=follow`). */
+        disk: v.exactOptional(DiskNameSchema),
+      }),
+    ),
+    [],
+  ),
 });
 export type Config = v.InferOutput<typeof ConfigSchema>;
 

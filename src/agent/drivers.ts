@@ -44,20 +44,6 @@ export async function neededDrivers(target: Capabilities): Promise<NeededDrivers
   return { load: [...load], missing, cardModules: [...cardModules] };
 }
 
-/** Loads what fits these modaliases, but for what the OS's administrator has blacklisted. */
-export async function loadDrivers(modaliases: readonly string[]): Promise<void> {
-  if (modaliases.length === 0) return;
-  await promisify(execFile)('/bin/busybox', [
-    'chroot',
-    OS_ROOT,
-    '/sbin/modprobe',
-    '--all',
-    '--use-blacklist',
-    '--',
-    ...modaliases,
-  ]);
-}
-
 /** On a standby: the modules for devices of a class, which it does not load by itself (standby/modules.ts). */
 export async function loadLendable(deviceClass: DeviceClass): Promise<void> {
   const load = `for name in $(cat /lib/modules/lend-${deviceClass}); do modprobe -q $name; done`;

@@ -47,6 +47,7 @@ export async function runGhost(told: unknown): Promise<void> {
   let granted = false;
   let claimKey = new Uint8Array(0);
   let alive = false;
+  let isResting = false;
   // What drivers there are the OS has loaded; its modules lie on a disk that is no longer to be read.
   const lent = new LentDevices(
     computer.name,
@@ -135,11 +136,14 @@ export async function runGhost(told: unknown): Promise<void> {
 
   /** Whoever is answered in the epoch of the OS or a later one is the OS: it is alive. */
   function heard(): void {
-    if (granted && !alive) {
+    if (!granted) return;
+    if (!alive) {
       alive = true;
       release();
-      if (state.behind.length === 0) setTimeout(rest, idleMs);
     }
+    if (left.names.length > 0 || isResting) return;
+    isResting = true;
+    setTimeout(rest, idleMs);
   }
 
   let leaving: Promise<void> | undefined;

@@ -7,8 +7,8 @@ import { encodeMark } from '#devices/disk/left-mark.ts';
 import { LeftDisk } from '#devices/disk/service.ts';
 import { loadServices } from '#managers/service-list.ts';
 import type { ControlAnswer } from '#wire/control.ts';
-import { leftBehindSchema, markSchema } from './ghost-state.ts';
-import { DevicesLeft } from './left-behind.ts';
+import { encodeMarkText, leftBehindSchema, type Mark, markSchema } from './ghost-state.ts';
+import { DevicesLeft, newestOf } from './left-behind.ts';
 
 mock.method(console, 'log', () => {});
 
@@ -103,6 +103,30 @@ test('the OS itself may come home; another one would cost it its disk', () => {
   assert.throws(() => left.refuseAnother('lobster'), /a serves disk0 to crab, which would lose it/);
 });
 
+test('a disk that the OS has elsewhere is over: it is not handed on, and another OS may come', async () => {
+  const disks = leftBy(disk, printer);
+  assert.deepEqual(disks.names, ['disk0', 'printer0']);
+  const window = { ...asked, start: 0, bytes: 4096 };
+  assert.deepEqual(await disks.answer('diskHashes', window), { ready: false, hashes: new Uint8Array() });
+  assert.throws(() => disks.answer('diskReleased', { ...asked, epoch: 6 }), code('staleEpoch'));
+  assert.throws(() => disks.answer('diskReleased', { ...asked, device: 'printer0' }), code('unknownDevice'));
+  assert.deepEqual(await disks.answer('diskReleased', asked), {});
+  assert.deepEqual(await disks.answer('diskReleased', asked), {}, 'the answer may have been lost');
+  assert.deepEqual(disks.names, ['printer0']);
+  assert.deepEqual(
+    disks.state.behind.map(each => each.device),
+    ['printer0'],
+  );
+  await disks.serve();
+  assert.equal((await disks.answer('device', asked)).ready, false);
+  const only = leftBy(disk);
+  assert.ok(only.hasDisk);
+  await only.answer('diskReleased', asked);
+  assert.ok(!only.hasDisk);
+  only.refuseAnother('lobster');
+  await disks.stop();
+});
+
 test('who serves nothing takes in anyone', () => {
   leftBy().refuseAnother('x');
 });
@@ -145,4 +169,33 @@ test('what no class knows is not taken for something left', () => {
     { kind: 'disk', device: 'disk0' },
   ])
     assert.throws(() => leftBy(odd), v.ValiError);
+});
+
+test('of several disks an OS has left here the last one counts, also when it has none here any more', () => {
+  const marked = (node: string, change: Partial<Mark>) => ({
+    node,
+    mark: { ...leftBy(disk).state, state: 'left', computer, ...change } as Mark,
+  });
+  const [old, last] = [marked('/dev/vda', {}), marked('/dev/vdb', { epoch: 9 })];
+  assert.equal(newestOf([]), undefined);
+  assert.equal(newestOf([old, last])?.node, '/dev/vdb');
+  assert.equal(newestOf([last, old])?.node, '/dev/vdb');
+  const released = marked('/dev/vdb', { epoch: 9, behind: [] });
+  assert.equal(newestOf([old, released])?.node, '/dev/vdb', 'the older disk is not served');
+  const another = marked('/dev/vdc', { osId: 'lobster', epoch: 3 });
+  assert.equal(newestOf([old, released, another])?.node, '/dev/vdc');
+});
+
+test('only a disk with the mark of its OS is served', async () => {
+  const world = mock.method(services.disk!.left!, 'serviceOf');
+  leftBy(disk);
+  const given = world.mock.calls[0]?.arguments[1];
+  assert.ok(given);
+  const text = (osId: string) => encodeMarkText({ osId, epoch: 6, behind: [], state: 'leaving', computer });
+  assert.match(given.record(text('crab')), /"state":"left"/);
+  for (const odd of [undefined, text('lobster'), '{"osId":"crab","copyOf":"b"}'])
+    assert.throws(
+      () => given.record(odd),
+      /^Error: the disk that was found here does not bear the mark of crab$/,
+    );
 });

@@ -6,6 +6,7 @@ import type { DeviceClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { Computer, ServeState } from '#devices/device.ts';
 import { readMark } from '#devices/disk/left-mark.ts';
+import { findMarkedVolume, findServed } from '#devices/disk/volume.ts';
 import {
   answerOf,
   type DeviceAnswer,
@@ -14,7 +15,7 @@ import {
   type LeftService,
   type LeftWorld,
 } from '#devices/service.ts';
-import { listBlockDevices, nodePath } from '#linux/block.ts';
+import { type BlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { FormatError } from '#linux/system-error.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
@@ -69,7 +70,7 @@ export class DevicesLeft {
       computer,
       cipher,
       epoch: () => this.#epoch,
-      record: before => this.#record('left', before),
+      record: before => this.#recordLeft(before),
       say: log,
       fault,
     };
@@ -77,7 +78,17 @@ export class DevicesLeft {
   }
 
   get names(): string[] {
-    return [...this.#services.keys()];
+    return this.#wanted.map(([device]) => device);
+  }
+
+  /** What the OS may still ask for. */
+  get #wanted(): [string, LeftService][] {
+    return [...this.#services].filter(([, service]) => !service.isOver);
+  }
+
+  /** The OS may still ask for a disk: what is on it is the newest there is of it. */
+  get hasDisk(): boolean {
+    return this.#wanted.some(([, service]) => service.state.kind === 'disk');
   }
 
   has(device: string): boolean {
@@ -92,7 +103,7 @@ export class DevicesLeft {
 
   /** What the standby that follows must know. */
   get state(): LeftBehind {
-    const behind = [...this.#services.values()].map(each => each.state);
+    const behind = this.#wanted.map(([, service]) => service.state);
     return { osId: this.#left.osId, epoch: this.#epoch, behind };
   }
 
@@ -101,6 +112,14 @@ export class DevicesLeft {
     this.#markedWith = markedWith;
     const text = this.#record('leaving', undefined);
     for (const service of this.#services.values()) await service.mark?.(text);
+  }
+
+  /** @throws Error when what was there says nothing of this OS: it is another disk than was left */
+  #recordLeft(before: string | undefined): string {
+    const { osId } = this.#left;
+    if (readMarkText(before, this.#list)?.osId !== osId)
+      throw new Error(`the disk that was found here does not bear the mark of ${osId}`);
+    return this.#record('left', before);
   }
 
   #record(state: MarkState, before: string | undefined): string {
@@ -136,8 +155,8 @@ export class DevicesLeft {
 
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
   refuseAnother(osId: string): void {
-    const { behind, osId: served } = this.#left;
-    if (behind.length > 0 && osId !== served)
+    const { osId: served } = this.#left;
+    if (this.names.length > 0 && osId !== served)
       throw yadoError('servesAnotherOs', {
         computer: this.#computer.name,
         devices: this.names.join(', '),
@@ -199,16 +218,54 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
 }
 
 /** A disk here that an OS has left, or was about to leave when this computer was switched off. */
-export function findMarkedDisk(services: ServiceList): { node: string; mark: Mark } | undefined {
-  for (const { name } of listBlockDevices()) {
-    const node = nodePath(name);
-    const text = readMark(node);
-    if (text === undefined) continue;
-    const mark = readMarkText(text, services);
-    if (mark) return { node, mark };
-    log(`${name} has a mark that cannot be read`);
+export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
+  const all: { readonly node: () => string; readonly mark: Mark }[] = [];
+  for (const device of listBlockDevices()) {
+    const found = findMarkOn(device);
+    if (!found) continue;
+    const mark = readMarkText(found.text, services);
+    if (mark) all.push({ node: found.node, mark });
+    else log(`${device.name} has a mark that cannot be read`);
   }
-  return undefined;
+  const newest = newestOf(all);
+  return newest && { node: newest.node(), mark: newest.mark };
+}
+
+export interface MarkedNode {
+  readonly node: string;
+  readonly mark: Mark;
+}
+
+/**
+ * Of several disks that an OS has left here the one it left last: it has followed to another one, and the others have an older
+ * state of it. Of several OSes the first one that still has something here.
+ */
+export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[]): T | undefined {
+  const newest = all.filter(
+    ({ mark }) => !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
+  );
+  return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
+}
+
+/** For a standby that has just been started: whether its disks need their drivers any longer. */
+export const isAnyDiskMarked = (): boolean => listBlockDevices().some(each => findMarkOn(each) !== undefined);
+
+/** At its beginning, or at that of a volume of LVM on it. `node`: of what is marked; makes one where there is none. */
+function findMarkOn(device: BlockDevice): { text: string; node: () => string } | undefined {
+  const node = nodePath(device.name);
+  const text = readMark(node);
+  if (text !== undefined) return { text, node: () => node };
+  const { place } = device;
+  const marked = place && findMarkedVolume(device);
+  if (!marked) return undefined;
+  return {
+    text: marked.mark,
+    node: () => {
+      const served = findServed({ ...place, volume: marked.uuid });
+      if (!served) throw new FormatError(device.name, 'it has gone');
+      return nodePath(served.name);
+    },
+  };
 }
 
 function readMarkText(text: string | undefined, services: ServiceList): Mark | undefined {

@@ -1,4 +1,4 @@
-// yadod: starts in one of its roles, `--role=active|standby|ghost|marked`.
+// yadod: starts in one of its roles, `--role=active|standby|ghost|marked`, and `look` for what a standby asks before it has one.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { forbidCoreDumps } from '#linux/core-dumps.ts';
@@ -16,12 +16,14 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
   active: async () => (await import('./active.ts')).runActive(await config()),
   standby: async () => (await import('./standby.ts')).runStandby(await config(), values.card ?? ''),
   marked: async () => (await import('./marked.ts')).runMarked(),
+  look: async () => (await import('./look.ts')).runLook(),
   ghost: async () => (await import('./ghost.ts')).runGhost(JSON.parse(values.state ?? '{}')),
 };
 
 async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
-  if (!role) throw yadoError('badUsage', { what: 'yadod needs --role=active, standby, ghost or marked' });
+  if (!role)
+    throw yadoError('badUsage', { what: 'yadod needs --role=active, standby, ghost, marked or look' });
   forbidCoreDumps();
   await role();
 }

@@ -23,7 +23,13 @@ const left: DiskLeft = {
 };
 
 /** A marked disk at `here`, whose OS was going to a computer at `there`. */
-function markedDisk(context: TestContext, here: string, there: string, asker: typeof fakeOs | undefined) {
+function markedDisk(
+  context: TestContext,
+  here: string,
+  there: string,
+  asker: typeof fakeOs | undefined,
+  isOld = false,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'yado-marked-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const node = join(folder, 'disk');
@@ -47,6 +53,7 @@ function markedDisk(context: TestContext, here: string, there: string, asker: ty
     here: { name: 'a', address: here },
     asker,
     changed: () => {},
+    isOld: () => isOld,
     serve: async () => did('serves')(),
     stop: async () => {},
     restart: did('restarts'),
@@ -122,4 +129,14 @@ test('a person resumes: nothing is left of the mark, and it is restarted once', 
   while (done.length === 0) await new Promise(resolve => setTimeout(resolve, 20));
   assert.deepEqual(done, ['restarts']);
   assert.equal(readMark(node), undefined);
+});
+
+test('what the OS has left for another disk is not started again', async t => {
+  const { disk, node, done } = markedDisk(t, '127.0.3.9', '127.0.3.10', fakeOs, true);
+  await assert.rejects(
+    disk.resume(),
+    (error: unknown) =>
+      error instanceof YadoError && error.code === 'diskIsOld' && /of a is an older/.test(error.message),
+  );
+  assert.deepEqual([stateOf(node), done], ['leaving', []]);
 });

@@ -22,6 +22,8 @@ export interface MarkedDiskWorld {
   readonly asker: OsKeys | undefined;
   /** Something else is to be shown. */
   readonly changed: () => void;
+  /** The OS has its disk elsewhere: what is here is an older state of it. */
+  readonly isOld: () => boolean;
   /** Serves what was left: the OS is elsewhere. */
   readonly serve: () => Promise<void>;
   /** Ends that again: everything written is on the disk when it is fulfilled. */
@@ -78,8 +80,15 @@ export class MarkedDisk {
     throw yadoError('busy', { computer: this.#world.here.name, activity });
   }
 
-  /** `yado resume`. @throws Error when the disk cannot be written */
+  /** @throws YadoError `diskIsOld` */
+  refuseOld(): void {
+    if (this.#world.isOld())
+      throw yadoError('diskIsOld', { computer: this.#world.here.name, os: this.#mark.osId });
+  }
+
+  /** `yado resume`. @throws YadoError `diskIsOld`; Error when the disk cannot be written */
   async resume(): Promise<void> {
+    this.refuseOld();
     await this.#world.stop();
     const wasDecided = this.#doubt.decision !== undefined;
     this.#doubt.resume();

@@ -2,6 +2,7 @@
 // of what moves: what was begun on one computer ends on another.
 import type { Doctor, DoctorRequest, MigrateRequest } from '#core/api.ts';
 import type { Capabilities } from '#core/capabilities.ts';
+import type { DiskWish } from '#core/disk-wish.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
@@ -16,6 +17,7 @@ import { type ApiServer, errorEvent } from './api-server.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
+import { destinyOf } from './disk-plan.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
 import { planOf, reportOf } from './move-report.ts';
@@ -96,7 +98,7 @@ export class Moves {
 
   /**
    * Begins a move, or says what it would do.
-   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`; of a dry run also what the checks find
+   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`, `diskNotShared`; of a dry run also what the checks find
    */
   async migrate({
     to,
@@ -104,12 +106,13 @@ export class Moves {
     acceptRisks,
     preCopy,
     maxDowntimeMs,
+    disk,
   }: MigrateRequest): Promise<{ status: number; body: object }> {
     const abort = new AbortController();
     if (maxDowntimeMs !== undefined && preCopy === false)
       throw yadoError('badRequest', { reason: 'a longest downtime cannot be kept with stop-and-copy' });
     const asked = this.#request(to, acceptRisks ?? [], preCopy ?? true, abort.signal);
-    const request = { ...asked, wish: this.#wish(maxDowntimeMs) };
+    const request = { ...asked, wish: this.#wish(maxDowntimeMs), disk: this.#diskRequest(to, disk) };
     if (dryRun) {
       const move = await this.#check(request);
       return { status: 200, body: { ...reportOf(move), plan: planOf(move) } };
@@ -153,6 +156,12 @@ export class Moves {
       preCopy,
       signal,
     };
+  }
+
+  /** @throws YadoError `diskNotShared` */
+  #diskRequest(to: string, wish: DiskWish | undefined): MoveRequest['disk'] {
+    if (wish?.mode === 'shared') throw yadoError('diskNotShared', { computer: to });
+    return wish && { wish, inSettings: this.#os.diskAt(to) };
   }
 
   /** What it takes besides sending is taken to be as the last time. */
@@ -225,15 +234,15 @@ export class Moves {
     this.#phase('preflight');
     this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
     const woken = (await wakeTarget(request)) ? request.target.name : undefined;
-    await this.#devices.ready(woken, request.signal);
-    await this.#swaps.hold();
-    const move = await this.#check(request);
-    refuseUnfit(request, move);
-    this.#phase('prepare');
-    await this.#devices.lending.returnAllFrom(request.target.name);
     let report: HelperReport | undefined;
     let frozen = false;
     try {
+      await this.#devices.ready(woken, request.signal);
+      await this.#swaps.hold();
+      const move = await this.#check(request);
+      refuseUnfit(request, move);
+      this.#phase('prepare');
+      await this.#devices.lending.returnAllFrom(request.target.name);
       report = await runJob(request, move, this.#begun, this.#swaps, {
         keys: keys => {
           this.#keysThere = keys;
@@ -252,6 +261,7 @@ export class Moves {
       return { move, report };
     } finally {
       if (report?.outcome !== 'arrived') this.#keysThere = undefined;
+      if (!frozen) this.#devices.goOn();
       if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
     }
   }
@@ -260,6 +270,7 @@ export class Moves {
     return checkMove(request, this.#devices.status, () => this.#capabilities(), {
       status: this.#devices.table(),
       locations: this.#devices.where,
+      storage: this.#devices.storage(),
     });
   }
 
@@ -281,7 +292,7 @@ export class Moves {
 
   async #arrive(
     request: MoveRequest,
-    { prepared, target: found }: CheckedMove,
+    { prepared, target: found, disk: plan }: CheckedMove,
     report: HelperReport,
   ): Promise<Downtime> {
     const thawedAt = performance.now();
@@ -291,6 +302,7 @@ export class Moves {
     const keys = this.#keysThere;
     this.#keysThere = undefined;
     if (keys) await this.#goOn(() => this.#os.keys.moved(keys));
+    this.#devices.destine(destinyOf(plan, request));
     const tellLenders = this.#devices.arrived(prepared.ways);
     this.#alive.moved(source, target);
     await this.#goOn(() => this.#world.save()); // an agent that dies from here on is started anew on this computer

@@ -3,8 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { type DeviceLocationTable, locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
+import type { FollowReport } from '#core/disk-follow.ts';
+import type { Destiny } from '#core/disk-wish.ts';
 import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
-import { type Device, reasonOf } from '#devices/device.ts';
+import { type Device, reasonOf, type Storage } from '#devices/device.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import type { DeviceList, ProbedOs } from '#managers/device-list.ts';
 import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
@@ -94,7 +96,9 @@ export class OsDevices {
   restoreAfterStart(): Promise<void> {
     setInterval(() => void this.look(), lookEveryMs).unref();
     return this.restore(
-      this.status.devices.filter(each => each.isMadeHere || !this.isHere(each.id)).map(each => each.id),
+      this.status.devices
+        .filter(each => each.isMadeHere || each.isUnfinished || !this.isHere(each.id))
+        .map(each => each.id),
     );
   }
 
@@ -114,6 +118,9 @@ export class OsDevices {
         route: this.locations.route(device.id),
         signal: AbortSignal.timeout(restoreMs),
         scan: () => this.scan(),
+        taken: () => this.#take(device.id, here.name),
+        there: computer => this.locations.there(device.id, computer),
+        changed: () => this.#place.changed(),
         gone: () => {
           if (!this.#held) this.lending.gone(device.id);
         },
@@ -129,6 +136,18 @@ export class OsDevices {
               reason: reasonOf(error),
             });
       log(`${device.id}: ${told.message} (${told.hint})`);
+    }
+  }
+
+  /** @throws Error when it cannot be kept for an agent that is started anew: then the device stays where it was */
+  #take(device: string, computer: string): void {
+    const before = this.locations.at(device).name;
+    this.locations.put(device, computer);
+    try {
+      this.#place.changed();
+    } catch (error) {
+      this.locations.put(device, before);
+      throw error;
     }
   }
 
@@ -169,6 +188,30 @@ export class OsDevices {
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
     await this.#lookNow();
     for (const device of this.status.devices) await device.ready?.(woken, signal);
+  }
+
+  /** A move was given up before anything was stopped: what `ready` has stopped goes on. */
+  goOn(): void {
+    for (const device of this.status.devices) device.goOn?.();
+  }
+
+  /** Of the device with data in it: see `Device`. */
+  get #withData(): Device | undefined {
+    return this.status.devices.find(each => each.storage);
+  }
+
+  storage(): { readonly device: string; readonly at: string; readonly storage: Storage } | undefined {
+    const device = this.#withData;
+    const storage = device?.storage?.();
+    return device && storage && { device: device.id, at: this.locations.at(device.id).name, storage };
+  }
+
+  destine(destiny: Destiny | undefined): void {
+    this.#withData?.destine?.(destiny);
+  }
+
+  following(): FollowReport | undefined {
+    return this.#withData?.following?.();
   }
 
   /** Looks for the cards of the computer the OS is on now; their drivers have them when this returns. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { swapFolder } from '#core/image-room.ts';
 import { type OsState, osStateLimits } from '#core/os-state.ts';
-import { whyUnmarkable } from '#devices/disk/stub.ts';
+import { rootTrouble, whyUnmarkable } from '#devices/disk/stub.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { readLackingFacilities } from '#linux/facilities.ts';
 import {
@@ -36,6 +36,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
       .slice(0, mounts)
       .map(({ device, path }) => ({ device: short(device), path: short(path) })),
     unmarkable: short(whyUnmarkable() ?? '') || null,
+    rootTrouble: rootTrouble() ?? null,
     waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),
     fuseRequests: readFuseRequests(root),
     watchdogs: readArmedWatchdogs(root).slice(0, names).map(short),

@@ -66,8 +66,14 @@ export class Os implements OsPlace {
     const paired = this.keys.paired.computers.flatMap(({ name, address }) =>
       address === undefined ? [] : [{ name, address }],
     );
-    const all = [this.#here, this.#first, ...paired, ...this.#config.computers];
+    const known = this.#config.computers.map(({ name, address }) => ({ name, address }));
+    const all = [this.#here, this.#first, ...paired, ...known];
     return all.filter(({ name }, index) => all.findIndex(each => each.name === name) === index);
+  }
+
+  /** The disk of a computer that the settings give to this OS. */
+  diskAt(name: string): string | undefined {
+    return this.#config.computers.find(each => each.name === name)?.disk;
   }
 
   /** @throws YadoError `unknownComputer` */

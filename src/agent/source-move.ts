@@ -6,6 +6,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import type { DiskPlan } from '#core/disk-wish.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
@@ -17,6 +18,7 @@ import { claimKeyOf, moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
+import { loadModulesOfOs } from '#linux/modules.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
@@ -29,7 +31,8 @@ import { maxParkPages, secretBytes } from '#wire/frames.ts';
 import { encodeSourceJob } from '#wire/job.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { BegunMoves } from './begun-moves.ts';
-import { loadDrivers, neededDrivers } from './drivers.ts';
+import { type DiskRequest, mirrorModule, planDisk, type StorageAt } from './disk-plan.ts';
+import { neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
 import { firmwareOf, readAhead } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
@@ -55,10 +58,14 @@ export interface MoveRequest {
   readonly preCopy: boolean;
   /** How long the OS may stand still; undefined: as long as it takes. */
   readonly wish?: DowntimeWish | undefined;
+  /** What a person wants of the disk; undefined: it stays where it is. */
+  readonly disk?: DiskRequest | undefined;
   readonly signal: AbortSignal;
 }
 
 export interface CheckedMove {
+  /** When the disk is not to stay where it is. */
+  readonly disk: DiskPlan | undefined;
   readonly source: Capabilities;
   readonly target: Capabilities;
   readonly checks: PreflightResult;
@@ -110,8 +117,10 @@ export async function checkMove(
   request: MoveRequest,
   manager: StatusManager,
   gather: () => Promise<Capabilities>,
-  tables: { status: DeviceStatusTable; locations: DeviceLocationTable },
+  tables: { status: DeviceStatusTable; locations: DeviceLocationTable; storage?: StorageAt | undefined },
 ): Promise<CheckedMove> {
+  // First: when drivers were loaded there for it, what the target says of its cards is another thing.
+  const disk = await planDisk(request, tables.storage);
   const { capabilities: target } = await ask(
     peerOf(request),
     'describe',
@@ -129,8 +138,10 @@ export async function checkMove(
     acceptRisks: request.acceptRisks,
     missingDrivers: missing,
     ways: prepared.ways,
+    disk,
   });
-  return { source, target, checks, prepared, load, cardModules, room };
+  const modules = disk ? [...load, mirrorModule] : load;
+  return { source, target, checks, prepared, load: modules, cardModules, room, disk };
 }
 
 /** Refuses by name what cannot move. */
@@ -168,7 +179,7 @@ export async function runJob(
   { keys: told, swapping, preCopy, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
-  await loadDrivers(move.load);
+  await loadModulesOfOs(move.load);
   const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
   const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
   await written(request, syncWaits().firstMs);

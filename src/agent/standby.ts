@@ -6,6 +6,7 @@ import { type YadoError, yadoError } from '#core/errors.ts';
 import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
+import { lookForDisk } from '#devices/disk/look.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
@@ -47,6 +48,9 @@ import { TakingIn } from './taking-in.ts';
 import { lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
+/** A disk whose driver was loaded just now is looked for so long; less than who asks waits for the answer. */
+const diskLookMs = 6000;
+
 export async function runStandby(config: Config, cardName: string): Promise<void> {
   const { name, address } = config.computer;
   const ip = address.split('/')[0] ?? '';
@@ -73,6 +77,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       here: { name, address: ip },
       asker: readAskerKeys(),
       changed: () => idle(),
+      isOld: () => !left?.hasDisk,
       serve: () => serve(),
       stop: async () => left?.stop(),
       restart,
@@ -94,13 +99,15 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       readRsdp(),
     );
   const lent = new LentDevices(name, lentQuietMs(), loadLendable, () => idle(), services);
-  const idle = (remark = '') =>
+  let served: string | undefined;
+  const idle = (remark = ''): void => {
+    served = left?.names.join();
     show(name, [
       'waiting for an OS',
       '',
       `address   ${address}`,
       `card      ${cardName || 'none'} ${card?.mac ?? ''}`,
-      ...(left ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
+      ...(left?.names.length ? [`serving   ${left.names.join(', ')} of ${behind?.osId}`] : []),
       ...lent.words.map(words => `lending   ${words}`),
       '',
       ...(marked?.lines ?? []),
@@ -110,6 +117,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       '',
       remark,
     ]);
+  };
 
   /** One at a time, also while the one before is still getting ready. */
   async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
@@ -238,7 +246,18 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       },
       whereIs,
       ...lent.handlers,
-      ...deviceHandlers(left, lent, () => marked?.heard()),
+      diskLook: async request => {
+        // Behind its freeze nothing loads drivers any more, and what waits for them would not stand still.
+        if (helper || preparing)
+          throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+        await loadLendable('disk');
+        return lookForDisk(request, AbortSignal.timeout(diskLookMs));
+      },
+      ...deviceHandlers(left, lent, () => {
+        marked?.heard();
+        // A person who reads that nothing is served here any more may switch this computer off.
+        if (!helper && left?.names.join() !== served) idle();
+      }),
     },
     () => keyring.server,
   );
@@ -255,6 +274,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     cancel,
     resume: async () => {
       if (!marked) throw yadoError('nothingToResume', { computer: name });
+      marked.refuseOld();
       void marked.resume().catch((error: Error) => log(`cannot be started here: ${error.message}`));
       return {};
     },

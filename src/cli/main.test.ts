@@ -98,6 +98,21 @@ test('migrate --max-downtime tells how long the OS may stand still', async () =>
   assert.match(terminal.errors, /--max-downtime takes a time such as 2s or 500ms, not "soon"/);
 });
 
+test('migrate --disk tells what becomes of the disk; what does not fit is not asked for', async () => {
+  await using agent = await startFakeAgent();
+  acceptAndSay(agent, ['done', moved]);
+  const disk = '/dev/disk/by-id/virtio-spare';
+  assert.equal(await run(agent, newFakeTerminal(), 'migrate', 'b', '--disk=follow', `--to-disk=${disk}`), 0);
+  assert.deepEqual(agent.calls.find(each => each.call === 'POST /v1/migrate')?.body, {
+    to: 'b',
+    acceptRisks: [],
+    disk: { mode: 'follow', disk },
+  });
+  for (const wrong of [['--disk=near'], ['--to-disk=x'], ['--disk=remote', '--to-disk=spare']])
+    assert.equal(await run(agent, newFakeTerminal(), 'migrate', 'b', ...wrong), 2);
+  assert.equal(agent.calls.filter(each => each.call === 'POST /v1/migrate').length, 1);
+});
+
 test('migrate on a screen redraws one line and clears it', async () => {
   await using agent = await startFakeAgent();
   acceptAndSay(agent, ['progress', progress], ['done', moved]);

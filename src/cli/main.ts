@@ -4,9 +4,17 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type * as v from 'valibot';
-import { ComputersSchema, defaultSocketPath, EmptySchema, LentSchema, StatusSchema } from '#core/api.ts';
+import {
+  ComputersSchema,
+  defaultSocketPath,
+  EmptySchema,
+  LentSchema,
+  type MigrateRequest,
+  StatusSchema,
+} from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
+import { diskModes } from '#core/disk-wish.ts';
 import { asYadoError, families, yadoError } from '#core/errors.ts';
 import { HistorySchema } from '#core/history.ts';
 import { parseMs } from '#core/quantities.ts';
@@ -116,11 +124,14 @@ export function newProgram(
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
     .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
+    .option('--disk <way>', 'what becomes of the disk: remote (it stays where it is), or follow')
+    .option('--to-disk <disk>', 'with follow: which disk there, as /dev/disk/by-id names it')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
     .action(async (to: string, options: MigrateOptions) => {
       const request = {
         to,
         acceptRisks: options.acceptRisk,
+        ...diskWish(options),
         ...(options.stopAndCopy && { preCopy: false }),
         ...(options.maxDowntime !== undefined && { maxDowntimeMs: longest(options.maxDowntime) }),
       };
@@ -230,7 +241,21 @@ interface MigrateOptions {
   readonly dryRun?: boolean;
   readonly stopAndCopy?: boolean;
   readonly maxDowntime?: string;
+  readonly disk?: string;
+  readonly toDisk?: string;
   readonly acceptRisk: string[];
+}
+
+/** @throws YadoError `badUsage` */
+function diskWish({ disk, toDisk }: MigrateOptions): Pick<MigrateRequest, 'disk'> {
+  if (disk === undefined && toDisk === undefined) return {};
+  const mode = diskModes.find(each => each === disk);
+  if (!mode) throw yadoError('badUsage', { what: '--disk takes remote or follow' });
+  if (mode === 'remote' && toDisk !== undefined)
+    throw yadoError('badUsage', {
+      what: 'a disk that stays where it is needs no other: --to-disk is for --disk=follow',
+    });
+  return { disk: { mode, ...(toDisk !== undefined && { disk: toDisk }) } };
 }
 
 function longest(text: string): number {

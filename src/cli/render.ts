@@ -22,7 +22,7 @@ const roleTexts: Readonly<Record<ComputerRole, string>> = {
 };
 
 export function renderStatus(status: Status): string {
-  const { computer, role, os, left, migration, version, protocol } = status;
+  const { computer, role, os, left, migration, disk, version, protocol } = status;
   const rows = [
     ['Computer', `${computer.name} (${computer.address})`],
     ['Role', roleTexts[role]],
@@ -31,6 +31,7 @@ export function renderStatus(status: Status): string {
       : []),
     ...(left ? [['Disk', leftText(left)]] : []),
     ['Migration', migration ? `to ${migration.target}: ${renderProgress(migration)}` : 'none'],
+    ...(disk ? [['Disk', disk.text]] : []),
     ['Agent', `version ${version}, protocol ${protocol}`],
   ];
   return rows.map(([name = '', text = '']) => `${name.padEnd(11)}${printable(text)}\n`).join('');

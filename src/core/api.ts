@@ -5,6 +5,8 @@ import * as v from 'valibot';
 import { RoleSchema } from './capabilities.ts';
 import { severities } from './checks/check.ts';
 import { DeviceWaySchema } from './device-status-table.ts';
+import { FollowReportSchema } from './disk-follow.ts';
+import { DiskWishSchema } from './disk-wish.ts';
 import { ErrorBodySchema, HistoryEntrySchema } from './history.ts';
 import { KeySchema, NameSchema, PairedComputerSchema, PinSchema } from './pins.ts';
 import { ProgressSchema } from './progress.ts';
@@ -48,6 +50,8 @@ export const StatusSchema = v.object({
     v.object({ id: v.string(), epoch: v.pipe(v.number(), v.safeInteger()), addresses: v.array(v.string()) }),
   ),
   migration: v.optional(v.nullable(ProgressSchema)),
+  /** While the disk of the OS follows it, and when it has. */
+  disk: v.optional(FollowReportSchema),
   /** On a standby: an OS that has left this computer's disk, or was about to, and where it was going. */
   left: v.optional(
     v.object({ os: v.string(), state: v.picklist(['leaving', 'left']), to: v.optional(v.string()) }),
@@ -62,6 +66,8 @@ export const ComputersSchema = v.array(ComputerRefSchema);
 export const MigrateRequestSchema = v.strictObject({
   to: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
   dryRun: v.optional(v.boolean()),
+  /** What is to become of the disk; not said: it stays where it is. */
+  disk: v.optional(DiskWishSchema),
   /** False: nothing is copied while the OS runs, all of it while it stands still. */
   preCopy: v.optional(v.boolean()),
   /** For how long the OS may stand still: otherwise a quiet moment is waited for, and then the move is given up. */

@@ -27,6 +27,7 @@ const classes = {
     pciClasses: [0x01],
     modules: [
       ...[
+        'dm_mod',
         'sd_mod',
         'ahci',
         'ata_piix',

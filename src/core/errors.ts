@@ -80,6 +80,11 @@ export const errorTable = {
     what: 'No OS has left a disk on {computer} that it could be started from.',
     hint: 'yado status',
   },
+  diskIsOld: {
+    family: 'refused',
+    what: 'What is on the disk of {computer} is an older state of {os}, which has its disk elsewhere now.',
+    hint: 'start {os} from the disk it has now; if that is lost for good: the kernel parameter yado.accept-risk=two-copies at {computer}',
+  },
   notDecided: {
     family: 'usage',
     what: 'Nobody confirmed that {os} is to be started from the disk of {computer}; nothing was changed.',
@@ -190,6 +195,26 @@ export const errorTable = {
     family: 'unreachable',
     what: 'The disk {device} at {computer} cannot be reached; programs that need it wait.',
     hint: 'bring {computer} back to the network; the disk then goes on by itself',
+  },
+  diskNotShared: {
+    family: 'refused',
+    what: 'A disk that {computer} reaches too cannot be used from there yet: nothing would keep the other computers from it.',
+    hint: 'let it stay: --disk=remote; or let it follow: --disk=follow',
+  },
+  followFailed: {
+    family: 'failed',
+    what: 'The disk {device} does not follow: {reason}.',
+    hint: 'it stays where it was; yado devices',
+  },
+  volumeChanged: {
+    family: 'failed',
+    what: 'The disk {device} has changed since the move began: {what}.',
+    hint: '{hint}',
+  },
+  volumeUnfit: {
+    family: 'unreachable',
+    what: 'The volume {volume} on the disk at {place} cannot be used for the OS: {reason}.',
+    hint: 'lvs -a -o name,segtype,devices; it is tried again by itself',
   },
   deviceAway: {
     family: 'unreachable',

@@ -41,6 +41,7 @@ export const plainOs: OsState = {
   wireguard: [],
   crashKernelBytes: 0,
   unmarkable: null,
+  rootTrouble: null,
   hasCopiedDsdt: true,
 };
 

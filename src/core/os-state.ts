@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { deviceClassNames } from './device-class.ts';
+import { RootTroubleSchema } from './root-trouble.ts';
 import { Count, Short } from './shapes.ts';
 
 /** Parts of the kernel that a move or a stub needs and that are tried out, by what they are for. */
@@ -42,6 +43,8 @@ export const OsStateSchema = v.strictObject({
   mounts: v.pipe(v.array(v.strictObject({ device: Short, path: Short })), v.maxLength(osStateLimits.mounts)),
   /** Why the disk under the stub cannot bear the mark of an OS that has left; null when it can, or is elsewhere. */
   unmarkable: v.nullable(Short),
+  /** Why what lies beneath the stub cannot move; null when it can, is elsewhere, or there is no stub. */
+  rootTrouble: v.nullable(RootTroubleSchema),
   /** Programs that wait in the kernel and hear no signal: "cp (pid 812)". */
   waitingTasks: v.pipe(v.array(Short), v.maxLength(osStateLimits.tasks)),
   /** Requests that a file system in user space (FUSE) has not answered. */

@@ -5,6 +5,7 @@ import { agentChecks } from './checks/agent.ts';
 import type { PreflightCheck } from './checks/check.ts';
 import { cpuChecks } from './checks/cpu.ts';
 import { deviceChecks } from './checks/devices.ts';
+import { diskChecks } from './checks/disk.ts';
 import { kernelChecks } from './checks/kernel.ts';
 import { machineChecks } from './checks/machine.ts';
 import { memoryChecks } from './checks/memory.ts';
@@ -17,6 +18,7 @@ export const checkGroups: readonly { readonly name: string; readonly checks: rea
   { name: 'Processors', checks: cpuChecks },
   { name: 'Clocks, firmware and watchdogs', checks: machineChecks },
   { name: 'Devices and programs', checks: deviceChecks },
+  { name: 'A disk that does not stay', checks: diskChecks },
 ];
 
 export const preflightChecks: readonly PreflightCheck[] = checkGroups.flatMap(group => group.checks);

@@ -5,6 +5,8 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
+import type { FollowReport } from '#core/disk-follow.ts';
+import type { BlockPlace, Destiny } from '#core/disk-wish.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
 
@@ -52,6 +54,12 @@ export interface Arrival {
   readonly signal: AbortSignal;
   /** Looks for cards once more: one that should be there was not found. */
   readonly scan: () => Promise<void>;
+  /** A device that follows the OS: it is at this computer from now on, for an agent that is started anew too. */
+  readonly taken: () => void;
+  /** The device as another computer had it. @throws YadoError `unknownComputer` */
+  readonly there: (computer: string) => DeviceThere;
+  /** `memory` has changed, for an agent that is started anew. @throws Error when it cannot be kept */
+  readonly changed: () => void;
   /** A device that another computer lends: called when that computer is gone for good. */
   readonly gone: () => void;
   /** For what a person should find in the journal later. */
@@ -89,6 +97,15 @@ export interface ClassOfDevices<Class extends DeviceClass, Settings = undefined>
   readonly settings?: v.GenericSchema<unknown, Settings>;
 }
 
+/** Of a device with data in it. */
+export interface Storage {
+  readonly sizeBytes: number;
+  /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
+  fileSystem(signal: AbortSignal): Promise<string | undefined>;
+  /** Where it was at a computer before, and still is in an older state. */
+  placeAt(computer: string): BlockPlace | undefined;
+}
+
 export interface Device {
   /** Stable name within the OS: that of its class and 0, such as `disk0`. */
   readonly id: string;
@@ -106,10 +123,21 @@ export interface Device {
   /** The steps of this device in every plan of a move. */
   plans(move: Move): DevicePlans;
   /**
-   * Before a move: returns once the device answers. `woken` has just been started anew: a connection to it is made anew.
+   * Before a move: returns once the device answers, and will stay where it is. `woken` has just been started anew: a
+   * connection to it is made anew.
    * @throws YadoError naming the device and the computer when it does not in time
    */
   ready?(woken: string | undefined, signal: AbortSignal): Promise<void>;
+  /** Of a device that may follow the OS: what must be known before a move, see `Storage`. */
+  storage?(): Storage;
+  /** The OS is at another computer, before `restore`: what is to become of the device there; undefined: it stays. */
+  destine?(destiny: Destiny | undefined): void;
+  /** A move was given up before the OS was frozen: what `ready` has stopped goes on. */
+  goOn?(): void;
+  /** How far it has followed, when it does. */
+  following?(): FollowReport | undefined;
+  /** True: an agent before this one has left something unfinished, and it must be brought up wherever it is. */
+  readonly isUnfinished?: boolean;
   /** Before and after a scan that may find a card of its class. */
   scanning?(isOn: boolean): void;
   /** Before the OS is frozen: lets go of what the ghost needs, and of programs that wait for this device. */

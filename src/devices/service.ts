@@ -81,6 +81,8 @@ export interface LeftService extends DeviceAnswers {
   readonly state: ServeState;
   /** True: a standby must load the drivers of the class first. */
   readonly needsDrivers?: boolean;
+  /** True: the OS has it elsewhere and will not ask for it any more. */
+  readonly isOver?: boolean;
   /** Writes on it that the OS is about to leave, for good when this is fulfilled. @throws Error saying why it cannot */
   mark?(text: string): Promise<void>;
   /** The OS may write to it from now on. What cannot be served is said, and tried again when the OS asks for it. */

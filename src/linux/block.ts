@@ -16,12 +16,16 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-/** Where a block device sits. No partition = whole disk. */
+/**
+ * Where a block device sits. No partition = whole disk. `volume`: a volume of LVM on that disk or partition, by the uuid that
+ * device-mapper knows it by.
+ */
 export interface BlockPlace {
   readonly pciAddress: string;
   /** Tells the disk from others behind the same PCI device (16 hexadecimal digits); absent when it says nothing of itself. */
   readonly identity?: string;
   readonly partition?: number;
+  readonly volume?: string;
 }
 
 export interface BlockDevice extends DeviceNumber {
@@ -88,8 +92,12 @@ export function listBlockDevices(root = REAL_ROOT): BlockDevice[] {
     .filter(device => device.sizeBytes > 0);
 }
 
-/** The block device that sits at `place` now; undefined while there is none, or while it could as well be another one. */
+/**
+ * The block device that sits at `place` now; undefined while there is none, or while it could as well be another one. A volume
+ * of LVM is none: the disk it lies on is another thing, and whoever means that says so by a place without a volume.
+ */
 export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevice | undefined {
+  if (place.volume !== undefined) return undefined;
   const behind = disksBehind(place.pciAddress, root);
   const [disk, another] =
     place.identity === undefined ? behind : behind.filter(name => identityOf(name, root) === place.identity);
@@ -101,13 +109,15 @@ export function findBlockDevice(place: BlockPlace, root = REAL_ROOT): BlockDevic
   return name === undefined ? undefined : describeName(name, root);
 }
 
-/** The hardware (or nbd, loop) right below `name`; undefined when there is none, more than one, or another layer (LVM, RAID). */
-export function deviceRightBelow(name: string, root = REAL_ROOT): BlockDevice | undefined {
-  const [slave, ...more] = describeName(name, root).slaves;
-  if (slave === undefined || more.length > 0) return undefined;
-  const below = describeName(slave, root);
-  return below.slaves.length === 0 ? below : undefined;
+/** The device-mapper device of that uuid; undefined when there is none. */
+export function findDmDevice(uuid: string, root = REAL_ROOT): BlockDevice | undefined {
+  const name = listNames(root, 'sys/class/block').find(each => dmUuid(each, root) === uuid);
+  return name === undefined ? undefined : describeName(name, root);
 }
+
+/** Undefined for what is no device-mapper device; empty for one without. */
+export const dmUuid = (name: string, root = REAL_ROOT): string | undefined =>
+  readText(root, 'sys/class/block', name, 'dm/uuid');
 
 /** Makes the kernel read the partition table again. @throws SystemError EBUSY while a partition is in use */
 export function rereadPartitions(path: string): void {
@@ -148,8 +158,11 @@ function disksBehind(pciAddress: string, root: string): string[] {
 }
 
 function pciAddressOfDisk(name: string, root: string): string | undefined {
-  return resolveLink(root, 'sys/class/block', name)?.split('/').findLast(isPciAddress);
+  return pathOfDisk(name, root)?.split('/').findLast(isPciAddress);
 }
+
+const pathOfDisk = (name: string, root: string): string | undefined =>
+  resolveLink(root, 'sys/class/block', name);
 
 // gnu_dev_major / gnu_dev_minor of glibc, which is what stat gives (the kernel's own encoding is another)
 function decodeStatNumber(rdev: number): DeviceNumber {

@@ -9,6 +9,7 @@ import {
   decodeDeps,
   decodeDevice,
   decodeDeviceNumber,
+  decodeMirrorStatus,
   decodeTargets,
   encodeCreate,
   encodeRemove,
@@ -18,6 +19,7 @@ import {
   encodeTableStatus,
   errorTarget,
   linearTarget,
+  mirrorTarget,
 } from '#linux/device-mapper.ts';
 import { DmControl } from '#linux/dm-control.ts';
 import { FormatError } from '#linux/system-error.ts';
@@ -72,6 +74,31 @@ test('names that the kernel would cut or misread are refused', () => {
   assert.throws(() => encodeCreate('x'.repeat(128)), FormatError);
   assert.throws(() => encodeRemove('a/b'), FormatError);
   assert.throws(() => encodeTableLoad('a', [{ ...errorTarget(1), type: 'linear\0' }]), FormatError);
+});
+
+test('a mirror says which disk is read, and where each part of it begins', () => {
+  const legs = [
+    { device: '43:0', offsetSector: 32_768 },
+    { device: '254:17', offsetSector: 32_768 },
+  ] as const;
+  assert.deepEqual(mirrorTarget(32_768, 2048, legs, 1024, false), {
+    startSector: 32_768,
+    sectorCount: 2048,
+    type: 'mirror',
+    parameters: 'core 2 1024 sync 2 43:0 32768 254:17 32768 1 handle_errors',
+  });
+  assert.match(mirrorTarget(0, 2048, legs, 1024, true).parameters, /^core 2 1024 nosync 2 /);
+});
+
+test('how far a mirror is, and whether both disks are well', () => {
+  assert.deepEqual(decodeMirrorStatus('2 43:0 254:17 3/4 1 AA 1 core '), {
+    equalRegions: 3,
+    regions: 4,
+    isWell: [true, true],
+  });
+  assert.deepEqual(decodeMirrorStatus('2 43:0 254:17 4/4 1 AD 1 core').isWell, [true, false]);
+  for (const text of ['', '3 1:0 2:0 3:0 4/4 1 AAA 1 core', '2 43:0 254:17 4/4 1 A'])
+    assert.throws(() => decodeMirrorStatus(text), FormatError);
 });
 
 test('device numbers', () => {

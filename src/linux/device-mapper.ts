@@ -155,6 +155,46 @@ export function linearTarget(device: string, sectorCount: number, offsetSector =
   return { startSector: 0, sectorCount, type: 'linear', parameters: `${device} ${offsetSector}` };
 }
 
+/** A part of a device: "major:minor", and where it begins there. */
+export interface DmLeg {
+  readonly device: string;
+  readonly offsetSector: number;
+}
+
+/**
+ * Two devices of which every write goes to both, and reads come from the first (drivers/md/dm-raid1.c); the log of what is
+ * equal is in memory. `isEqual`: nothing needs to be copied; else the kernel copies the first to the second. Writes that
+ * one of them refuses wait until another table is loaded. At least 8 sectors, and a multiple of 8.
+ */
+export function mirrorTarget(
+  startSector: number,
+  sectorCount: number,
+  legs: readonly [DmLeg, DmLeg],
+  regionSectors: number,
+  isEqual: boolean,
+): DmTarget {
+  const log = isEqual ? `core 2 ${regionSectors} nosync` : `core 2 ${regionSectors} sync`;
+  const places = legs.map(each => `${each.device} ${each.offsetSector}`).join(' ');
+  const parameters = `${log} 2 ${places} 1 handle_errors`;
+  return { startSector, sectorCount, type: 'mirror', parameters };
+}
+
+/** What a mirror of two says of itself. */
+export interface MirrorStatus {
+  readonly equalRegions: number;
+  readonly regions: number;
+  /** By leg: whether it has never failed. */
+  readonly isWell: readonly [boolean, boolean];
+}
+
+/** "2 43:0 254:16 40/100 1 AA 1 core": the status text of a mirror. @throws FormatError */
+export function decodeMirrorStatus(text: string): MirrorStatus {
+  const found = /^2 \S+ \S+ (\d+)\/(\d+) 1 ([A-Z])([A-Z])(?: |$)/.exec(text);
+  if (!found) throw broken(`status of a mirror ${JSON.stringify(text.slice(0, 100))}`);
+  const [, equal, regions, first, second] = found;
+  return { equalRegions: Number(equal), regions: Number(regions), isWell: [first === 'A', second === 'A'] };
+}
+
 /** A target that reads as zeros and drops what is written (dm_zero.ko). */
 export function zeroTarget(sectorCount: number): DmTarget {
   return { startSector: 0, sectorCount, type: 'zero', parameters: '' };

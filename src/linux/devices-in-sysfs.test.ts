@@ -1,7 +1,14 @@
 // PCI, block and display lists, from a directory that looks like /sys of a lab computer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeName, deviceRightBelow, findBlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
+import {
+  describeName,
+  dmUuid,
+  findBlockDevice,
+  findDmDevice,
+  listBlockDevices,
+  nodePath,
+} from '#linux/block.ts';
 import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.ts';
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
@@ -51,10 +58,12 @@ const TREE: Tree = {
   ...disk('sdb', `${AHCI}/ata2/host1/target1:0:0/1:0:0:0/block/sdb`, '8:16', 8192),
   ...disk('dm-0', 'sys/devices/virtual/block/dm-0', '253:0', 1048576, {
     'dm/name': 'root\n',
+    'dm/uuid': 'LVM-ab\n',
     'slaves/vda1': { link: `${VDA}/vda1` },
   }),
   ...disk('dm-1', 'sys/devices/virtual/block/dm-1', '253:1', 1048576, {
     'dm/name': 'yado-root\n',
+    'dm/uuid': '\n',
     'slaves/dm-0': { link: 'sys/devices/virtual/block/dm-0' },
   }),
   ...disk('nbd0', 'sys/devices/virtual/block/nbd0', '43:0', 0),
@@ -116,9 +125,18 @@ test('a disk is found again by its place, whatever it is called', () => {
   const root = describeName('dm-0', tree.root);
   assert.equal(root.dmName, 'root');
   assert.equal(root.place, undefined);
-  assert.equal(deviceRightBelow('dm-0', tree.root)?.name, 'vda1');
-  assert.equal(deviceRightBelow('dm-1', tree.root), undefined, 'a stub over a volume of LVM');
-  assert.equal(deviceRightBelow('vda', tree.root), undefined);
+  assert.deepEqual(root.slaves, ['vda1']);
+  assert.equal(findDmDevice('LVM-ab', tree.root)?.name, 'dm-0');
+  assert.equal(findDmDevice('LVM-cd', tree.root), undefined);
+  assert.deepEqual(
+    ['dm-0', 'dm-1', 'vda'].map(name => dmUuid(name, tree.root)),
+    ['LVM-ab', '', undefined],
+  );
+  assert.equal(
+    findBlockDevice({ pciAddress: '0000:00:06.0', partition: 1, volume: 'LVM-ab' }, tree.root),
+    undefined,
+    'the disk beneath a volume is not the volume',
+  );
   assert.ok(
     !listBlockDevices(tree.root).some(device => device.name === 'nbd0'),
     'unattached devices are left out',

@@ -22,7 +22,7 @@ import {
   isBufferFull,
   type SuspendOptions,
 } from '#linux/device-mapper.ts';
-import { ioctl, open } from '#linux/ffi.ts';
+import { ioctl, ioctlLater, open } from '#linux/ffi.ts';
 import { OwnedFd } from '#linux/owned-fd.ts';
 import { SystemError } from '#linux/system-error.ts';
 
@@ -60,6 +60,15 @@ export class DmControl implements Disposable {
 
   suspend(name: string, options: SuspendOptions = {}): void {
     this.#call(encodeSuspend(name, options), `suspend dm ${name}`);
+  }
+
+  /**
+   * As `suspend`, in a thread of its own: it waits for requests under way, and the one that has to bring them on may be
+   * who calls. @throws SystemError
+   */
+  suspendLater(name: string, options: SuspendOptions = {}): Promise<void> {
+    const { request, buffer } = encodeSuspend(name, options);
+    return ioctlLater(this.#control.fd, request, buffer, `suspend dm ${name}`);
   }
 
   resume(name: string): void {

@@ -6,7 +6,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { listPciDevices } from '#linux/pci.ts';
-import { listNames, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { listNames, OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 /** A line of modules.alias: shell pattern and module. `builtin` modules need no loading. */
 export interface ModuleAlias {
@@ -172,4 +172,27 @@ export async function loadModules(
 /** Loads one module with parameters, e.g. ('vfb', ['vfb_enable=1']). Already loaded: no change, no error. */
 export async function loadModule(name: string, parameters: readonly string[] = []): Promise<void> {
   await promisify(execFile)('modprobe', ['--', name, ...parameters]);
+}
+
+/** Why the running kernel has no such module, neither loaded nor built in nor to be loaded; undefined when it has. */
+export async function lackOfModule(
+  name: string,
+  root = REAL_ROOT,
+  kernelRelease: string = release(),
+): Promise<string | undefined> {
+  if (readLoadedModules(root).has(moduleName(name))) return undefined;
+  const read = (file: string): Promise<string> =>
+    readFile(join(root, 'lib/modules', kernelRelease, file), 'utf8').catch(() => '');
+  const lists = `${await read('modules.dep')}\n${await read('modules.builtin')}`;
+  const found = [...lists.matchAll(/([\w-]+)\.ko(?:\.\w+)?(?::|$)/gm)].some(
+    ([, file = '']) => moduleName(file) === moduleName(name),
+  );
+  return found ? undefined : `there is no module ${name} for ${kernelRelease}`;
+}
+
+/** Loads modules of the OS, by name or modalias, but for what its administrator has blacklisted. Runs its own modprobe. */
+export async function loadModulesOfOs(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const modprobe = ['/sbin/modprobe', '--all', '--use-blacklist', '--'];
+  await promisify(execFile)('/bin/busybox', ['chroot', OS_ROOT, ...modprobe, ...names]);
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterArrival, type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError } from '#core/errors.ts';
-import type { Computer, Route } from '#devices/device.ts';
+import type { Computer, DeviceThere, Route } from '#devices/device.ts';
 import { type ControlAnswer, type ControlRequest, type ControlType, controlPort } from '#wire/control.ts';
 import { ask, type Peer } from './control-client.ts';
 import type { OsKeys } from './identity.ts';
@@ -54,16 +54,17 @@ export class LocationManager {
 
   /** The way to a device as the table has it now: its driver here, or over the network to the one there. */
   route(device: string): Route {
-    const here = this.#os.here();
     const at = this.at(device);
-    if (at.name === here.name) return drivers => drivers.here();
-    const there = {
-      peer: peerOf({ here, keys: this.#os.keys }, at),
-      osId: this.#os.osId,
-      device,
-      epoch: this.#os.epoch(),
-    };
+    if (at.name === this.#os.here().name) return drivers => drivers.here();
+    const there = this.there(device, at.name);
     return drivers => drivers.there(there);
+  }
+
+  /** A device at that computer, whether it has it or had it before. @throws YadoError `unknownComputer` */
+  there(device: string, computer: string): DeviceThere {
+    const { osId, keys } = this.#os;
+    const peer = peerOf({ here: this.#os.here(), keys }, this.#os.computer(computer));
+    return { peer, osId, device, epoch: this.#os.epoch() };
   }
 
   /** The device is at that computer from now on. */
@@ -106,11 +107,12 @@ export async function askUntilAnswered<T extends ControlType>(
   wanted: (answer: ControlAnswer<T>) => boolean,
   signal: AbortSignal,
   complain: (error: YadoError) => void = () => {},
+  timeoutMs = 3000,
 ): Promise<ControlAnswer<T>> {
   for (let told = false; ; ) {
     signal.throwIfAborted();
     try {
-      const answer = await ask(peer, type, request, { timeoutMs: 3000, signal });
+      const answer = await ask(peer, type, request, { timeoutMs, signal });
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;

@@ -6,6 +6,7 @@ import { encode } from 'cborg';
 import fc from 'fast-check';
 import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
+import { regionBytes, windowBytes } from '#core/disk-follow.ts';
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -45,6 +46,23 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
   cancel: fc.constant({}),
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
   device: fc.record({ osId: text, device: text, epoch: count }, plain),
+  diskHashes: fc.record(
+    {
+      ...{ osId: text, device: text, epoch: count },
+      start: fc.nat(1 << 20).map(region => region * regionBytes),
+      bytes: fc.integer({ min: 1, max: windowBytes }),
+    },
+    plain,
+  ),
+  diskReleased: fc.record({ osId: text, device: text, epoch: count }, plain),
+  diskLook: fc.record(
+    {
+      osId: text,
+      disk: fc.string({ minLength: 1, maxLength: 50 }),
+      place: fc.record({ pciAddress: text, unit: count }, plain),
+    },
+    { ...plain, requiredKeys: ['osId'] },
+  ),
   print: fc.record(
     {
       osId: text,

@@ -5,6 +5,8 @@ import * as v from 'valibot';
 import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
 import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
+import { regionBytes, windowBytes } from '#core/disk-follow.ts';
+import { BlockPlaceSchema, DiskLookSchema, DiskNameSchema } from '#core/disk-wish.ts';
 import { ComputerKeysSchema } from '#core/pins.ts';
 import { secretBytes, tagSeedBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
@@ -15,7 +17,7 @@ export const claimPort = 7401;
 export const bulkPort = 7402;
 export const nbdPort = 10809;
 /** Raised by every change that an older agent would misunderstand. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 export const maxControlBytes = 1 << 20;
 /** Bytes of a print job in one message. */
 export const maxPrintBytes = 256 * 1024;
@@ -28,6 +30,8 @@ const maxPixels = 16_384;
 /** An input event on the wire: type u16, code u16, value s32, little endian (include/uapi/linux/input.h without time). */
 export const inputEventBytes = 8;
 export const maxInputEvents = 512;
+/** Of a region of a disk: SHA-256. */
+export const regionHashBytes = 32;
 
 const maxTextLength = 1000;
 const Text = v.pipe(v.string(), v.maxLength(maxTextLength));
@@ -107,6 +111,42 @@ export const controlRequests = {
       secret: Secret,
       cipher: CipherName,
     }),
+  },
+  /**
+   * Hashes of the regions of a part of a disk that was left behind, one after the other. Not ready: it is not served (yet).
+   */
+  diskHashes: {
+    request: v.strictObject({
+      osId: Text,
+      device: Text,
+      epoch: Count,
+      start: v.pipe(
+        Count,
+        v.check(byte => byte % regionBytes === 0, 'where a region begins'),
+      ),
+      bytes: v.pipe(Count, v.minValue(1), v.maxValue(windowBytes)),
+    }),
+    answer: v.strictObject({
+      ready: v.boolean(),
+      hashes: bytesUpTo((windowBytes / regionBytes) * regionHashBytes),
+    }),
+  },
+  /** The OS has its disk elsewhere now: what was left behind is an older state, and is served no more. */
+  diskReleased: {
+    request: v.strictObject({ osId: Text, device: Text, epoch: Count }),
+    answer: v.strictObject({}),
+  },
+  /**
+   * Which disk of the asked computer is meant, and what is on it. `disk`: as a person named it. `place`: where the OS had its
+   * disk before, which counts only when its mark is on it.
+   */
+  diskLook: {
+    request: v.strictObject({
+      osId: Text,
+      disk: v.exactOptional(DiskNameSchema),
+      place: v.exactOptional(BlockPlaceSchema),
+    }),
+    answer: DiskLookSchema,
   },
   /**
    * Bytes for a printer; `first` numbers the first of them, the OS knows that it has those before `delivered`. None: only

@@ -25,7 +25,7 @@ export interface BootedStory {
  */
 export async function bootStory(
   name: string,
-  options: Pick<LabOptions, 'scenario' | 'include'> = {},
+  options: Pick<LabOptions, 'scenario' | 'include' | 'layout'> = {},
 ): Promise<BootedStory> {
   const evidence = evidenceFolder(name);
   const lab = await startLab({ ...product(), ...options, say: text => console.log(`# ${text}`) });

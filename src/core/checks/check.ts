@@ -2,6 +2,7 @@
 
 import type { Capabilities } from '../capabilities.ts';
 import type { WayDecision } from '../device-ways.ts';
+import type { DiskPlan } from '../disk-wish.ts';
 import type { OsState } from '../os-state.ts';
 
 /** error: never moves; warning: moves only if accepted by name; note: is told, moves. */
@@ -23,6 +24,8 @@ export interface PreflightRequest {
   readonly missingDrivers: readonly { readonly address: string; readonly modalias: string }[];
   /** Which way every device of the OS would take. */
   readonly ways: readonly WayDecision[];
+  /** When the disk of the OS is not to stay where it is. */
+  readonly disk?: DiskPlan | undefined;
 }
 
 /** source: the computer that has the OS; target: one that waits for an OS. */

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema, movingAgentImage } from '../capabilities.ts';
 import type { WayDecision } from '../device-ways.ts';
+import type { DiskLook, DiskPlan, FoundDisk } from '../disk-wish.ts';
 import { alpha, beta, diskA, MiB, nic, nicB, plainOs, plainRequest, vgaB } from '../fixture-computers.ts';
 import type { OsState } from '../os-state.ts';
 import { preflight } from '../preflight.ts';
@@ -41,6 +42,29 @@ const way = (change: Partial<WayDecision>): WayDecision => ({
 /** Memory of beta reaches to where alpha has its cards. */
 const upTo = (endPfn: number) =>
   memory(beta, { ramRanges: [...beta.memory.ramRanges, { startPfn: 0x40000, endPfn }] });
+
+const spare: FoundDisk = {
+  place: { pciAddress: '0000:00:07.0', unit: 0 },
+  name: 'virtio-spare',
+  sizeBytes: 2048 * MiB,
+  isReadOnly: false,
+  sectorBytes: 512,
+  use: null,
+  holds: null,
+  markOf: null,
+  fileSystem: null,
+};
+const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
+  found: { ...spare, ...change },
+  matches: 1,
+  names: [spare.name],
+});
+/** A disk that may follow to one of beta. */
+const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
+  ...{ os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
+  ...{ lacks: undefined, look: lookAt({}) },
+  ...change,
+});
 
 const cases: readonly Case[] = [
   {
@@ -230,6 +254,20 @@ const cases: readonly Case[] = [
   },
   { id: 'disk-stub', os: { classes: ['network'] }, says: /does not lie on the stub/, hint: /yado\.root=/ },
   {
+    id: 'disk-volume',
+    os: { rootTrouble: { kind: 'mirrored', volume: 'crab/root' } },
+    says: /of the OS on alpha cannot move: the volume crab\/root is mirrored/,
+    hint: /^lvconvert -m0 crab\/root /,
+  },
+  {
+    id: 'disk-volume',
+    os: {
+      classes: ['network'],
+      rootTrouble: { kind: 'unreadable', volume: 'crab/root', reason: 'it is damaged' },
+    },
+    says: /of crab\/root cannot be used: it is damaged\.$/,
+  },
+  {
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
     says: /stay at alpha .*: \/home on \/dev\/sdb1/,
@@ -262,6 +300,70 @@ const cases: readonly Case[] = [
   { id: 'wireguard', os: { wireguard: ['wg0'] }, says: /WireGuard on alpha \(wg0\)/ },
   { id: 'tasks', os: { waitingTasks: ['dd (pid 812)'] }, says: /On alpha .*: dd \(pid 812\)/ },
   { id: 'fuse', os: { fuseRequests: 3 }, says: /On alpha 3 requests/ },
+  {
+    id: 'disk-named',
+    request: { disk: diskPlan({ asked: undefined, look: { found: null, matches: 0, names: ['virtio-x'] } }) },
+    says: /^No disk of beta was named for the OS, and none there is its own\.$/,
+    hint: /^beta has: virtio-x; yado migrate beta --disk=follow --to-disk=/,
+  },
+  {
+    id: 'disk-named',
+    request: { disk: diskPlan({ look: { found: null, matches: 0, names: [] } }) },
+    says: /^beta has no disk virtio-spare\.$/,
+    hint: /^beta has no disk that it has a driver for/,
+  },
+  {
+    id: 'disk-named',
+    request: { disk: diskPlan({ look: { found: null, matches: 2, names: [] } }) },
+    says: /^2 disks of beta answer to virtio-spare\.$/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ look: lookAt({ use: 'it is a part of dm-3' }) }) },
+    says: /^The disk virtio-spare of beta is in use: it is a part of dm-3\.$/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ look: lookAt({ isReadOnly: true }) }) },
+    says: /cannot be written to/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ look: lookAt({ sizeBytes: 1024 * MiB }) }) },
+    says: /^The disk virtio-spare of beta has 1\.0 GiB, the disk of the OS 2\.0 GiB\.$/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ sizeBytes: 2048 * MiB - 512 }) },
+    says: /no multiple of 4096/,
+    hint: /--disk=remote/,
+  },
+  {
+    id: 'disk-fits',
+    request: { disk: diskPlan({ look: lookAt({ sectorBytes: 4096 }) }) },
+    says: /has sectors of 4096 bytes: it cannot be marked\.$/,
+  },
+  {
+    id: 'disk-mirror',
+    request: { disk: diskPlan({ lacks: 'there is no module dm-mirror' }) },
+    says: /^The kernel of the OS on alpha cannot mirror disks: there is no module dm-mirror\.$/,
+  },
+  {
+    id: 'disk-not-empty',
+    request: { disk: diskPlan({ look: lookAt({ holds: 'a file system (XFS)' }) }) },
+    says: /^The disk virtio-spare of beta is not empty: a file system \(XFS\)\. It would be overwritten\.$/,
+    hint: /--accept-risk=disk-not-empty$/,
+  },
+  {
+    id: 'disk-not-empty',
+    request: { disk: diskPlan({ look: lookAt({ holds: 'data', markOf: 'lobster', fileSystem: 'f5' }) }) },
+    says: /is not empty: data/,
+  },
+  {
+    id: 'disk-not-empty',
+    request: { disk: diskPlan({ look: lookAt({ holds: 'data', fileSystem: 'f6', markOf: 'crab' }) }) },
+    says: /is not empty: data/,
+  },
 ];
 
 /** Found together with `pci-windows`: it matters only for a card that must be found. */
@@ -370,4 +472,18 @@ test('what nobody knows is no finding: a log that has lost the clock rate, a fir
   };
   assert.deepEqual(found({ id: '', b: unknown, says: /./ }), []);
   assert.deepEqual(found({ id: '', a: clock({ source: 'hpet' }), b: clock({ tscKhz: 1 }), says: /./ }), []);
+});
+
+test('a disk of the target that fits is fine, and so is one that the OS has left there', () => {
+  const failing = (disk: DiskPlan): string[] =>
+    preflight(alpha, beta, { ...plainRequest, disk })
+      .checks.filter(each => !each.ok)
+      .map(each => each.id);
+  assert.deepEqual(failing(diskPlan({})), []);
+  assert.deepEqual(
+    failing(
+      diskPlan({ asked: undefined, look: lookAt({ holds: 'data', markOf: 'crab', fileSystem: 'f5' }) }),
+    ),
+    [],
+  );
 });

@@ -1,5 +1,6 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
+import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
 
 /** Mount points that nothing needs but an update of the kernel. */
@@ -89,14 +90,26 @@ export const deviceChecks: readonly PreflightCheck[] = [
     on: 'source',
     title: 'the root file system lies on the stub',
     why: 'Only what lies on /dev/mapper/yado-root is served everywhere.',
-    inspect: ofOs(({ classes }, { name }) =>
-      classes.includes('disk')
+    inspect: ofOs(({ classes, rootTrouble }, { name }) =>
+      classes.includes('disk') || rootTrouble
         ? null
         : finding(
-            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root over a disk or a partition.`,
-            'restart this computer once, without yado.root=off; on LVM, RAID or encryption it cannot be moved yet',
+            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
+            'restart this computer once, without yado.root=off',
           ),
     ),
+  },
+  {
+    id: 'disk-volume',
+    severity: 'error',
+    on: 'source',
+    title: 'beneath the stub is a disk, a partition, or a linear volume of LVM on one of them',
+    why: 'Whoever serves the disk has to find it again without the tools that made it.',
+    inspect: ofOs(({ rootTrouble }, { name }) => {
+      if (!rootTrouble) return null;
+      const { what, hint } = describeRootTrouble(rootTrouble);
+      return finding(`The root file system of the OS on ${name} cannot move: ${what}.`, hint);
+    }),
   },
   {
     id: 'other-disks',

@@ -1,85 +1,167 @@
 // The disk class: left where it is, served by its computer's ghost, reached over NBD (way 3); local again at home.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { type FollowReport, followReport } from '#core/disk-follow.ts';
+import type { Destiny } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { BlockPlace } from '#linux/block.ts';
-import { askUntilAnswered } from '#managers/location-manager.ts';
+import { describeRootTrouble } from '#core/root-trouble.ts';
+import { type BlockDevice, type BlockPlace, findBlockDevice } from '#linux/block.ts';
+import { readExtUuid } from '#linux/disk-contents.ts';
+import { namesOf } from '#linux/disk-names.ts';
 import { waitUntil } from '#managers/wait.ts';
-import type { Arrival, Device, DevicePlans, DeviceThere, Move } from '../device.ts';
+import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
   type AttachedDisk,
-  attachAgain,
   attachHere,
   attachThere,
   breakConnection,
   detachFormer,
   isConnectionLost,
   markHome,
-  type RemoteDisk,
   takeOver,
 } from './driver.ts';
-import { exportNameOf } from './serve.ts';
+import { Following, type NewDisk } from './following.ts';
+import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
-import { findStub, letThrough, putBeneath, suspendStep } from './stub.ts';
+import {
+  findStub,
+  findStubOverAny,
+  flowsTo,
+  isStubMirrored,
+  isStubUnfinished,
+  letThrough,
+  putBeneath,
+  stubPath,
+  suspendStep,
+} from './stub.ts';
+import { dropServed, findHome } from './volume.ts';
 
 /** How long a move waits for the disk to be connected again. */
 const readyMs = 60_000;
 /** Between two tries to bring it up. */
 const retryMs = 1000;
+/** A disk that follows is left where it was within this time, or the OS does not move. */
+const stayMs = 60_000;
 
 /**
  * The disk under the root file system, or undefined when the root lies on no stub. `remembered`: its memory from before
  * the agent was started anew, needed once the disk has been left behind.
  */
 export function rootDisk(remembered?: unknown): RootDisk | undefined {
+  const memory = v.safeParse(DiskMemorySchema, remembered);
+  const any = memory.success ? findStubOverAny() : undefined;
+  if (memory.success && any) {
+    for (const { name } of any.below) takeOver(name);
+    return new RootDisk(any.stub.sizeBytes, memory.output);
+  }
   const found = findStub();
   if (!found) return undefined;
   const { stub, below } = found;
-  const memory = v.safeParse(DiskMemorySchema, remembered);
-  if (memory.success) {
-    takeOver(below.name);
-    return new RootDisk(stub.sizeBytes, memory.output);
-  }
-  const typeName = `disk ${below.name.replace(/\d+$/, '')} at ${below.place?.pciAddress}`;
   if (!below.place) return undefined;
-  markHome(below.place); // started from a marked disk after all: somebody has taken that risk
-  return new RootDisk(stub.sizeBytes, { place: below.place, typeName });
+  markHome(below); // started from a marked disk after all: somebody has taken that risk
+  return new RootDisk(stub.sizeBytes, {
+    place: below.place,
+    typeName: typeNameOf(below, below.place),
+    ...named(below.place),
+  });
 }
+
+/** Of what can be plugged in elsewhere: for a volume the disk or partition that it lies on. */
+const named = ({ volume: _, ...hardware }: BlockPlace): Pick<DiskMemory, 'diskName'> => {
+  const disk = findBlockDevice(hardware);
+  const [diskName] = disk ? namesOf(disk) : [];
+  return diskName === undefined ? {} : { diskName };
+};
+
+const typeNameOf = ({ name, dmName }: BlockDevice, { pciAddress, volume }: BlockPlace): string =>
+  volume === undefined
+    ? `disk ${name.replace(/\d+$/, '')} at ${pciAddress}`
+    : `volume ${dmName} on the disk at ${pciAddress}`;
 
 class RootDisk implements Device {
   readonly id = 'disk0';
+  readonly isUnfinished: boolean;
   readonly #sizeBytes: number;
-  readonly #place: BlockPlace;
-  /** Its name on the computer that has it, as it was when the OS started. */
+  #place: BlockPlace;
+  /** By which the disk at `place` is found again. */
+  #diskName: string | undefined;
+  /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
+  /** Of the disk it has followed to. */
+  #actualType: string | undefined;
+  #former: Readonly<Record<string, BlockPlace>>;
+  /** Computers that had it, and have not heard that they need not keep it any more. */
+  #owed: readonly string[];
+  #destiny: Destiny | undefined;
+  #following: Following | undefined;
+  /** Lets it follow, if it is to; from the disk that lies beneath the stub now. */
+  #begin: (() => void) | undefined;
   #keeping = new AbortController();
   /** A later restore, or a freeze, ends one that is under way. */
   #restoring = new AbortController();
   /** The computer it is brought up from, while `restore` is under way, or is reached at, when that is another one. */
   #computer: string | undefined;
   #isUp = true;
+  /** Those are being told. */
+  #releasing = new AbortController();
 
-  constructor(sizeBytes: number, { place, typeName }: DiskMemory) {
+  constructor(
+    sizeBytes: number,
+    { place, diskName, typeName, actualType, former, owed, destiny }: DiskMemory,
+  ) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
+    this.#diskName = diskName;
     this.#typeName = typeName;
+    this.#actualType = actualType;
+    this.#former = former ?? {};
+    this.#owed = owed ?? [];
+    this.#destiny = destiny;
+    this.isUnfinished = isStubUnfinished() || this.#owed.length > 0;
   }
 
   memory(): DiskMemory {
-    return { place: this.#place, typeName: this.#typeName };
+    return {
+      place: this.#place,
+      typeName: this.#typeName,
+      ...(this.#diskName !== undefined && { diskName: this.#diskName }),
+      ...(this.#actualType !== undefined && { actualType: this.#actualType }),
+      former: this.#former,
+      ...(this.#owed.length > 0 && { owed: [...this.#owed] }),
+      ...(this.#destiny && { destiny: this.#destiny }),
+    };
   }
 
   describe(elsewhere: string | undefined): DeviceStatusRow {
+    const follows = this.following();
     return {
       device: this.id,
       class: 'disk',
       osType: this.#typeName,
-      actualType: elsewhere === undefined ? this.#typeName : `NBD from ${elsewhere}`,
+      actualType: elsewhere === undefined ? (this.#actualType ?? this.#typeName) : `NBD from ${elsewhere}`,
       way: elsewhere === undefined ? 'direct' : 'remote',
-      items: diskItems(this.#sizeBytes),
+      items: [...diskItems(this.#sizeBytes), ...(follows ? [{ item: 'copy', state: follows.text }] : [])],
     };
+  }
+
+  following(): FollowReport | undefined {
+    const { state, wish } = this.#following ?? {};
+    return state && wish && followReport(state, wish.computer, performance.now());
+  }
+
+  storage(): Storage {
+    return {
+      sizeBytes: this.#sizeBytes,
+      fileSystem: signal => readExtUuid(stubPath(), signal),
+      placeAt: computer => this.#former[computer],
+    };
+  }
+
+  destine(destiny: Destiny | undefined): void {
+    this.#destiny = destiny;
   }
 
   pciAddress(): string {
@@ -98,7 +180,7 @@ class RootDisk implements Device {
 
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
     const computer = this.#computer;
-    if (computer === undefined) return;
+    if (computer === undefined) return this.#lookAgain();
     // That computer has forgotten the connection, and an idle one does not notice.
     if (computer === woken) breakConnection();
     const connected = (): true | undefined => (this.#isUp && !isConnectionLost() ? true : undefined);
@@ -106,14 +188,67 @@ class RootDisk implements Device {
       signal.throwIfAborted();
       throw yadoError('diskUnreachable', { device: this.id, computer }, error);
     });
+    await this.#stay();
+  }
+
+  goOn(): void {
+    const stopped = this.#following;
+    if (!stopped?.isStopped || stopped.state.kind === 'done') return;
+    void stopped.stop().then(() => {
+      if (this.#following === stopped) this.#begin?.();
+    });
   }
 
   async hold(): Promise<void> {
     this.#restoring.abort();
+    this.#releasing.abort();
+    await this.#stay();
+    this.#refuseUnfit();
+  }
+
+  async end(): Promise<void> {
+    await this.#stay();
+  }
+
+  /** A volume may have been moved to another disk since: that is where it is left. */
+  #lookAgain(): void {
+    const { volume } = this.#place;
+    const place = volume === undefined ? undefined : findStub()?.below.place;
+    if (place?.volume !== volume || !place) return;
+    this.#place = place;
+    this.#diskName = named(place).diskName;
+  }
+
+  /** Or have become another one since the checks: who is to serve it finds it by what LVM has written. */
+  #refuseUnfit(): void {
+    if (this.#place.volume === undefined || this.#computer !== undefined) return;
+    const { below, trouble } = findStub() ?? {};
+    if (!trouble && isDeepStrictEqual(below?.place, this.#place)) return;
+    const { what, hint } = trouble
+      ? describeRootTrouble(trouble)
+      : { what: 'the volume of the OS lies on another disk now', hint: 'move again' };
+    throw yadoError('volumeChanged', { device: this.id, what, hint });
+  }
+
+  /** What has not followed stays: the old disk has everything. @throws YadoError when that takes too long */
+  async #stay(): Promise<void> {
+    const following = this.#following;
+    if (!following) return;
+    const { id } = this;
+    const computer = this.#computer ?? '';
+    const ended = new AbortController();
+    const late = sleep(stayMs, undefined, { ref: false, signal: ended.signal }).then(() => {
+      throw yadoError('diskUnreachable', { device: id, computer });
+    });
+    await Promise.race([following.stop(), late]).finally(() => ended.abort());
   }
 
   /** As long as it takes: programs wait for their disk. */
   async restore(arrival: Arrival): Promise<void> {
+    if (this.#following) await this.#following.stop(); // which needs the connection to the old disk
+    this.#following = undefined;
+    this.#begin = undefined;
+    this.#releasing.abort();
     this.#keeping.abort();
     this.#restoring.abort();
     const mine = new AbortController();
@@ -123,7 +258,8 @@ class RootDisk implements Device {
     this.#isUp = false;
     for (let said = '', isAgain = false; ; isAgain = true) {
       try {
-        return await this.#bringUp({ ...arrival, signal }, isAgain);
+        await this.#bringUp({ ...arrival, signal }, isAgain);
+        return this.#tellFormer(arrival);
       } catch (error) {
         if (mine.signal.aborted) return;
         signal.throwIfAborted();
@@ -144,71 +280,102 @@ class RootDisk implements Device {
   }
 
   async #bringHome({ signal, scan }: Arrival, isAgain: boolean): Promise<void> {
+    // Nothing was held back yet: LVM has its volume, whatever it has made of it, and the OS has it through that.
+    if (flowsTo(this.#place.volume)) {
+      this.#computer = undefined;
+      this.#isUp = true;
+      return;
+    }
     if (isAgain) await scan().catch(() => {});
-    const beneath = await attachHere(this.#place, signal);
+    const beneath = await attachHere(this.#place, findHome, signal, this.#diskName);
     signal.throwIfAborted();
-    markHome(this.#place);
-    this.#putBeneath(beneath);
+    this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
+    markHome(beneath);
+    await this.#putBeneath(beneath);
+    signal.throwIfAborted();
     this.#computer = undefined;
+    void dropServed(this.#place);
   }
 
-  async #connect(there: DeviceThere, { signal, say }: Arrival): Promise<void> {
-    const beneath = await this.#reach(there, signal, say, where => attachThere(where, signal));
+  async #connect(there: DeviceThere, arrival: Arrival): Promise<void> {
+    const { signal, say, here } = arrival;
+    const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
-    this.#putBeneath(beneath);
+    await this.#putBeneath(beneath);
+    signal.throwIfAborted(); // that may have taken long: somebody else may bring it up by now
     this.#keeping = new AbortController();
-    void this.#keep(there, this.#keeping.signal, say);
+    void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
+    this.#begin = () => {
+      const destiny = this.#destiny;
+      if (destiny?.computer === here.name) this.#following = this.#follow(destiny, beneath, there, arrival);
+    };
+    this.#begin();
   }
 
-  #putBeneath(disk: AttachedDisk): void {
-    if (disk.isBeneath) letThrough();
-    else putBeneath(disk, this.#sizeBytes);
+  #follow(destiny: Destiny, beneath: AttachedDisk, there: DeviceThere, arrival: Arrival): Following {
+    const { say, taken } = arrival;
+    return new Following(destiny, {
+      device: this.id,
+      sizeBytes: this.#sizeBytes,
+      osId: there.osId,
+      beneath,
+      there,
+      say,
+      taken: disk => this.#take(disk, there.peer.name, destiny.computer, taken),
+      finished: local => {
+        this.#keeping.abort();
+        this.#computer = undefined;
+        try {
+          detachFormer(local);
+        } finally {
+          this.#tellFormer(arrival);
+        }
+      },
+    });
+  }
+
+  /** Until they answer: they would go on offering an old disk, and be good for no other OS. */
+  #tellFormer({ here, there, changed, say }: Arrival): void {
+    this.#releasing.abort();
+    this.#releasing = new AbortController();
+    const { signal } = this.#releasing;
+    const tell = async (computer: string): Promise<void> => {
+      const isDone = computer === here.name || (await release(there(computer), signal, say));
+      if (!isDone) return;
+      this.#owed = this.#owed.filter(each => each !== computer);
+      changed();
+    };
+    for (const each of this.#owed)
+      tell(each).catch(error => say(`${this.id}: ${asYadoError(error, each).message}`));
+  }
+
+  /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
+  #take({ found, local }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
+    const before = this.memory();
+    const { [to]: _, ...others } = this.#former;
+    this.#former = { ...others, [from]: this.#place };
+    this.#owed = [...this.#owed.filter(each => each !== from && each !== to), from];
+    this.#place = found.place;
+    this.#diskName = named(local.place ?? found.place).diskName;
+    this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
+    this.#destiny = undefined;
+    try {
+      taken();
+    } catch (error) {
+      this.#former = before.former ?? {};
+      this.#owed = before.owed ?? [];
+      this.#place = before.place;
+      this.#diskName = before.diskName;
+      this.#actualType = before.actualType;
+      this.#destiny = before.destiny;
+      throw error;
+    }
+  }
+
+  async #putBeneath(disk: AttachedDisk): Promise<void> {
+    if (disk.isBeneath && !isStubMirrored()) letThrough();
+    else await putBeneath(disk, this.#sizeBytes);
     this.#isUp = true;
     detachFormer(disk);
-  }
-
-  /** Makes a connection that broke anew, from where the disk was left: its computer was away, or starts its standby. */
-  async #keep(there: DeviceThere, signal: AbortSignal, say: Arrival['say']): Promise<void> {
-    const { name } = there.peer;
-    while (!signal.aborted) {
-      await sleep(1000, undefined, { signal }).catch(() => {});
-      if (signal.aborted || !isConnectionLost()) continue;
-      say(`${this.id}: the connection to ${name} is lost; programs wait`);
-      await this.#reach(there, signal, say, where => attachAgain(where, signal)).catch(() => {});
-      if (!signal.aborted) say(`${this.id}: connected to ${name} again`);
-    }
-  }
-
-  /** Tries for as long as it takes: programs wait for the disk, and nothing is gained by letting them fail. */
-  async #reach<T>(
-    { peer, osId, device, epoch }: DeviceThere,
-    signal: AbortSignal,
-    say: Arrival['say'],
-    attach: (where: RemoteDisk) => Promise<T>,
-  ): Promise<T> {
-    const { name, ip, localIp } = peer;
-    const exportName = exportNameOf(device, osId, epoch);
-    let said = false;
-    for (;;) {
-      const served = await askUntilAnswered(
-        peer,
-        'device',
-        { osId, device, epoch },
-        answer => answer.ready,
-        signal,
-        error => say(`${this.id}: ${error.message}`),
-      );
-      if (served.exportName !== exportName) throw yadoError('diskUnreachable', { device, computer: name });
-      try {
-        const { port, secret, cipher } = served;
-        const where = { ip, port, exportName, secret, cipher, localIp };
-        return await attach({ ...where, sizeBytes: this.#sizeBytes });
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (!said) say(`${device}: ${name} does not serve it yet: ${asYadoError(error, name).message}`);
-        said = true;
-        await sleep(200, undefined, { signal });
-      }
-    }
   }
 }

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
 import { yadoError } from '#core/errors.ts';
 import { C } from '#linux/abi.ts';
-import { type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, describeName, findBlockDevice, nodePath } from '#linux/block.ts';
 import { streamOf } from '#linux/byte-stream.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
+import { disksCalled } from '#linux/disk-names.ts';
 import { getsockoptInt, shutdown } from '#linux/ffi.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { NbdClient } from '#linux/nbd.ts';
@@ -15,7 +16,7 @@ import type { OwnedFd } from '#linux/owned-fd.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { waitUntil } from '#managers/wait.ts';
 import { diskHelloText } from '#wire/frames.ts';
-import { clearMark, markBytes } from './left-mark.ts';
+import { clearMark } from './left-mark.ts';
 
 /** Seconds. A request unanswered that long goes out again on a new socket; programs wait, for as long as it takes. */
 const patience = { timeoutSeconds: 30, deadConnectionTimeoutSeconds: 86_400 };
@@ -28,19 +29,30 @@ export interface AttachedDisk {
   readonly isBeneath?: boolean;
 }
 
-/** The disk at `place` on this computer; waits for a probe that is still under way. */
-export async function attachHere(place: BlockPlace, signal: AbortSignal): Promise<AttachedDisk> {
-  return waitUntil(`the disk at ${place.pciAddress}`, () => findBlockDevice(place), {
-    timeoutMs: 20_000,
-    everyMs: 20,
-    signal,
-  });
+/**
+/**
+ * The disk at `place` on this computer, or wherever the one called `name` is now, when it has a name that does not change;
+ * waits for a probe that is still under way. `find`: as what it is needed, by who serves it or by the OS.
+ */
+export async function attachHere(
+  place: BlockPlace,
+  find: (place: BlockPlace) => BlockDevice | undefined,
+  signal: AbortSignal,
+  name?: string,
+): Promise<BlockDevice> {
+  const { volume, ...hardware } = place;
+  const found = (): BlockDevice | undefined => {
+    const called = name === undefined ? [] : disksCalled(name, hardware);
+    const disk = name === undefined || called.length > 1 ? findBlockDevice(hardware) : called[0];
+    return disk?.place && find({ ...disk.place, ...(volume !== undefined && { volume }) });
+  };
+  const what = `the disk ${name ?? ''} at ${place.pciAddress}`.replace('  ', ' ');
+  return waitUntil(what, found, { timeoutMs: 20_000, everyMs: 20, signal });
 }
 
 /** The OS runs where its disk is: nothing speaks against starting it from there. */
-export function markHome(place: BlockPlace): void {
-  const device = findBlockDevice(place);
-  if (device) clearMark(nodePath(device.name));
+export function markHome(disk: BlockDevice): void {
+  clearMark(nodePath(disk.name));
 }
 
 /** Where and as what another computer serves the disk. `localIp`: machine address of this computer. */
@@ -54,6 +66,13 @@ export interface RemoteDisk {
   readonly localIp: string;
   readonly sizeBytes: number;
 }
+
+/**
+ * The least that is read or written at once, as on most disks. With more the OS gets errors that it did not get at home: a
+ * file system that was made with smaller blocks than that, a program that goes past the page cache, the stub, which begins
+ * behind the mark.
+ */
+const unitBytes = 512;
 
 /** What a client says first. */
 export const diskHello: Buffer = Buffer.from(diskHelloText);
@@ -70,13 +89,13 @@ export async function attachThere(disk: RemoteDisk, signal: AbortSignal): Promis
     await attachAgain(disk, signal);
     return { ...describeNbd(attached.index), isBeneath: true };
   }
-  const { socket, sizeBytes, transmissionFlags } = await openExport(disk, signal);
+  const { socket, transmissionFlags } = await openExport(disk, signal);
   try {
     using nbd = new NbdClient();
     const index = nbd.connect({
       socketFds: [socket.fd],
-      sizeBytes,
-      blockSizeBytes: markBytes, // the stub begins behind the mark
+      sizeBytes: disk.sizeBytes,
+      blockSizeBytes: unitBytes,
       serverFlags: transmissionFlags,
       ...patience,
     });
@@ -144,9 +163,10 @@ async function openExport(disk: RemoteDisk, signal: AbortSignal) {
     const stream = streamOf(socket.fd, 5000, 'NBD handshake', signal);
     await stream.write(diskHello);
     const found = await nbdHandshake(stream, disk.exportName);
-    if (found.sizeBytes !== disk.sizeBytes) {
+    // A disk that it has followed to may be larger.
+    if (found.sizeBytes < disk.sizeBytes) {
       throw yadoError('diskUnreachable', {
-        device: `${disk.exportName} (of another size)`,
+        device: `${disk.exportName} (too small)`,
         computer: disk.ip,
       });
     }

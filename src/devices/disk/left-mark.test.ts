@@ -4,7 +4,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { clearMark, encodeMark, markBytes, markMagic, readMark, writeMark } from './left-mark.ts';
+import {
+  clearMark,
+  encodeCopyMark,
+  encodeMark,
+  isCopyMark,
+  markBytes,
+  markMagic,
+  readMark,
+  writeMark,
+} from './left-mark.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'yado-mark-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -54,4 +63,12 @@ test('the initramfs looks for the same mark', () => {
     'utf8',
   );
   assert.ok(script.includes(`bs=${markBytes} count=1`) && script.includes(`in ${markMagic}*)`));
+});
+
+test('a disk that gets a copy is marked as such, whatever was there', () => {
+  const path = disk(Buffer.alloc(1024, 0x55));
+  writeMark(path, encodeCopyMark('crab', 'b'), 'anyway');
+  assert.ok(isCopyMark(readMark(path) ?? ''));
+  for (const other of ['{"osId":"crab","epoch":7}', 'null', '"copyOf"', ''])
+    assert.ok(!isCopyMark(other), other);
 });

@@ -23,6 +23,17 @@ export function decodeMark(bytes: Buffer): string | undefined {
   return text.startsWith(markMagic) && end > 0 ? text.slice(markMagic.length, end) : undefined;
 }
 
+/** The mark of a disk that gets a copy of the one at another computer: nothing is started or served from half of it. */
+export const encodeCopyMark = (osId: string, copyOf: string): string => JSON.stringify({ osId, copyOf });
+
+export function isCopyMark(text: string): boolean {
+  try {
+    return Object.hasOwn(JSON.parse(text) as object, 'copyOf');
+  } catch {
+    return false;
+  }
+}
+
 /** Undefined also when the disk cannot be read. */
 export function readMark(path: string): string | undefined {
   try {
@@ -32,11 +43,14 @@ export function readMark(path: string): string | undefined {
   }
 }
 
-/** Marks a disk, for good when this returns. @throws Error saying why it cannot be marked */
-export function writeMark(path: string, text: string): void {
+/**
+ * Marks a disk, for good when this returns. anyway: over what is there, on a disk that is to be overwritten.
+ * @throws Error saying why it cannot be marked
+ */
+export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway' = 'ifFree'): void {
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
-  tryMark(path);
+  if (where === 'ifFree') tryMark(path);
   overwrite(path, mark);
 }
 

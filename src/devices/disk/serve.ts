@@ -2,13 +2,14 @@
 // epoch, so that a client of an older epoch finds nothing.
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import type { Cipher } from '#core/ciphers.ts';
-import { type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
+import { type BlockPlace, nodePath } from '#linux/block.ts';
 import { setBlocking } from '#linux/tcp.ts';
 import { listenTcp } from '#linux/tcp-listener.ts';
 import { DiskConnections, nbdkit } from './connections.ts';
 import { attachHere } from './driver.ts';
 import { endFormerServers } from './former-servers.ts';
 import { readMark, writeMark } from './left-mark.ts';
+import { findServed } from './volume.ts';
 
 /** The export of a disk in an epoch of its OS. */
 export const exportNameOf = (device: string, osId: string, epoch: number): string =>
@@ -45,9 +46,9 @@ export async function serveDisk(
   port: number,
   signal: AbortSignal,
 ): Promise<DiskService> {
-  await attachHere(disk.place, signal);
+  await attachHere(disk.place, findServed, signal);
   const path = (): string | undefined => {
-    const device = findBlockDevice(disk.place);
+    const device = findServed(disk.place);
     return device && nodePath(device.name);
   };
   const node = path();

@@ -1,26 +1,24 @@
 // A disk that an OS left on this computer, served to it by the ghost and, after kexec, by the standby that follows: to the
 // OS in its newest epoch only, and again when the server has died.
 import * as v from 'valibot';
-import { findBlockDevice, nodePath } from '#linux/block.ts';
-import { type ControlAnswer, nbdPort } from '#wire/control.ts';
+import { regionsOf } from '#core/disk-follow.ts';
+import { BlockPlaceSchema } from '#core/disk-wish.ts';
+import { yadoError } from '#core/errors.ts';
+import { nodePath } from '#linux/block.ts';
+import { hashParts } from '#linux/region-hashes.ts';
+import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
+import { reasonOf } from '../device.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { attachHere } from './driver.ts';
-import { writeMark } from './left-mark.ts';
+import { isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
+import { findServed } from './volume.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
 const retryMs = 1000;
 /** The PCI bus is scanned anew just then. */
 const markMs = 20_000;
-
-export const BlockPlaceSchema = v.strictObject({
-  pciAddress: v.pipe(v.string(), v.maxLength(256)),
-  /** Written by agents that did not know the identity yet, and believed by nobody: which comes first differs from start to start. */
-  unit: v.exactOptional(v.number()),
-  identity: v.exactOptional(v.pipe(v.string(), v.maxLength(64))),
-  partition: v.exactOptional(v.number()),
-});
 
 const DiskLeftSchema = v.strictObject({
   kind: v.literal('disk'),
@@ -34,10 +32,14 @@ export class LeftDisk implements LeftService {
   readonly needsDrivers = true;
   readonly #world: LeftWorld;
   #served: { readonly service: DiskService; readonly epoch: number } | undefined;
+  /** What it was marked with when it was served. */
+  #mark: string | undefined;
   /** Before the grant nobody may write to what was left. */
   #isServing = false;
   #isStarting = false;
   #turn: Promise<void> = Promise.resolve();
+  /** The OS has its disk elsewhere: what is here is of no account any more. */
+  #isReleased = false;
 
   constructor(state: DiskLeft, world: LeftWorld) {
     this.state = state;
@@ -45,13 +47,12 @@ export class LeftDisk implements LeftService {
   }
 
   async mark(text: string): Promise<void> {
-    await attachHere(this.state.place, AbortSignal.timeout(markMs));
-    const device = findBlockDevice(this.state.place);
-    if (!device) throw new Error(`no disk at ${this.state.place.pciAddress}`);
-    writeMark(nodePath(device.name), text);
+    const { name } = await attachHere(this.state.place, findServed, AbortSignal.timeout(markMs));
+    writeMark(nodePath(name), text);
   }
 
   async serve(): Promise<void> {
+    if (this.#isReleased) return;
     this.#isServing = true;
     this.#seeToIt();
     await this.#turn;
@@ -78,6 +79,56 @@ export class LeftDisk implements LeftService {
     };
   }
 
+  get isOver(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Of the regions of a part of the disk. What was written to the server is on it before it is read. */
+  async diskHashes({ start, bytes }: ControlRequest<'diskHashes'>): Promise<ControlAnswer<'diskHashes'>> {
+    this.#seeToIt();
+    const device = findServed(this.state.place);
+    if (!this.#served || !device) return { ready: false, hashes: new Uint8Array() };
+    const node = nodePath(device.name);
+    const refused = (reason: string, cause?: unknown): Error =>
+      yadoError('followFailed', { device: this.state.device, reason }, cause);
+    const { computer } = this.#world;
+    if (!this.#isMarked(node))
+      throw refused(`the disk that was named is the one that ${computer.name} serves`);
+    const hidden = { blankBytes: markBytes };
+    const hashes = await hashParts(node, regionsOf({ start, bytes }), 'disk', hidden).catch(error => {
+      throw refused(`it cannot be read at ${computer.name}: ${reasonOf(error)}`, error);
+    });
+    return { ready: true, hashes: Uint8Array.from(Buffer.concat(hashes)) };
+  }
+
+  /** False: the copy was begun over this very disk, which both computers reach. Then it is marked again. */
+  #isMarked(node: string): boolean {
+    const mark = readMark(node);
+    if (mark === undefined || !isCopyMark(mark)) return true;
+    if (this.#mark !== undefined) writeMark(node, this.#mark);
+    return false;
+  }
+
+  /** Asked again it is the same. The mark stays: this disk has an older state of the OS, which must not be started. */
+  async diskReleased(): Promise<ControlAnswer<'diskReleased'>> {
+    if (this.#isReleased) return {};
+    await this.stop();
+    this.#isReleased = true;
+    const { say, record } = this.#world;
+    const { device, place } = this.state;
+    say(`${device}: the OS has its disk elsewhere now; what is here is an older state of it`);
+    try {
+      const found = findServed(place);
+      const node = found && nodePath(found.name);
+      if (node !== undefined) writeMark(node, record(readMark(node)));
+    } catch (error) {
+      say(
+        `${device}: its mark is still the one of before: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    return {};
+  }
+
   get #exportName(): string {
     return exportNameOf(this.state.device, this.#world.osId, this.#world.epoch());
   }
@@ -89,7 +140,7 @@ export class LeftDisk implements LeftService {
   #seeToIt(): void {
     const served = this.#served;
     const isGood = served?.service.isAlive === true && served.epoch === this.#world.epoch();
-    if (!this.#isServing || isGood || this.#isStarting) return;
+    if (!this.#isServing || this.#isReleased || isGood || this.#isStarting) return;
     this.#served = undefined;
     this.#isStarting = true;
     this.#turn = this.#turn
@@ -118,7 +169,10 @@ export class LeftDisk implements LeftService {
       place,
       exportName,
       cipher: this.#world.cipher,
-      mark: (before: string | undefined) => this.#world.record(before),
+      mark: (before: string | undefined) => {
+        this.#mark = this.#world.record(before);
+        return this.#mark;
+      },
       say,
     };
     const signal = AbortSignal.timeout(30_000);
@@ -129,5 +183,9 @@ export class LeftDisk implements LeftService {
 }
 
 export const service = {
-  left: leftClass(DiskLeftSchema, ['device'], (left, world) => new LeftDisk(left, world)),
+  left: leftClass(
+    DiskLeftSchema,
+    ['device', 'diskHashes', 'diskReleased'],
+    (left, world) => new LeftDisk(left, world),
+  ),
 } satisfies ServiceOf<'disk'>;

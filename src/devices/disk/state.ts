@@ -1,8 +1,8 @@
 // The items of a disk in the device status table: size, what lies beneath the stub, whether requests wait.
 import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
+import { BlockPlaceSchema, DestinySchema } from '#core/disk-wish.ts';
 import { DmControl } from '#linux/dm-control.ts';
-import { BlockPlaceSchema } from './service.ts';
 import { rootStub } from './stub.ts';
 
 export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
@@ -19,5 +19,15 @@ export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
 export const DiskMemorySchema = v.strictObject({
   place: BlockPlaceSchema,
   typeName: v.string(),
+  /** As the disk at `place` is called wherever it is found; none that says nothing of itself. */
+  diskName: v.exactOptional(v.string()),
+  /** What it really is, where it has followed the OS. */
+  actualType: v.exactOptional(v.string()),
+  /** By computer: where it was before, and still is in an older state. */
+  former: v.exactOptional(v.record(v.string(), BlockPlaceSchema)),
+  /** Computers that had it, and have not heard that they need not keep it any more. */
+  owed: v.exactOptional(v.array(v.string())),
+  /** What is to become of it here. */
+  destiny: v.exactOptional(DestinySchema),
 });
 export type DiskMemory = v.InferOutput<typeof DiskMemorySchema>;

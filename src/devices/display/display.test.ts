@@ -82,6 +82,9 @@ function world(at: Arrival['at'], open?: () => DisplayDriver, patienceMs = 30) {
     signal: new AbortController().signal,
     scan: async () => {},
     gone,
+    taken: () => {},
+    there: () => assert.fail(),
+    changed: () => {},
     say: text => said.push(text),
   };
   const row = () => display.describe(elsewhere);
