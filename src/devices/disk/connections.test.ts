@@ -1,10 +1,11 @@
 // Who gets to a disk that is served: only the one who was invited, and only encrypted. That the kernel's NBD client works
 // through it, and that nothing is lost when a connection is made anew, is tested in the lab.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectTcp } from '#linux/tcp.ts';
+import { waitUntil } from '#managers/wait.ts';
 import { serverArguments } from './connections.ts';
 import { diskHello } from './driver.ts';
 import { folder, hasTls, hello, host, openDisk as open, shouted } from './fake-disk.ts';
@@ -53,7 +54,7 @@ test('a newer connection ends the one before, which serves until the newer one h
   const first = await hello(disk.port, disk.connections.invite());
   using _ = first.socket;
   await first.stream.read(7);
-  const former = pidOf();
+  const former = await pidOf();
   const secret = disk.connections.invite();
   const wrong = await hello(disk.port, secret, Buffer.from('NBDMAGIC'));
   using __ = wrong.socket;
@@ -64,7 +65,7 @@ test('a newer connection ends the one before, which serves until the newer one h
   await second.stream.read(7);
   assert.ok(!lives(former), 'it has ended before the next one says a word');
   await assert.rejects(first.stream.read(1));
-  assert.notEqual(pidOf(), former);
+  assert.ok(await pidOf(former));
 });
 
 test('a crowd that says nothing does not keep out the one who is invited', async () => {
@@ -84,11 +85,20 @@ test('while a server serves the next agent can find it', async () => {
   const { socket, stream } = await hello(disk.port, disk.connections.invite());
   using _ = socket;
   await stream.read(7);
-  assert.ok(lives(pidOf()));
+  assert.ok(lives(await pidOf()));
 });
 
-/** Of the server, as the next agent finds it. */
-const pidOf = (): number => Number(readFileSync(join(folder, 'crab-disk0-7.pid'), 'utf8'));
+/** Of the server, as the next agent finds it: written beside its first words, not before them. */
+const pidOf = (former = 0): Promise<number> =>
+  waitUntil(
+    'the number of the server',
+    () => {
+      const note = join(folder, 'crab-disk0-7.pid');
+      const pid = existsSync(note) ? Number(readFileSync(note, 'utf8')) : 0;
+      return pid > 1 && pid !== former ? pid : undefined;
+    },
+    { timeoutMs: 10_000, everyMs: 5 },
+  );
 
 function lives(pid: number): boolean {
   try {
