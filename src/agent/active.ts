@@ -14,6 +14,7 @@ import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk, refusalOf } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
 import { Moves } from './moves.ts';
 import { defaultOsId, Os } from './os.ts';
@@ -33,6 +34,7 @@ export class Active {
   readonly #alive: AliveCalls;
   readonly #moves: Moves;
   readonly #swaps: SwapFiles;
+  readonly #leftSwaps: LeftSwaps;
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
@@ -78,6 +80,7 @@ export class Active {
       { listen: async () => {}, close: () => pairing.close() }, // a person opens it: yado accept
     ]);
     this.#swaps = new SwapFiles();
+    this.#leftSwaps = new LeftSwaps(saved?.leftSwaps ?? [], () => this.#save());
     const moves = new Moves({
       os,
       devices: this.#devices,
@@ -85,6 +88,7 @@ export class Active {
       ports: this.#ports,
       begun,
       swaps: this.#swaps,
+      leftSwaps: this.#leftSwaps,
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });
@@ -130,6 +134,7 @@ export class Active {
       .then(agentImageHash)
       .then(kernelSaid)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
+    this.#leftSwaps.on(name);
     this.#swaps.putAway();
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
@@ -146,7 +151,8 @@ export class Active {
   }
 
   #save(): void {
-    saveState({ ...this.#os.saved, unaware: [...this.#alive.unaware], ...this.#devices.saved });
+    const leftSwaps = this.#leftSwaps.saved;
+    saveState({ ...this.#os.saved, unaware: [...this.#alive.unaware], leftSwaps, ...this.#devices.saved });
   }
 }
 

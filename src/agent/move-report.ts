@@ -1,6 +1,7 @@
 // What a person is told before a move: the checks, the ways of the devices, and what would be done.
 import type { DryRun } from '#core/api.ts';
 import { swapFolder } from '#core/image-room.ts';
+import { swapsThatStay } from '#core/os-state.ts';
 import { formatBytes } from '#core/quantities.ts';
 import type { CheckedMove } from './source-move.ts';
 
@@ -10,7 +11,10 @@ export const reportOf = ({ checks, prepared }: CheckedMove): Pick<DryRun, 'check
 });
 
 /** A sentence a step. */
-export const planOf = ({ load, prepared, room }: CheckedMove): string[] => [
+export const planOf = ({ load, prepared, room, source }: CheckedMove): string[] => [
+  ...swapsThatStay(source.os?.swaps ?? []).map(
+    ({ path, usedBytes }) => `swapoff ${path} (${formatBytes(usedBytes)} are in it)`,
+  ),
   ...swapSteps(room),
   ...load.map(alias => `load the driver for ${alias}`),
   ...prepared.plans.leave.map(each => `while frozen: ${each.label}`),

@@ -26,6 +26,7 @@ const config = {
   computers: [{ name: 'b', address: '127.0.0.62' }],
 };
 const noSwaps = { make: async () => {}, hold: async () => {}, putAway: () => {} };
+const noLeftSwaps = { off: async () => {}, on: () => {}, settled: async () => {} };
 const saved: SavedState = {
   here: { name: 'b', address: '127.0.0.62' },
   epoch: 9,
@@ -34,6 +35,7 @@ const saved: SavedState = {
   history: [],
   unaware: [],
   lentFrom: {},
+  leftSwaps: [],
   devices: {},
 };
 
@@ -63,6 +65,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     ports: new OsPorts(async () => {}, []),
     begun: {} as BegunMoves,
     swaps: noSwaps,
+    leftSwaps: noLeftSwaps,
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -117,6 +120,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     ports: new OsPorts(async () => {}, []),
     begun: {} as BegunMoves,
     swaps: noSwaps,
+    leftSwaps: noLeftSwaps,
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

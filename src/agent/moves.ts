@@ -6,6 +6,7 @@ import type { DiskWish } from '#core/disk-wish.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
+import { type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
@@ -18,6 +19,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { destinyOf } from './disk-plan.ts';
+import type { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
 import { planOf, reportOf } from './move-report.ts';
@@ -47,6 +49,7 @@ export interface MovingWorld {
   readonly ports: OsPorts;
   readonly begun: BegunMoves;
   readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
+  readonly leftSwaps: Pick<LeftSwaps, 'off' | 'on' | 'settled'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -59,6 +62,7 @@ export class Moves {
   readonly #ports: OsPorts;
   readonly #begun: BegunMoves;
   readonly #swaps: MovingWorld['swaps'];
+  readonly #leftSwaps: MovingWorld['leftSwaps'];
   readonly #cpus = new Cpus();
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
@@ -74,6 +78,7 @@ export class Moves {
     this.#ports = world.ports;
     this.#begun = world.begun;
     this.#swaps = world.swaps;
+    this.#leftSwaps = world.leftSwaps;
     this.#world = world;
   }
 
@@ -239,9 +244,16 @@ export class Moves {
     try {
       await this.#devices.ready(woken, request.signal);
       await this.#swaps.hold();
-      const move = await this.#check(request);
+      await this.#leftSwaps.settled();
+      let move = await this.#check(request);
       refuseUnfit(request, move);
       this.#phase('prepare');
+      const areas = swapsThatStay(move.source.os?.swaps ?? []);
+      if (areas.length > 0) {
+        await this.#switchOff(areas, request);
+        move = await this.#check(request); // more memory is in use now
+        refuseUnfit(request, move);
+      }
       await this.#devices.lending.returnAllFrom(request.target.name);
       report = await runJob(request, move, this.#begun, this.#swaps, {
         keys: keys => {
@@ -264,6 +276,10 @@ export class Moves {
       if (!frozen) this.#devices.goOn();
       if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
     }
+  }
+
+  #switchOff(areas: readonly SwapThatStays[], { here, signal }: MoveRequest): Promise<void> {
+    return this.#leftSwaps.off(areas, here.name, signal, bytes => this.#swaps.make(bytes, here.name));
   }
 
   #check(request: MoveRequest): Promise<CheckedMove> {
@@ -332,6 +348,7 @@ export class Moves {
     const entry = entryOf(request, startedAt, report, rest);
     this.#os.remember(entry);
     this.#move = undefined;
+    this.#leftSwaps.on(this.#os.here().name);
     this.#swaps.putAway();
     this.#world.save();
     log(

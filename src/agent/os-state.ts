@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { swapFolder } from '#core/image-room.ts';
 import { type OsState, osStateLimits } from '#core/os-state.ts';
+import { placeOfArea } from '#devices/disk/left-area.ts';
 import { rootTrouble, whyUnmarkable } from '#devices/disk/stub.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { readLackingFacilities } from '#linux/facilities.ts';
@@ -30,7 +31,16 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     lacks: readLackingFacilities(root).map(({ facility, reason }) => ({ facility, reason: short(reason) })),
     swaps: readSwaps(root)
       .slice(0, swaps)
-      .map(each => ({ ...each, path: short(each.path) })),
+      .map(({ path, kind, usedBytes, isDevice, priority }) => {
+        const place = kind === 'disk' && isDevice ? placeOfArea(path, root) : undefined;
+        return {
+          path: short(path),
+          kind,
+          usedBytes,
+          ...(place && { place }),
+          ...(priority >= 0 && { priority }),
+        };
+      }),
     swapping: await readSwapRoom(swapFolder, root),
     mounts: readOtherMounts(root)
       .slice(0, mounts)

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { HistorySchema } from '#core/history.ts';
 import { FormatError } from '#linux/system-error.ts';
+import { LeftSwapSchema } from './left-swaps.ts';
 import { log } from './log.ts';
 
 const path = '/run/yado/state.json';
@@ -21,6 +22,8 @@ const SavedStateSchema = v.strictObject({
   unaware: v.optional(v.array(ComputerSchema), []),
   /** By device that another computer lends: the computer that had it before. */
   lentFrom: v.optional(v.record(v.string(), v.string()), {}),
+  /** Swap that is switched off while the OS is away from its disk. */
+  leftSwaps: v.optional(v.array(LeftSwapSchema), []),
   /** By device: what its class wants to know again. */
   devices: v.record(v.string(), v.unknown()),
 });

@@ -2,17 +2,15 @@
 // away in the background once there is room for what is in them; those that a former agent has made too. What is in them
 // comes back over the network where the disk is on another computer: only while there is memory to spare, never when it is
 // short. Nothing here touches the disk itself, only programs that are started for it: the agent must not wait for a disk.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { basename, dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { yadoError } from '#core/errors.ts';
 import { swapFolder } from '#core/image-room.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { parseSwaps } from '#linux/storage-in-use.ts';
-import { OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 import { log } from './log.ts';
+import { runTool } from './os-tools.ts';
 
 /** Names of the files; packaging/files/prepare knows them too: it removes those of a computer that was switched off. */
 const swapName = /^swap-\d+$/;
@@ -41,21 +39,6 @@ const realWorld: SwapWorld = {
   say: log,
   soonMs,
 };
-
-/** The tool on the disk of the OS, found there: busybox would take its own of that name, whose swapon knows no priority. */
-async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
-  signal?.addEventListener('abort', kill);
-  try {
-    const [[code], said] = await Promise.all([once(child, 'close'), text(child.stderr)]);
-    if (code !== 0) throw new Error(said.trim().split('\n')[0] || `${words[0]} ended with ${code}`);
-  } finally {
-    signal?.removeEventListener('abort', kill);
-  }
-}
 
 const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');

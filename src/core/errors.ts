@@ -288,6 +288,11 @@ export const errorTable = {
     what: 'The image needs room, but {computer} cannot make a swap file in {folder}: {reason}.',
     hint: 'make room on the disk of the OS, or end programs on {computer}, then try again',
   },
+  swapStays: {
+    family: 'refused',
+    what: 'The OS swaps to {path}, which stays at {computer}, and it cannot be switched off: {reason}.',
+    hint: 'end programs on {computer}, or: swapoff {path}, then try again',
+  },
   notEnoughMemoryTarget: {
     family: 'refused',
     what: '{computer} has {free} of free memory, but the image needs {needed}.',

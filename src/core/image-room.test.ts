@@ -55,6 +55,22 @@ test('what lies in the swap may come back until the freeze, and must go again', 
   assert.equal(roomOf(100, {}, { swaps }).room.kind, 'fits');
 });
 
+test('what lies in swap that stays comes into memory first, and counts as if it were there', () => {
+  const stays = (usedBytes: number) => [
+    {
+      path: '/dev/vda2',
+      kind: 'disk' as const,
+      usedBytes,
+      place: { pciAddress: '0000:00:04.0', partition: 2 },
+    },
+  ];
+  assert.deepEqual(roomOf(300, {}, { swaps: stays(50 * MiB) }), {
+    room: { kind: 'fits' },
+    imageBytes: 350 * MiB,
+  });
+  assert.deepEqual(roomOf(700, {}, { swaps: stays(100 * MiB) }), roomOf(800));
+});
+
 test('where nothing can be swapped out the reason is named, with what to do', () => {
   const refused = (usedMiB: number, swapping: Partial<OsState['swapping']>) => {
     const { room } = roomOf(usedMiB, swapping);

@@ -1,7 +1,7 @@
 // Whether the image of an OS fits into its own memory, and what must go to the swap first when it does not. The kernel makes
 // the image in memory: what is in use must be in there twice. Pure.
 import type { Capabilities } from './capabilities.ts';
-import type { OsState } from './os-state.ts';
+import { type OsState, type SwapInUse, swapsThatStay } from './os-state.ts';
 import { formatBytes } from './quantities.ts';
 
 /** Where swap files for a move are made, on the disk of the OS. */
@@ -49,18 +49,21 @@ export type ImageRoom =
       readonly hint: string;
     };
 
+const bytesIn = (swaps: readonly SwapInUse[]): number => swaps.reduce((sum, each) => sum + each.usedBytes, 0);
+
 type Source = Pick<Capabilities, 'name' | 'memory' | 'os'>;
 
 /** For the source of a move. Without `os` nothing is known of its swap. */
 export function imageRoom({ name, memory, os }: Source): ImageRoom {
-  const { totalBytes, usedBytes } = memory;
+  const { totalBytes } = memory;
+  const comesIn = bytesIn(swapsThatStay(os?.swaps ?? [])); // they are switched off first
+  const usedBytes = memory.usedBytes + comesIn;
   const mostBytes = mostInUse(totalBytes);
-  const mayComeBack = (os?.swaps ?? [])
-    .filter(each => each.kind === 'stub')
-    .reduce((sum, each) => sum + each.usedBytes, 0);
+  const mayComeBack = bytesIn((os?.swaps ?? []).filter(each => each.kind === 'stub'));
   if (usedBytes + mayComeBack <= mostBytes) return { kind: 'fits' };
   const swapBytes = Math.max(0, Math.ceil(usedBytes - mostBytes + fileBytes));
-  const way = os ? swapWay(name, os.swapping, usedBytes - mostBytes, swapBytes) : undefined;
+  const swapping = os && { ...os.swapping, swappableBytes: os.swapping.swappableBytes + comesIn };
+  const way = swapping && swapWay(name, swapping, usedBytes - mostBytes, swapBytes);
   if (way && 'fileBytes' in way) return { kind: 'swap', swapBytes, mostBytes, ...way };
   if (usedBytes <= totalBytes * imageShare) return { kind: 'fits' }; // it did so far
   return { kind: 'tooMuch', ...(way ?? { reason: 'nothing is known of its swap', hint: endPrograms(name) }) };
@@ -94,5 +97,6 @@ function swapWay(
 /** Bytes in use once what must go has gone to the swap: about the size of the image. */
 export function imageBytesOf(source: Source): number {
   const room = imageRoom(source);
-  return room.kind === 'swap' ? room.mostBytes : source.memory.usedBytes;
+  if (room.kind === 'swap') return room.mostBytes;
+  return source.memory.usedBytes + bytesIn(swapsThatStay(source.os?.swaps ?? []));
 }

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { deviceClassNames } from './device-class.ts';
+import { BlockPlaceSchema } from './disk-wish.ts';
 import { RootTroubleSchema } from './root-trouble.ts';
 import { Count, Short } from './shapes.ts';
 
@@ -24,7 +25,17 @@ export const OsStateSchema = v.strictObject({
     v.maxLength(facilityNames.length),
   ),
   swaps: v.pipe(
-    v.array(v.strictObject({ path: Short, kind: v.picklist(swapKinds), usedBytes: Count })),
+    v.array(
+      v.strictObject({
+        path: Short,
+        kind: v.picklist(swapKinds),
+        usedBytes: Count,
+        /** Where it is on a disk that stays, and is found again; absent when nothing would find it. */
+        place: v.exactOptional(BlockPlaceSchema),
+        /** As swapon takes it; absent when the kernel has chosen. */
+        priority: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(32767))),
+      }),
+    ),
     v.maxLength(osStateLimits.swaps),
   ),
   /** What could be swapped out before a move. */
@@ -61,3 +72,10 @@ export const OsStateSchema = v.strictObject({
   hasCopiedDsdt: v.boolean(),
 });
 export type OsState = Readonly<v.InferOutput<typeof OsStateSchema>>;
+
+export type SwapInUse = Readonly<OsState['swaps'][number]>;
+/** One that is switched off while the OS is elsewhere, and on again when it is back. */
+export type SwapThatStays = SwapInUse & Required<Pick<SwapInUse, 'place'>>;
+
+export const swapsThatStay = (swaps: readonly SwapInUse[]): SwapThatStays[] =>
+  swaps.filter((each): each is SwapThatStays => each.kind === 'disk' && each.place !== undefined);

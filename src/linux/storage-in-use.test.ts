@@ -32,12 +32,12 @@ const tree = {
 test('swap goes with the OS in memory and behind a stub, also as a file there', () => {
   using fixture = new FixtureTree(tree);
   assert.deepEqual(readSwaps(fixture.root), [
-    { path: '/dev/vda2', kind: 'disk', usedBytes: 512 * 1024 },
-    { path: '/dev/dm-1', kind: 'disk', usedBytes: 0 },
-    { path: '/dev/dm-2', kind: 'stub', usedBytes: 0 },
-    { path: '/dev/zram0', kind: 'memory', usedBytes: 4096 },
-    { path: '/swap file', kind: 'stub', usedBytes: 8192 },
-    { path: '/home/swapfile', kind: 'disk', usedBytes: 0 },
+    { path: '/dev/vda2', kind: 'disk', usedBytes: 512 * 1024, isDevice: true, priority: -2 },
+    { path: '/dev/dm-1', kind: 'disk', usedBytes: 0, isDevice: true, priority: -3 },
+    { path: '/dev/dm-2', kind: 'stub', usedBytes: 0, isDevice: true, priority: -3 },
+    { path: '/dev/zram0', kind: 'memory', usedBytes: 4096, isDevice: true, priority: 100 },
+    { path: '/swap file', kind: 'stub', usedBytes: 8192, isDevice: false, priority: -4 },
+    { path: '/home/swapfile', kind: 'disk', usedBytes: 0, isDevice: false, priority: -5 },
   ]);
 });
 

@@ -10,6 +10,10 @@ export interface Swap {
   readonly path: string;
   readonly kind: SwapKind;
   readonly usedBytes: number;
+  /** A disk, partition or volume by itself, not a file in a file system. */
+  readonly isDevice: boolean;
+  /** The area of the highest is filled first; the kernel gives negative ones by itself. */
+  readonly priority: number;
 }
 
 export interface Mount {
@@ -32,6 +36,7 @@ interface SwapRow {
   readonly type: string;
   readonly sizeBytes: number;
   readonly usedBytes: number;
+  readonly priority: number;
 }
 
 /** /proc/swaps as rows. */
@@ -41,8 +46,18 @@ export function parseSwaps(text: string): SwapRow[] {
     .split('\n')
     .slice(1)
     .map(line => line.trim().split(/\s+/))
-    .flatMap(([path, type, size, used]) =>
-      path && type ? [{ path: unescaped(path), type, sizeBytes: bytes(size), usedBytes: bytes(used) }] : [],
+    .flatMap(([path, type, size, used, priority]) =>
+      path && type
+        ? [
+            {
+              path: unescaped(path),
+              type,
+              sizeBytes: bytes(size),
+              usedBytes: bytes(used),
+              priority: Number(priority) || 0,
+            },
+          ]
+        : [],
     );
 }
 
@@ -67,7 +82,13 @@ const isStub = (root: string, device: string): boolean => stubName.test(mapperNa
 
 /** What is swapped to. A file counts for the disk that its file system is on. */
 export function readSwaps(root = REAL_ROOT): Swap[] {
-  return swapAreas(root).map(({ path, kind, usedBytes }) => ({ path, kind, usedBytes }));
+  return swapAreas(root).map(({ path, kind, usedBytes, isDevice, priority }) => ({
+    path,
+    kind,
+    usedBytes,
+    isDevice,
+    priority,
+  }));
 }
 
 function swapAreas(root: string): (SwapRow & Swap)[] {
@@ -75,7 +96,7 @@ function swapAreas(root: string): (SwapRow & Swap)[] {
   return parseSwaps(readText(root, 'proc/swaps') ?? '').map(row => {
     const device = row.type === 'file' ? deviceOf(row.path, mounts) : row.path;
     const kind = /^\/dev\/zram/.test(device) ? 'memory' : isStub(root, device) ? 'stub' : 'disk';
-    return { ...row, kind };
+    return { ...row, kind, isDevice: row.type !== 'file' };
   });
 }
 

@@ -2,6 +2,7 @@
 // that both show. Then the OS moves there and home again.
 import assert from 'node:assert/strict';
 import type { Pairs } from '#core/api.ts';
+import type { Computer } from '#lab/computer.ts';
 import { waitFor } from '#lab/time.ts';
 import { bootStory } from './boot-story.ts';
 import { bootIdOf, json, noKernelComplaint, standbyReady } from './stories.ts';
@@ -69,13 +70,25 @@ story('both show the same code; confirmed on both sides, they are paired', async
   assert.match(await a.shell('cat /var/lib/yadokari/paired.json'), new RegExp(away.computer.key));
 });
 
-story('now it moves to B, and home again', async () => {
+const secondDisk =
+  'for disk in /sys/block/sd*; do [ $(cat $disk/size) != 131072 ] || echo /dev/${disk##*/}; done';
+const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
+
+story('now it moves to B, and home again; swap on the other disk of A is off meanwhile', async () => {
+  const disk = (await a.shell(secondDisk)).trim();
+  await a.shell(`mkswap ${disk} && swapon -p 5 ${disk}`);
   const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
   assert.equal(moved.code, 0, moved.output);
   assert.equal(await bootIdOf(b), bootId);
+  assert.equal((await swaps(b)).trim(), '');
   const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
   assert.equal(home.code, 0, home.output);
   assert.equal(await bootIdOf(a), bootId);
+  const isOn = async (): Promise<true | undefined> => {
+    const there = (await a.shell(secondDisk)).trim();
+    return new RegExp(`^${there} +partition\\b.*\\b5$`, 'm').test(await swaps(a)) || undefined;
+  };
+  await waitFor('the swap to be on again', isOn, { timeoutMs: 60_000 });
 });
 
 story('B forgets the OS: it is refused by name, and goes on where it is', async () => {

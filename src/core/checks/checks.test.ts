@@ -287,6 +287,20 @@ const cases: readonly Case[] = [
     hint: /^swapoff \/dev\/vda2;/,
   },
   {
+    id: 'swap-off',
+    os: {
+      swaps: [
+        {
+          path: '/dev/vda2',
+          kind: 'disk',
+          usedBytes: 5,
+          place: { pciAddress: '0000:00:04.0', partition: 2 },
+        },
+      ],
+    },
+    says: /^Swap that stays at alpha is switched off before the move: \/dev\/vda2; it is on again/,
+  },
+  {
     id: 'device-drivers',
     request: { missingDrivers: [{ address: vgaB.address, modalias: 'pci:x' }] },
     says: /no driver for 1 devices of beta: 0000:00:02\.0/,

@@ -1,5 +1,6 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
+import { swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
 
@@ -151,15 +152,30 @@ export const deviceChecks: readonly PreflightCheck[] = [
     id: 'swap',
     severity: 'error',
     on: 'source',
-    title: 'no swap lies on a disk that stays',
+    title: 'no swap lies on a disk that stays and would not be found again',
     why: 'What is swapped out there would be lost.',
     inspect: ofOs(({ swaps }, { name }) => {
-      const left = swaps.filter(each => each.kind === 'disk');
+      const left = swaps.filter(each => each.kind === 'disk' && each.place === undefined);
       if (left.length === 0) return null;
       const paths = left.map(each => each.path);
       return finding(
         `The OS swaps to ${listed(paths)}, which stays at ${name}: what is there would be lost.`,
         `swapoff ${paths.slice(0, 8).join(' ')}; a swap file on the root file system may stay`,
+      );
+    }),
+  },
+  {
+    id: 'swap-off',
+    severity: 'note',
+    on: 'source',
+    title: 'no swap is switched off for the move',
+    why: 'What is swapped out on a disk that stays would be lost: it comes back into memory first, or goes to a swap file that moves with the OS.',
+    inspect: ofOs(({ swaps }, { name }) => {
+      const left = swapsThatStay(swaps);
+      if (left.length === 0) return null;
+      return finding(
+        `Swap that stays at ${name} is switched off before the move: ${listed(left.map(each => each.path))}; it is on again when the OS is back.`,
+        'nothing to do',
       );
     }),
   },

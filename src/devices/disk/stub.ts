@@ -53,14 +53,15 @@ export function findStub(
     const [slave, ...more] = stub.slaves;
     if (slave === undefined || more.length > 0) return undefined;
     const { place: _, ...below } = describeName(slave);
-    const { place, trouble } = inspect(describeName(slave), stub.sizeBytes);
+    const { place, trouble } = inspectBelow(describeName(slave), stub.sizeBytes);
     return { stub, below: { ...below, ...(place && { place }) }, ...(trouble && { trouble }) };
   } catch {
     return undefined;
   }
 }
 
-function inspect(below: BlockDevice, stubBytes: number): ReturnType<typeof inspectLayer> {
+/** As `inspectLayer`, of what is beneath a stub of that size, or is used without one. */
+export function inspectBelow(below: BlockDevice, stubBytes = 0): ReturnType<typeof inspectLayer> {
   try {
     using dm = new DmControl();
     return inspectLayer(below, stubBytes, { table: name => dm.table(name), volumesOn });

@@ -1,0 +1,131 @@
+// Swap on disks that stay at a computer: switched off before the OS leaves, for what is swapped out there would be lost, and on
+// again when the OS is back there, or has not left after all. What is in it comes back into memory, or goes to a swap file that
+// moves with the OS where memory is short. Kept for an agent that is started anew.
+import * as v from 'valibot';
+import { BlockPlaceSchema } from '#core/disk-wish.ts';
+import { YadoError, yadoError } from '#core/errors.ts';
+import type { SwapThatStays } from '#core/os-state.ts';
+import { areaAt } from '#devices/disk/left-area.ts';
+import { type BlockDevice, type BlockPlace, nodePath } from '#linux/block.ts';
+import { readMeminfo } from '#linux/meminfo.ts';
+import { parseSwaps } from '#linux/storage-in-use.ts';
+import { REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { log } from './log.ts';
+import { runTool } from './os-tools.ts';
+
+export const LeftSwapSchema = v.strictObject({
+  computer: v.string(),
+  path: v.string(),
+  place: BlockPlaceSchema,
+  priority: v.exactOptional(v.number()),
+});
+export type LeftSwap = v.InferOutput<typeof LeftSwapSchema>;
+
+/** The disk is being found just then. */
+const findMs = 30_000;
+/** So much memory is free beside what comes back, else a swap file is made first. */
+const spareShare = 0.1;
+/** What goes to such a file: the kernel takes slots in clusters, and never finds the last of them. */
+const fileShare = 1.15;
+
+/** What is done through others, so that a test can stand in. */
+export interface LeftSwapsWorld {
+  /** @throws Error with what the tool said */
+  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** /proc/swaps */
+  readonly swaps: () => string;
+  readonly memory: () => { readonly total: number; readonly available: number };
+  readonly find: (place: BlockPlace, signal: AbortSignal) => Promise<BlockDevice>;
+  readonly say: (line: string) => void;
+}
+
+const realWorld: LeftSwapsWorld = {
+  run: runTool,
+  swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
+  memory: () => readMeminfo(),
+  find: areaAt,
+  say: log,
+};
+
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+
+export class LeftSwaps {
+  readonly #world: LeftSwapsWorld;
+  readonly #changed: () => void;
+  #left: readonly LeftSwap[];
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param changed what is `saved` has changed */
+  constructor(saved: readonly LeftSwap[], changed: () => void, world: Partial<LeftSwapsWorld> = {}) {
+    this.#left = saved;
+    this.#changed = changed;
+    this.#world = { ...realWorld, ...world };
+  }
+
+  get saved(): LeftSwap[] {
+    return [...this.#left];
+  }
+
+  /** Those being switched on just now are on when this returns: the checks of a move look at them. */
+  settled(): Promise<void> {
+    return this.#turn;
+  }
+
+  /**
+   * Switches them off, one after the other; what fails in the middle is for `on` to undo. `makeFile`: a swap file that goes with
+   * the OS, of so many bytes.
+   * @throws YadoError `swapStays`, or of `makeFile`; the reason of the signal
+   */
+  async off(
+    areas: readonly SwapThatStays[],
+    computer: string,
+    signal: AbortSignal,
+    makeFile: (bytes: number) => Promise<void>,
+  ): Promise<void> {
+    for (const { path, place, priority, usedBytes } of areas) {
+      signal.throwIfAborted();
+      const known = { computer, path, place, ...(priority !== undefined && { priority }) };
+      const others = this.#left.filter(each => each.path !== path || each.computer !== computer);
+      this.#keep([...others, known]); // first: an agent that dies now knows of it
+      try {
+        const { total, available } = this.#world.memory();
+        if (available - usedBytes < total * spareShare) await makeFile(Math.ceil(usedBytes * fileShare));
+        await this.#world.run(['swapoff', path], signal);
+        this.#world.say(`${path} stays at ${computer}: it is not swapped to until the OS is back`);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error instanceof YadoError
+          ? error
+          : yadoError('swapStays', { computer, path, reason: reasonOf(error) }, error);
+      }
+    }
+  }
+
+  /** Those of this computer are swapped to again, in the background. */
+  on(computer: string): void {
+    this.#turn = this.#turn.then(async () => {
+      for (const area of this.#left.filter(each => each.computer === computer)) {
+        await this.#switchOn(area);
+        this.#keep(this.#left.filter(each => each !== area));
+      }
+    });
+  }
+
+  async #switchOn({ path, place, priority, computer }: LeftSwap): Promise<void> {
+    const { find, run, say, swaps } = this.#world;
+    try {
+      const node = nodePath((await find(place, AbortSignal.timeout(findMs))).name);
+      if (parseSwaps(swaps()).some(each => each.path === node)) return; // by systemd, or never switched off
+      await run(['swapon', ...(priority === undefined ? [] : ['-p', String(priority)]), node]);
+      say(`${node} is swapped to again`);
+    } catch (error) {
+      say(`what was ${path} is not swapped to at ${computer} again: ${reasonOf(error)}; swapon -a does it`);
+    }
+  }
+
+  #keep(left: readonly LeftSwap[]): void {
+    this.#left = left;
+    this.#changed();
+  }
+}

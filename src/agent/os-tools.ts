@@ -1,0 +1,23 @@
+// Tools on the disk of the OS, started for what the agent must not do itself: it must not wait for a disk.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { OS_ROOT } from '#linux/sysfs.ts';
+
+/**
+ * Runs a tool of the OS, found there: busybox would take its own of that name, whose swapon knows no priority.
+ * @throws Error with what it said, or when the signal ended it
+ */
+export async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
+  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
+  signal?.addEventListener('abort', kill);
+  try {
+    const [[code], said] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    if (code !== 0) throw new Error(said.trim().split('\n')[0] || `${words[0]} ended with ${code}`);
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
+}
