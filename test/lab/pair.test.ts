@@ -71,7 +71,7 @@ story('both show the same code; confirmed on both sides, they are paired', async
 });
 
 const secondDisk =
-  'for disk in /sys/block/sd*; do [ $(cat $disk/size) != 131072 ] || echo /dev/${disk##*/}; done';
+  'for disk in /sys/block/sd*; do [ $(cat $disk/size) != 131072 ] || echo /dev/$(basename $disk); done';
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
 
 story('now it moves to B, and home again; swap on the other disk of A is off meanwhile', async () => {
