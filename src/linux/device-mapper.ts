@@ -92,6 +92,24 @@ export function encodeTableDeps(name: string, answerBytes: number): PreparedIoct
   return request(C.DM_TABLE_DEPS, name, { data: Buffer.alloc(answerBytes) });
 }
 
+/**
+ * A message to a device; one that begins with @ goes to device-mapper itself. `answerBytes`: the room for what it
+ * says.
+ */
+export function encodeMessage(name: string, message: string, answerBytes: number): PreparedIoctl {
+  const text = Buffer.from(`${message}\0`);
+  if (message.includes('\0')) throw broken('message contains NUL');
+  // struct dm_target_msg: the sector (any, for device-mapper itself), then the text
+  const data = Buffer.concat([Buffer.alloc(8), text], Math.max(8 + text.length, answerBytes));
+  return request(C.DM_TARGET_MSG, name, { data });
+}
+
+/** Empty when nothing was said. @throws FormatError */
+export function decodeMessage(answer: Uint8Array): string {
+  const isAnswered = (headerOf(answer).readUInt32LE(HEADER.flags) & C.DM_DATA_OUT_FLAG) !== 0;
+  return isAnswered ? text(dataOf(answer)) : '';
+}
+
 /** True when the kernel had more to say than the buffer holds: ask again with a larger one. */
 export function isBufferFull(answer: Uint8Array): boolean {
   return (headerOf(answer).readUInt32LE(HEADER.flags) & C.DM_BUFFER_FULL_FLAG) !== 0;

@@ -8,9 +8,11 @@ import {
   type DmTarget,
   decodeDeps,
   decodeDevice,
+  decodeMessage,
   decodeTargets,
   encodeCreate,
   encodeDeviceStatus,
+  encodeMessage,
   encodeRemove,
   encodeResume,
   encodeSuspend,
@@ -91,6 +93,12 @@ export class DmControl implements Disposable {
   /** Each target's status text, e.g. a mirror's "2 253:1 253:2 40/100 …". */
   status(name: string): DmTarget[] {
     return decodeTargets(this.#ask(size => encodeTableStatus(name, 'status', size), `status of dm ${name}`));
+  }
+
+  /** What device-mapper, or the target, answers. */
+  message(name: string, message: string): string {
+    const what = `message to dm ${name}`;
+    return decodeMessage(this.#ask(size => encodeMessage(name, message, size), what));
   }
 
   /** Devices the live table uses. */

@@ -10,6 +10,7 @@ import { type FollowProgress, regionsOf, segmentsOf } from '#core/disk-follow.ts
 import { blockDeviceAt, describe, nodePath } from '#linux/block.ts';
 import { errorTarget, linearTarget } from '#linux/device-mapper.ts';
 import { DmControl } from '#linux/dm-control.ts';
+import { DmWriteCounter } from '#linux/dm-write-count.ts';
 import { hashParts } from '#linux/region-hashes.ts';
 import { DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
@@ -87,6 +88,7 @@ function worldOf(all: ReturnType<typeof disks>, signal = new AbortController().s
       (await hashParts(nodePath(all.remote.name), regionsOf(extent), 'disk', hidden)).map(each =>
         each.toString('hex'),
       ),
+    counter: new DmWriteCounter(all.stub),
     told: progress => void told.push(progress),
     signal,
     stub: all.stub,
@@ -108,6 +110,26 @@ function writer(folder: string) {
     },
   };
 }
+
+test('writes and discards count where they are, and when they have ended', { skip }, () => {
+  using all = disks('count');
+  using counter = new DmWriteCounter(all.stub);
+  const part = [2 ** 20, 2 ** 20] as const;
+  const write = (block: number): string =>
+    sh(
+      `dd if=/dev/urandom of=${all.node} oflag=direct conv=notrunc bs=4096 seek=${block} count=1 2>/dev/null`,
+    );
+  assert.equal(counter.count(...part), 0);
+  write(0);
+  write(512);
+  sh(`dd if=${all.node} of=/dev/null iflag=direct bs=4096 skip=256 count=8 2>/dev/null`);
+  assert.equal(counter.count(...part), 0);
+  write(256);
+  write(511);
+  assert.equal(counter.count(...part), 2);
+  using next = new DmWriteCounter(all.stub);
+  assert.equal(next.count(...part), 0, 'what another has left is gone');
+});
 
 test('it follows beneath a file system that is written to; then both disks are equal', { skip }, async () => {
   using all = disks('a');

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FollowProgress, regionsOf } from '#core/disk-follow.ts';
 import { describe, nodePath } from '#linux/block.ts';
+import type { DmWriteCounter } from '#linux/dm-write-count.ts';
 import { hashParts } from '#linux/region-hashes.ts';
-import { countWrites } from '#linux/request-count.ts';
 import { DiskFailed, type FollowWorld } from './follow.ts';
 import { markBytes } from './left-mark.ts';
 import { type Beneath, exchange, mirrorsState, tableOf } from './stub.ts';
@@ -20,6 +20,8 @@ export interface FollowParts {
   readonly remote: Beneath;
   readonly local: Beneath;
   readonly hashesThere: FollowWorld['hashesThere'];
+  /** Of the stub: what passes it changes the old disk. */
+  readonly counter: DmWriteCounter;
   readonly told: (progress: FollowProgress) => void;
   /** Aborted: what waits ends with its reason. What lies beneath the stub then is for the caller to put right. */
   readonly signal: AbortSignal;
@@ -30,7 +32,6 @@ export interface FollowParts {
 export function followWorld(parts: FollowParts): FollowWorld {
   const { sizeBytes, remote, local, signal, stub } = parts;
   const localPath = nodePath(describe(local).name);
-  const remoteName = describe(remote).name;
   return {
     sizeBytes,
     hashesThere: parts.hashesThere,
@@ -38,7 +39,7 @@ export function followWorld(parts: FollowParts): FollowWorld {
       const hashes = await hashParts(localPath, regionsOf(extent), 'disk', { blankBytes: markBytes, signal });
       return hashes.map(each => each.toString('hex'));
     },
-    writes: () => countWrites(remoteName),
+    writes: ({ start, bytes }) => parts.counter.count(start, bytes),
     exchange: async (segments, isTrue) => {
       signal.throwIfAborted();
       const inTime = isTrue && (() => Promise.race([isTrue(), sleep(mostHeldMs, false, { ref: false })]));

@@ -27,8 +27,11 @@ export interface FollowWorld {
   /** Hashes of the regions of an extent, as they are on the disk. */
   readonly hashesThere: (extent: Extent) => Promise<readonly string[]>;
   readonly hashesHere: (extent: Extent) => Promise<readonly string[]>;
-  /** Grows with every request that has changed the old disk; undefined when nobody counts them. */
-  readonly writes: () => number | undefined;
+  /**
+   * Grows with every request that has changed this part of the old disk and has ended since it was first asked for; undefined when
+   * nobody counts them. Asked for another part it may begin anew.
+   */
+  readonly writes: (extent: Extent) => number | undefined;
   /**
    * Puts this beneath the stub. While nothing passes the stub, and nothing is under way beneath it, `isTrue` is asked; when
    * it is not, all stays as it was. Gives its answer.
@@ -108,10 +111,10 @@ async function followWindow(world: FollowWorld, doneBytes: number, window: Exten
  */
 async function firstLook(world: FollowWorld, doneBytes: number, window: Extent): Promise<readonly Extent[]> {
   for (let attempt = 1; attempt <= calmAttempts; attempt++) {
-    const before = world.writes();
+    const before = world.writes(window);
     if (before === undefined) break;
     const copying = await compare(world, window);
-    const isTrue = async (): Promise<boolean> => world.writes() === before;
+    const isTrue = async (): Promise<boolean> => world.writes(window) === before;
     const segments = segmentsOf(world.sizeBytes, doneBytes, window, copying);
     if (await world.exchange(segments, isTrue)) return copying;
   }

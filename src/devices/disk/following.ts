@@ -8,6 +8,7 @@ import { YadoError } from '#core/errors.ts';
 import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
 import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
 import { disksCalled } from '#linux/disk-names.ts';
+import { DmWriteCounter } from '#linux/dm-write-count.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -167,18 +168,20 @@ export class Following {
     return disk.holds !== null && !mayOverwrite ? `is not empty: ${disk.holds}` : undefined;
   }
 
-  #copy(local: Beneath): Promise<void> {
+  async #copy(local: Beneath): Promise<void> {
     const { sizeBytes, beneath } = this.#disk;
+    using counter = new DmWriteCounter(rootStub);
     const world = followWorld({
       sizeBytes,
       remote: beneath,
       local,
       hashesThere: extent => this.#hashesThere(extent),
+      counter,
       told: progress => this.#become({ kind: 'copying', progress }),
       signal: this.#stop.signal,
       stub: rootStub,
     });
-    return follow(world);
+    await follow(world);
   }
 
   async #hashesThere({ start, bytes }: Extent): Promise<readonly string[]> {
