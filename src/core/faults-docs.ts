@@ -38,7 +38,7 @@ export function faultsMarkdown(): string {
     '',
     'Every step of a move has a name, under which a test can make it fail. Faults are armed in `/run/yado/faults`, or in the environment variable `YADO_FAULTS` of the agent, on the computer whose step it is (those of the copy and the ghost on A), as `point:kind` or `point:kind=N`, several with commas between them. They are read when a move begins. Each strikes once, and says so in the kernel log: `yado: fault source.image:delay`.',
     '',
-    '`test/faults.test.ts` and `test/faults-outside.test.ts` walk all points of the frozen helpers (real helpers on kernels that are not), `test/lab/faults.long.test.ts` (`npm run lab -- faults`; not run yet) some of them on emulated computers. After each: at no time two computers run the OS, and it is where the table says; what was put aside is back; B can take in an OS again; the message names the cause.',
+    '`test/faults.test.ts` and `test/faults-outside.test.ts` walk all points of the frozen helpers (real helpers on kernels that are not), `test/lab/faults.long.test.ts` (`npm run lab -- faults`, 20 minutes) some of them on emulated computers. After each: at no time two computers run the OS, and it is where the table says; what was put aside is back; B can take in an OS again; the message names the cause.',
     '',
     '## How a step can fail',
     '',
