@@ -31,7 +31,7 @@ export interface DiskRequest {
 
 /**
  * Undefined when it is to stay, or is at the target already.
- * @throws YadoError what the target answers; `diskUnreachable` when the OS's own disk cannot be looked at
+ * @throws YadoError `diskStays`; what the target answers; `diskUnreachable` when the OS's own disk cannot be looked at
  */
 export async function planDisk(
   request: MoveRequest,
@@ -39,6 +39,7 @@ export async function planDisk(
 ): Promise<DiskPlan | undefined> {
   const { disk, target, osId, signal } = request;
   if (!disk || disk.wish.mode === 'remote' || !mine || mine.at === target.name) return undefined;
+  if (!mine.storage.hidesMark) throw yadoError('diskStays', { computer: target.name });
   const fileSystem = await fileSystemOf(mine, signal);
   const asked = disk.wish.disk ?? disk.inSettings;
   const place = mine.storage.placeAt(target.name);

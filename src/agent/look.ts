@@ -1,5 +1,5 @@
 // The role `look`: before a standby has its agent, its init asks whether an OS has left a mark where a shell does not find it,
-// on a volume of LVM. Reads only.
+// on a volume of LVM or in a LUKS container. Reads only.
 import { isAnyDiskMarked } from './left-behind.ts';
 
 /** standby/init knows it. Anything else than this: there is one, or nobody knows. */

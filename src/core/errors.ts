@@ -201,6 +201,11 @@ export const errorTable = {
     what: 'A disk that {computer} reaches too cannot be used from there yet: nothing would keep the other computers from it.',
     hint: 'let it stay: --disk=remote; or let it follow: --disk=follow',
   },
+  diskStays: {
+    family: 'refused',
+    what: 'An encrypted disk does not follow to {computer} yet: it can only stay where it is and be used over the network.',
+    hint: 'yado migrate {computer}',
+  },
   followFailed: {
     family: 'failed',
     what: 'The disk {device} does not follow: {reason}.',

@@ -32,7 +32,14 @@ export const rootTroubles = {
     what: 'the volume {volume} lies on several disks or partitions',
     hint: 'bring it to one: pvmove -n {volume} <from> <to>; then: systemctl restart yadod',
   },
-  encrypted: { what: '{volume} is encrypted, or lies on something that is', hint: copyIt },
+  encrypted: {
+    what: '{volume} is encrypted above its volume, or was unlocked without the stub beneath it ({reason})',
+    hint: 'one LUKS container on a disk or partition can move: update-initramfs -u, then restart this computer, and read what it says about the stub',
+  },
+  bypassed: {
+    what: 'its root file system is mounted from {volume}, which does not lie on the stub',
+    hint: 'update-initramfs -u, then restart this computer',
+  },
   raid: { what: '{volume} lies on a software RAID', hint: copyIt },
   multipath: { what: '{volume} is reached by several ways (multipath)', hint: copyIt },
   unlike: {

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FixtureTree } from '#linux/fixture-tree.ts';
-import { parseMounts, parseSwaps, readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
+import {
+  isBehindStub,
+  parseMounts,
+  parseSwaps,
+  readOtherMounts,
+  readSwaps,
+  rootDevice,
+} from '#linux/storage-in-use.ts';
 
 const mounts = `sysfs /sys sysfs rw 0 0
 /dev/mapper/yado-root / ext4 rw,relatime 0 0
@@ -39,6 +46,28 @@ test('swap goes with the OS in memory and behind a stub, also as a file there', 
     { path: '/swap file', kind: 'stub', usedBytes: 8192, isDevice: false, priority: -4 },
     { path: '/home/swapfile', kind: 'disk', usedBytes: 0, isDevice: false, priority: -5 },
   ]);
+});
+
+test('all that lies in an encrypted disk on the stub goes with the OS; what lies past it, or on more than it, does not', () => {
+  using fixture = new FixtureTree({
+    'proc/1/mounts': '/dev/mapper/crab-root / ext4 rw 0 0\n/dev/mapper/crab-home /home ext4 rw 0 0\n',
+    'proc/swaps': 'Filename Type Size Used Priority\n/dev/dm-3 partition 100 8 -2\n',
+    'sys/class/block/dm-0/dm/name': 'yado-root\n',
+    'sys/class/block/dm-0/slaves/vda2': '',
+    'sys/class/block/dm-1/dm/name': 'vda2_crypt\n',
+    'sys/class/block/dm-1/slaves/dm-0': '',
+    'sys/class/block/dm-2/dm/name': 'crab-root\n',
+    'sys/class/block/dm-2/slaves/dm-1': '',
+    'sys/class/block/dm-3/dm/name': 'crab-swap\n',
+    'sys/class/block/dm-3/slaves/dm-1': '',
+    'sys/class/block/dm-4/dm/name': 'crab-home\n',
+    'sys/class/block/dm-4/slaves/dm-1': '',
+    'sys/class/block/dm-4/slaves/vdb': '',
+  });
+  assert.ok(isBehindStub('/', fixture.root));
+  assert.equal(rootDevice(fixture.root), '/dev/mapper/crab-root');
+  assert.equal(readSwaps(fixture.root)[0]?.kind, 'stub');
+  assert.deepEqual(readOtherMounts(fixture.root), [{ device: '/dev/mapper/crab-home', path: '/home' }]);
 });
 
 test('mounts on disks that stay: once each, without the root, what lies in files, and the network', () => {

@@ -1,7 +1,7 @@
 // What of the disks is in use, and whether that is behind the stub that goes with the OS: swap and mounted file systems.
 // Parsers are pure. The mounts are those of the OS: the agent's own root shows only its own.
 import { basename } from 'node:path';
-import { linkName, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { linkName, listNames, REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 /** memory: zram; stub: behind a stub; disk: anywhere else. */
 export type SwapKind = 'memory' | 'stub' | 'disk';
@@ -22,7 +22,7 @@ export interface Mount {
   readonly path: string;
 }
 
-/** Names of the stubs below /dev/mapper. */
+/** Names of the stubs (dm). */
 const stubName = /^yado-/;
 /** Block devices whose bytes lie in memory, or in files that are looked at by themselves. */
 const noDisk = /^\/dev\/(loop|zram|ram|pmem|fuse|nbd)/;
@@ -75,10 +75,29 @@ export function parseMounts(text: string): Mount[] {
 function mapperName(root: string, device: string): string | undefined {
   if (device.startsWith('/dev/mapper/')) return basename(device);
   const name = /^\/dev\/(dm-\d+)$/.exec(device)?.[1] ?? linkName(root, device.slice(1));
-  return name === undefined ? undefined : readText(root, 'sys/class/block', name, 'dm/name')?.trim();
+  return name === undefined ? undefined : nameOfMapped(root, name);
 }
 
-const isStub = (root: string, device: string): boolean => stubName.test(mapperName(root, device) ?? '');
+/** True for a stub, and for what lies on nothing else: an encrypted disk, volumes in it. */
+function isStub(root: string, device: string): boolean {
+  const mapped = mapperName(root, device) ?? '';
+  if (stubName.test(mapped)) return true;
+  const name = listNames(root, 'sys/class/block').find(
+    each => mapped !== '' && nameOfMapped(root, each) === mapped,
+  );
+  return name !== undefined && isOverStub(root, name);
+}
+
+function isOverStub(root: string, name: string): boolean {
+  const slaves = listNames(root, 'sys/class/block', name, 'slaves');
+  return (
+    stubName.test(nameOfMapped(root, name) ?? '') ||
+    (slaves.length > 0 && slaves.every(each => isOverStub(root, each)))
+  );
+}
+
+const nameOfMapped = (root: string, name: string): string | undefined =>
+  readText(root, 'sys/class/block', name, 'dm/name')?.trim();
 
 /** What is swapped to. A file counts for the disk that its file system is on. */
 export function readSwaps(root = REAL_ROOT): Swap[] {
@@ -116,6 +135,9 @@ export function freeSwapBytes(root = REAL_ROOT): number {
 export function isBehindStub(folder: string, root = REAL_ROOT): boolean {
   return isStub(root, deviceOf(`${folder}/`, readMounts(root)));
 }
+
+/** The device that the root file system is mounted from: "/dev/mapper/crab_crypt"; empty when that is not known. */
+export const rootDevice = (root = REAL_ROOT): string => deviceOf('/', readMounts(root));
 
 /** File systems on disks that are not behind a stub, each with the shortest path it is mounted at; the root left out. */
 export function readOtherMounts(root = REAL_ROOT): Mount[] {

@@ -30,6 +30,7 @@ import {
   findStub,
   findStubOverAny,
   flowsTo,
+  isHiding,
   isStubMirrored,
   isStubUnfinished,
   letThrough,
@@ -155,6 +156,7 @@ class RootDisk implements Device {
   storage(): Storage {
     return {
       sizeBytes: this.#sizeBytes,
+      hidesMark: isHiding(),
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
     };

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { luks1, luks2 } from '#linux/fixture-luks.ts';
 import {
   clearMark,
   encodeCopyMark,
@@ -12,6 +13,7 @@ import {
   markBytes,
   markMagic,
   readMark,
+  tryMark,
   writeMark,
 } from './left-mark.ts';
 
@@ -63,6 +65,36 @@ test('the initramfs looks for the same mark', () => {
     'utf8',
   );
   assert.ok(script.includes(`bs=${markBytes} count=1`) && script.includes(`in ${markMagic}*)`));
+});
+
+test('a LUKS container is marked right before its data, where no key is', () => {
+  for (const [header, data] of [
+    [luks1(), 2 ** 21],
+    [luks2(), 2 ** 24],
+  ] as const) {
+    const path = join(folder, `luks-${data}`);
+    const before = Buffer.alloc(data + 8192, 0x53);
+    header.copy(before);
+    writeFileSync(path, before);
+    assert.equal(readMark(path), undefined);
+    writeMark(path, '{"epoch":7}');
+    assert.equal(readMark(path), '{"epoch":7}');
+    const marked = readFileSync(path);
+    const changed = [...marked.keys()].filter(at => marked[at] !== before[at]);
+    assert.ok(changed[0]! >= data - 4096 && changed.at(-1)! < data - 4096 + 1024);
+    clearMark(path);
+    assert.equal(readMark(path), undefined);
+    writeMark(path, encodeCopyMark('crab', 'b'), 'anyway');
+    assert.ok(isCopyMark(readMark(path) ?? ''), 'it is overwritten: the header is gone first');
+  }
+});
+
+test('a container without a gap is not marked', () => {
+  const path = join(folder, 'luks-full');
+  writeFileSync(path, luks1(8 + 504 * 8));
+  assert.throws(() => tryMark(path), /no gap before its data/);
+  assert.throws(() => writeMark(path, 'x'), /no gap/);
+  assert.equal(readMark(path), undefined);
 });
 
 test('a disk that gets a copy is marked as such, whatever was there', () => {

@@ -1,11 +1,14 @@
 // The mark on a disk whose OS has gone to another computer, or is about to: from there the OS goes on using it over the
 // network, so it must not be started from it a second time. It lies in the first 1024 bytes, which ext4 leaves to boot
 // loaders, and is only written where nothing else is. The stub hides them from the OS, whose file system would write them
-// as they were. The initramfs looks for the mark, and so does a standby that was switched on anew.
+// as they were. In a LUKS container, which begins with its header, it lies right before the encrypted data, where no key is.
+// The initramfs looks for the mark, and so does a standby that was switched on anew.
 import { closeSync, constants, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { readDirect } from '#linux/direct-read.ts';
+import { findLuksGap, isLuks } from '#linux/luks-header.ts';
 import { MappedMemory } from '#linux/mapped-memory.ts';
 
-/** At offset 0; packaging/files/initramfs-local-premount knows it too. */
+/** It begins so; the scripts of the initramfs and of the standby know it too. */
 export const markMagic = 'YADOKARI';
 /** The stub hides as many from the OS. */
 export const markBytes = 1024;
@@ -37,7 +40,7 @@ export function isCopyMark(text: string): boolean {
 /** Undefined also when the disk cannot be read. */
 export function readMark(path: string): string | undefined {
   try {
-    return decodeMark(firstBytes(path));
+    return decodeMark(bytesAt(path, startOf(path)));
   } catch {
     return undefined;
   }
@@ -51,32 +54,43 @@ export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway'
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
   if (where === 'ifFree') tryMark(path);
-  overwrite(path, mark);
+  overwrite(path, mark, where === 'ifFree' ? startOf(path) : 0);
 }
 
 /** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
 export function tryMark(path: string): void {
-  const there = firstBytes(path);
+  const start = startOf(path);
+  if (start > 0) return; // never a key, and what was there before the container was made is of no account
+  const there = bytesAt(path, start);
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
     throw new Error('something else lies in the first 1024 bytes of the disk');
 }
 
 /** Takes a mark away; a disk without one is not touched. */
 export function clearMark(path: string): void {
-  if (decodeMark(firstBytes(path)) !== undefined) overwrite(path, Buffer.alloc(markBytes));
+  const start = startOf(path);
+  if (decodeMark(bytesAt(path, start)) !== undefined) overwrite(path, Buffer.alloc(markBytes), start);
 }
 
-function firstBytes(path: string): Buffer {
+/** True for a disk that begins with a LUKS header. @throws the error of reading */
+export const isContainer = (path: string): boolean => isLuks(bytesAt(path, 0));
+
+/** Where the mark of a disk is. @throws FormatError of a container without room for it; the error of reading */
+function startOf(path: string): number {
+  return isContainer(path) ? findLuksGap((start, bytes) => readDirect(path, start, bytes)) : 0;
+}
+
+function bytesAt(path: string, start: number): Buffer {
   return past(path, constants.O_RDONLY, (fd, bytes) => {
-    readSync(fd, bytes, 0, markBytes, 0);
+    readSync(fd, bytes, 0, markBytes, start);
     return Buffer.from(bytes);
   });
 }
 
-function overwrite(path: string, mark: Buffer): void {
+function overwrite(path: string, mark: Buffer, start: number): void {
   past(path, constants.O_RDWR | constants.O_DSYNC, (fd, bytes) => {
     mark.copy(bytes);
-    const written = writeSync(fd, bytes, 0, markBytes, 0);
+    const written = writeSync(fd, bytes, 0, markBytes, start);
     if (written !== markBytes) throw new Error(`only ${written} of ${markBytes} bytes were written`);
     fdatasyncSync(fd); // what the disk itself keeps back
   });

@@ -1,6 +1,7 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub. The first sectors are
-// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
+// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock. Beneath a
+// LUKS container nothing is hidden, for it begins with its header; what comes by is encrypted, and the key stays in the OS.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
@@ -23,10 +24,11 @@ import {
   zeroTarget,
 } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
+import { isBehindStub, rootDevice } from '#linux/storage-in-use.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
-import { markBytes, tryMark } from './left-mark.ts';
+import { isContainer, markBytes, tryMark } from './left-mark.ts';
 import { volumesOn } from './volume.ts';
 import { inspectLayer } from './volume-look.ts';
 
@@ -53,7 +55,13 @@ export function findStub(
     const [slave, ...more] = stub.slaves;
     if (slave === undefined || more.length > 0) return undefined;
     const { place: _, ...below } = describeName(slave);
-    const { place, trouble } = inspectBelow(describeName(slave), stub.sizeBytes);
+    const inspected = inspectBelow(describeName(slave), stub.sizeBytes);
+    const { place } = inspected;
+    // An encrypted disk can be unlocked past the stub.
+    const isPast = name === rootStub && !isBehindStub('/');
+    const trouble: RootTrouble | undefined = isPast
+      ? { kind: 'bypassed', volume: rootDevice() }
+      : inspected.trouble;
     return { stub, below: { ...below, ...(place && { place }) }, ...(trouble && { trouble }) };
   } catch {
     return undefined;
@@ -95,6 +103,15 @@ export function isStubMirrored(name = rootStub): boolean {
   return dm.table(name).some(each => each.type === 'mirror');
 }
 
+/** True while the stub hides the mark: not beneath a LUKS container. */
+export function isHiding(name = rootStub): boolean {
+  using dm = new DmControl();
+  return isHidingIn(dm, name);
+}
+
+const isHidingIn = (dm: DmControl, name: string): boolean =>
+  dm.table(name).some(each => each.type === 'zero');
+
 /** True when an agent has ended in the middle of exchanging something. */
 export function isStubUnfinished(name = rootStub): boolean {
   using dm = new DmControl();
@@ -114,9 +131,10 @@ export function suspendStep(name = rootStub): PlanStep {
 export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
   using dm = new DmControl();
   try {
+    if (!isHidingIn(dm, name)) dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
     // Without the module the kernel would call modprobe, which would wait for this very disk.
-    if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
-    dm.loadTable(name, tableOver(numberOf(device), sizeBytes));
+    else if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
+    else dm.loadTable(name, tableOver(numberOf(device), sizeBytes));
   } catch (error) {
     // Nor can 1024 bytes be hidden where a sector has more. A mark can then be wiped out; the disk is there all the same.
     if (!(error instanceof SystemError)) throw error;
@@ -202,11 +220,12 @@ export function whyUnmarkable(): string | undefined {
   const found = findBlockDevice(hardware);
   if (volume === undefined ? found?.name !== below.name : found === undefined)
     return 'behind its controller are more disks, which cannot be told from each other';
-  if (!hasHidingModule())
-    return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
   if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
+  const node = nodePath(below.name);
   try {
-    tryMark(nodePath(below.name));
+    if (!isContainer(node) && !hasHidingModule())
+      return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
+    tryMark(node);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
