@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { packKeys } from '../standby/keys.ts';
 import { type ComputerSpec, osCommandLine, type Role, standbyCommandLine } from './computer-spec.ts';
 import { Channel, type CommandBook, type ExecResult } from './console.ts';
+import { type DiskLayout, fileSystemIn } from './disk-layout.ts';
 import { getFile, putFile } from './guest-files.ts';
 import { keysOfCharacter, keysOfChord } from './keys.ts';
 import { LabError } from './lab-error.ts';
@@ -355,17 +356,19 @@ export class Computer {
   }
 
   /** Checks the disk's file system on a copy, its journal replayed first. The power must be off. */
-  async checkDisk(startMiB = 0): Promise<{ clean: boolean; report: string }> {
+  async checkDisk(layout: DiskLayout = 'disk'): Promise<{ clean: boolean; report: string }> {
     if (this.on) throw new LabError(`computer ${this.name} is on`, `yado lab kill ${this.name}`);
     const copy = this.#file('check.raw');
+    const spare = this.#file('check-plain.raw');
     try {
       await copySparse(this.diskFile, copy);
-      const fileSystem = startMiB === 0 ? copy : `${copy}?offset=${startMiB * 2 ** 20}`;
+      const { path, start } = fileSystemIn(copy, layout, spare);
+      const fileSystem = start === 0 ? path : `${path}?offset=${start}`;
       await runAny(['e2fsck', '-fy', '-E', 'journal_only', fileSystem]);
       const { code, output, errors } = await runAny(['e2fsck', '-fn', fileSystem]);
       return { clean: code === 0, report: output + errors };
     } finally {
-      rmSync(copy, { force: true });
+      for (const each of [copy, spare]) rmSync(each, { force: true });
     }
   }
 }

@@ -16,8 +16,9 @@ import {
 import { dirname, join } from 'node:path';
 import { readAptSources } from './apt-sources.ts';
 import { cachedDir, contentKey, prune } from './cache.ts';
-import { type DiskLayout, makeDisk } from './disk-layout.ts';
+import { type DiskLayout, isEncrypted, makeDisk, packagesFor } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
+import { luksFiles } from './luks-disk.ts';
 import {
   basePackages,
   type DebianVersion,
@@ -85,7 +86,7 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
   const rootfs = await packageLayer(await osPackages(deb, request), say, debian);
   const layout = request.layout ?? 'disk';
   const loop = readFileSync(join(repositoryDir, 'lab', 'workload', 'console-loop.sh'), 'utf8');
-  const files = osFiles(loop, debian);
+  const files = [...osFiles(loop, debian), ...(isEncrypted(layout) ? luksFiles : [])];
   const settings =
     deb === undefined
       ? []
@@ -118,9 +119,9 @@ export async function osPackages(
   { debian = stockDebian, include = [], layout }: Pick<OsImageRequest, 'debian' | 'include' | 'layout'> = {},
 ): Promise<string[]> {
   const depends = deb === undefined ? '' : await run(['dpkg-deb', '--field', deb, 'Depends']);
-  const lvm = layout === 'lvm' ? ['lvm2'] : [];
+  const more = layout === undefined ? [] : packagesFor(layout);
   return [
-    ...new Set([...basePackages, kernelPackage(debian), ...dependencyNames(depends), ...include, ...lvm]),
+    ...new Set([...basePackages, kernelPackage(debian), ...dependencyNames(depends), ...include, ...more]),
   ];
 }
 

@@ -1,7 +1,6 @@
 // An OS whose root file system is a linear volume of LVM moves to B and home. A serves the volume without any of LVM's tools:
 // as a ghost, as the standby after it, and as one that was switched on anew after its power was cut.
 import assert from 'node:assert/strict';
-import { fileSystemMiB } from '#lab/disk-layout.ts';
 import { os } from '#lab/os-recipe.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
 import { bootStory } from './boot-story.ts';
@@ -75,6 +74,6 @@ story('and once more, there and home', async () => {
   noKernelComplaint([a, b]);
   await a.shell('sync');
   await a.kill();
-  const { clean, report } = await a.checkDisk(fileSystemMiB('lvm'));
+  const { clean, report } = await a.checkDisk('lvm');
   assert.ok(clean, report);
 });
