@@ -29,12 +29,14 @@ interface Around {
   readonly cmdline?: string;
   readonly dump?: string;
   readonly dmsetup?: string;
+  /** From the beginning; else the disk is found by UUID=x. */
+  readonly there?: string;
 }
 
-function start(
+function computer(
   context: TestContext,
   disk: Buffer,
-  { crypttab = entry, cmdline = 'quiet', dump = dumps.luks2, dmsetup = 'exit 0' }: Around = {},
+  { crypttab = entry, cmdline = 'quiet', dump = dumps.luks2, dmsetup = 'exit 0', there = '' }: Around = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'yado-local-top-'));
   context.after(() => rmSync(folder, { recursive: true }));
@@ -49,7 +51,9 @@ function start(
   put('sys/vda2/size', '128\n');
   put(
     'scripts/functions',
-    `wait_for_udev() { :; }\nresolve_device() { [ "$1" = UUID=x ] && echo ${folder}/vda2; }\n`,
+    `wait_for_udev() { :; }
+resolve_device() { case $1 in UUID=x) [ ! -e ${folder}/late ] && echo ${folder}/vda2 ;; ?*) [ "$1" = "${there}" ] ;; *) false ;; esac; }
+`,
   );
   const program = (name: string, body: string): void => put(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   program('modprobe', '');
@@ -63,34 +67,73 @@ function start(
     .replaceAll('/sys/class/block/$block', `${folder}/sys/vda2`)
     .replaceAll('[ -b ', '[ -e ')
     .replaceAll('stub=/dev/mapper/yado-root', `stub=${folder}/stub`);
-  const env = { PATH: `${folder}/bin:/usr/bin:/bin` };
-  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', script], { env, encoding: 'utf8', timeout: 20_000 });
+  const env = { PATH: `${folder}/bin:/usr/bin:/bin`, ROOT: '/dev/mapper/crab_crypt' };
   const read = (name: string): string =>
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').replaceAll(folder, '') : '';
+  const runIn = (stage: 'local-top' | 'local-block') => {
+    const args = ['-c', script, `/scripts/${stage}/yadokari`];
+    const { stdout, stderr } = spawnSync('/bin/sh', args, { env, encoding: 'utf8', timeout: 20_000 });
+    return {
+      said: stdout + stderr,
+      table: read('table'),
+      crypttab: read('cryptroot/crypttab'),
+      waits: existsSync(join(folder, 'waits')),
+    };
+  };
+  const late = join(folder, 'late');
   return {
-    said: stdout + stderr,
-    table: read('table'),
-    crypttab: read('cryptroot/crypttab'),
-    waits: existsSync(join(folder, 'waits')),
+    /** The disk is not there, or is there after all. */
+    disk: (isThere: boolean) => (isThere ? rmSync(late) : writeFileSync(late, '')),
+    runIn,
   };
 }
 
+const start = (...args: Parameters<typeof computer>) => computer(...args).runIn('local-top');
+
+const hidden = 'crab_crypt /stub none luks,discard\n';
 const stub = 'create yado-root --table 0 128 linear /vda2 0\n';
 
 test('the stub goes beneath the container, and cryptroot unlocks it there', t => {
   assert.deepEqual(start(t, container()), {
     said: '',
     table: stub,
-    crypttab: 'crab_crypt /stub none luks,discard\n',
+    crypttab: hidden,
     waits: false,
   });
+});
+
+test('a disk that takes its time is not unlocked before it has been looked at', t => {
+  for (const [contents, table, waits] of [
+    [container(), stub, false],
+    [marked, '', true],
+  ] as const) {
+    const late = computer(t, contents);
+    late.disk(false);
+    assert.deepEqual(late.runIn('local-top'), { said: '', table: '', crypttab: hidden, waits: false });
+    assert.deepEqual(late.runIn('local-block'), { said: '', table: '', crypttab: hidden, waits: false });
+    late.disk(true);
+    const found = late.runIn('local-block');
+    assert.deepEqual([found.table, found.crypttab, found.waits], [table, hidden, waits]);
+    if (!waits) assert.equal(late.runIn('local-block').table, stub, 'once');
+  }
+  const unfit = computer(t, Buffer.alloc(8192));
+  unfit.disk(false);
+  unfit.runIn('local-top');
+  unfit.disk(true);
+  assert.equal(unfit.runIn('local-block').crypttab, entry);
+  assert.deepEqual(unfit.runIn('local-block'), { said: '', table: '', crypttab: entry, waits: false });
+});
+
+test('where the root file system is there before, what is encrypted is something else', t => {
+  const around = { there: '/dev/mapper/crab_crypt' };
+  assert.deepEqual(start(t, container(), around), { said: '', table: '', crypttab: entry, waits: false });
 });
 
 test('an OS that has left is not started, with the stub or without it; nobody is asked for the passphrase', t => {
   for (const dump of Object.values(dumps))
     for (const cmdline of ['quiet', 'yado.root=off']) {
       const { table, crypttab, said, waits } = start(t, marked, { cmdline, dump });
-      assert.deepEqual([table, crypttab, waits], ['', entry, true]);
+      assert.deepEqual([table, crypttab, waits], ['', hidden, true], 'cryptroot does not find it');
       assert.match(said, /must not be started a second time[\s\S]*yado standby build/);
     }
 });
@@ -104,7 +147,7 @@ test('where it cannot be the OS is started as it was, and the reason is said', t
     [container(), { cmdline: 'yado.root=off' }, /yado\.root=off/],
     [container(), { crypttab: `# old\n${entry}swap_crypt UUID=y none luks\n` }, /several are unlocked/],
     [container(), { crypttab: 'c UUID=x none luks,header=/h\n' }, /its header lies elsewhere/],
-    [container(), { crypttab: 'c UUID=y none luks\n' }, /UUID=y is not there yet/],
+    [container(), { cmdline: 'cryptopts=source=UUID=x' }, /cryptopts=/],
     [Buffer.alloc(8192), {}, /is no LUKS container/],
     [container(), { dmsetup: 'exit 1' }, /cannot be put on/],
   ];
