@@ -26,7 +26,7 @@ const found: FoundDisk = {
 };
 const storage: Storage = {
   sizeBytes: 1 << 30,
-  hidesMark: true,
+  isContainer: false,
   fileSystem: async () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
 };

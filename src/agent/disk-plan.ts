@@ -39,7 +39,7 @@ export async function planDisk(
 ): Promise<DiskPlan | undefined> {
   const { disk, target, osId, signal } = request;
   if (!disk || disk.wish.mode === 'remote' || !mine || mine.at === target.name) return undefined;
-  if (!mine.storage.hidesMark) throw yadoError('diskStays', { computer: target.name });
+  if (mine.storage.isContainer) throw yadoError('diskStays', { computer: target.name });
   const fileSystem = await fileSystemOf(mine, signal);
   const asked = disk.wish.disk ?? disk.inSettings;
   const place = mine.storage.placeAt(target.name);

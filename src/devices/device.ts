@@ -102,8 +102,8 @@ export interface Storage {
   readonly sizeBytes: number;
   /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
-  /** It hides from the OS where a disk is marked; what does not, beneath an encrypted file system, cannot follow. */
-  readonly hidesMark: boolean;
+  /** It is a LUKS container, which cannot follow: its mark lies where a copy of it would overwrite it. */
+  readonly isContainer: boolean;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
 }

@@ -30,10 +30,10 @@ import {
   findStub,
   findStubOverAny,
   flowsTo,
-  isHiding,
   isStubMirrored,
   isStubUnfinished,
   letThrough,
+  markStartBeneath,
   putBeneath,
   stubPath,
   suspendStep,
@@ -67,8 +67,14 @@ export function rootDisk(remembered?: unknown): RootDisk | undefined {
     place: below.place,
     typeName: typeNameOf(below, below.place),
     ...named(below.place),
+    ...markedWithin(),
   });
 }
+
+const markedWithin = (): Pick<DiskMemory, 'markStart'> => {
+  const markStart = markStartBeneath() ?? 0;
+  return markStart > 0 ? { markStart } : {};
+};
 
 /** Of what can be plugged in elsewhere: for a volume the disk or partition that it lies on. */
 const named = ({ volume: _, ...hardware }: BlockPlace): Pick<DiskMemory, 'diskName'> => {
@@ -89,6 +95,8 @@ class RootDisk implements Device {
   #place: BlockPlace;
   /** By which the disk at `place` is found again. */
   #diskName: string | undefined;
+  /** Of a LUKS container, in which the mark lies behind the header. */
+  #markStart: number | undefined;
   /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
   /** Of the disk it has followed to. */
@@ -111,11 +119,12 @@ class RootDisk implements Device {
 
   constructor(
     sizeBytes: number,
-    { place, diskName, typeName, actualType, former, owed, destiny }: DiskMemory,
+    { place, diskName, markStart, typeName, actualType, former, owed, destiny }: DiskMemory,
   ) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
     this.#diskName = diskName;
+    this.#markStart = markStart;
     this.#typeName = typeName;
     this.#actualType = actualType;
     this.#former = former ?? {};
@@ -129,6 +138,7 @@ class RootDisk implements Device {
       place: this.#place,
       typeName: this.#typeName,
       ...(this.#diskName !== undefined && { diskName: this.#diskName }),
+      ...(this.#markStart !== undefined && { markStart: this.#markStart }),
       ...(this.#actualType !== undefined && { actualType: this.#actualType }),
       former: this.#former,
       ...(this.#owed.length > 0 && { owed: [...this.#owed] }),
@@ -156,7 +166,7 @@ class RootDisk implements Device {
   storage(): Storage {
     return {
       sizeBytes: this.#sizeBytes,
-      hidesMark: isHiding(),
+      isContainer: this.#markStart !== undefined,
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
     };
@@ -212,8 +222,9 @@ class RootDisk implements Device {
     await this.#stay();
   }
 
-  /** A volume may have been moved to another disk since: that is where it is left. */
+  /** A volume may have been moved to another disk since: that is where it is left. A container may have been made anew. */
   #lookAgain(): void {
+    this.#markStart = markedWithin().markStart;
     const { volume } = this.#place;
     const place = volume === undefined ? undefined : findStub()?.below.place;
     if (place?.volume !== volume || !place) return;
@@ -293,7 +304,7 @@ class RootDisk implements Device {
     signal.throwIfAborted();
     this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
     markHome(beneath);
-    await this.#putBeneath(beneath);
+    await this.#putBeneath(beneath, 'here');
     signal.throwIfAborted();
     this.#computer = undefined;
     void dropServed(this.#place);
@@ -303,7 +314,7 @@ class RootDisk implements Device {
     const { signal, say, here } = arrival;
     const beneath = await reach(there, this.#sizeBytes, signal, say, where => attachThere(where, signal));
     signal.throwIfAborted();
-    await this.#putBeneath(beneath);
+    await this.#putBeneath(beneath, 'there');
     signal.throwIfAborted(); // that may have taken long: somebody else may bring it up by now
     this.#keeping = new AbortController();
     void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
@@ -374,9 +385,11 @@ class RootDisk implements Device {
     }
   }
 
-  async #putBeneath(disk: AttachedDisk): Promise<void> {
+  /** At home there is no mark, and all of a container is the OS's: where the mark was, cryptsetup may need room. */
+  async #putBeneath(disk: AttachedDisk, where: 'here' | 'there'): Promise<void> {
+    const markStart = this.#markStart !== undefined && where === 'here' ? null : this.#markStart;
     if (disk.isBeneath && !isStubMirrored()) letThrough();
-    else await putBeneath(disk, this.#sizeBytes);
+    else await putBeneath(disk, this.#sizeBytes, markStart);
     this.#isUp = true;
     detachFormer(disk);
   }

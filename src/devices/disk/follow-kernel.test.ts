@@ -165,7 +165,7 @@ test('on the way back only what changed is copied', { skip }, async () => {
     `mke2fs -q -t ext4 ${all.node} && mount ${all.node} ${all.mountPoint} && head -c 9000000 /dev/urandom > ${all.mountPoint}/big && sync`,
   );
   await follow(worldOf(all).world);
-  await putBeneath(all.remote, sizeBytes, all.stub);
+  await putBeneath(all.remote, sizeBytes, 0, all.stub);
   sh(`echo changed > ${all.mountPoint}/small && sync`);
   const { world, told } = worldOf(all);
   await follow(world);
@@ -193,7 +193,7 @@ test('a new disk that fails costs nothing: what waits goes on with the old one',
     }
   }
   assert.ok(!existsSync(synced), 'no write is said to be done that one disk has refused');
-  await putBeneath(all.remote, sizeBytes, all.stub);
+  await putBeneath(all.remote, sizeBytes, 0, all.stub);
   while (!existsSync(synced)) await new Promise(resolve => setTimeout(resolve, 50));
   assert.doesNotMatch(sh(`grep ' ${all.mountPoint} ' /proc/mounts`), / ro,/);
   sh(`umount ${all.mountPoint} && e2fsck -fn ${all.node}`);

@@ -40,7 +40,7 @@ export function isCopyMark(text: string): boolean {
 /** Undefined also when the disk cannot be read. */
 export function readMark(path: string): string | undefined {
   try {
-    return decodeMark(bytesAt(path, startOf(path)));
+    return decodeMark(bytesAt(path, startOfMark(path)));
   } catch {
     return undefined;
   }
@@ -54,12 +54,12 @@ export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway'
   const mark = encodeMark(text);
   if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
   if (where === 'ifFree') tryMark(path);
-  overwrite(path, mark, where === 'ifFree' ? startOf(path) : 0);
+  overwrite(path, mark, where === 'ifFree' ? startOfMark(path) : 0);
 }
 
 /** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
 export function tryMark(path: string): void {
-  const start = startOf(path);
+  const start = startOfMark(path);
   if (start > 0) return; // never a key, and what was there before the container was made is of no account
   const there = bytesAt(path, start);
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
@@ -68,16 +68,13 @@ export function tryMark(path: string): void {
 
 /** Takes a mark away; a disk without one is not touched. */
 export function clearMark(path: string): void {
-  const start = startOf(path);
+  const start = startOfMark(path);
   if (decodeMark(bytesAt(path, start)) !== undefined) overwrite(path, Buffer.alloc(markBytes), start);
 }
 
-/** True for a disk that begins with a LUKS header. @throws the error of reading */
-export const isContainer = (path: string): boolean => isLuks(bytesAt(path, 0));
-
-/** Where the mark of a disk is. @throws FormatError of a container without room for it; the error of reading */
-function startOf(path: string): number {
-  return isContainer(path) ? findLuksGap((start, bytes) => readDirect(path, start, bytes)) : 0;
+/** Byte at which the mark of a disk is. @throws FormatError of a container without room for it; the error of reading */
+export function startOfMark(path: string): number {
+  return isLuks(bytesAt(path, 0)) ? findLuksGap((start, bytes) => readDirect(path, start, bytes)) : 0;
 }
 
 function bytesAt(path: string, start: number): Buffer {

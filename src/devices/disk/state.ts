@@ -21,6 +21,8 @@ export const DiskMemorySchema = v.strictObject({
   typeName: v.string(),
   /** As the disk at `place` is called wherever it is found; none that says nothing of itself. */
   diskName: v.exactOptional(v.string()),
+  /** Of a LUKS container: the byte at which it is marked. Elsewhere it is marked, and hidden from the OS, at its beginning. */
+  markStart: v.exactOptional(v.number()),
   /** What it really is, where it has followed the OS. */
   actualType: v.exactOptional(v.string()),
   /** By computer: where it was before, and still is in an older state. */

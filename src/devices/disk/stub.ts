@@ -1,7 +1,8 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub. The first sectors are
-// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock. Beneath a
-// LUKS container nothing is hidden, for it begins with its header; what comes by is encrypted, and the key stays in the OS.
+// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock. In a
+// LUKS container the mark lies elsewhere, and is hidden only while it is there; what comes by is encrypted, and the key stays in
+// the OS.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
@@ -28,7 +29,7 @@ import { isBehindStub, rootDevice } from '#linux/storage-in-use.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
-import { isContainer, markBytes, tryMark } from './left-mark.ts';
+import { markBytes, startOfMark, tryMark } from './left-mark.ts';
 import { volumesOn } from './volume.ts';
 import { inspectLayer } from './volume-look.ts';
 
@@ -103,15 +104,6 @@ export function isStubMirrored(name = rootStub): boolean {
   return dm.table(name).some(each => each.type === 'mirror');
 }
 
-/** True while the stub hides the mark: not beneath a LUKS container. */
-export function isHiding(name = rootStub): boolean {
-  using dm = new DmControl();
-  return isHidingIn(dm, name);
-}
-
-const isHidingIn = (dm: DmControl, name: string): boolean =>
-  dm.table(name).some(each => each.type === 'zero');
-
 /** True when an agent has ended in the middle of exchanging something. */
 export function isStubUnfinished(name = rootStub): boolean {
   using dm = new DmControl();
@@ -127,14 +119,22 @@ export function suspendStep(name = rootStub): PlanStep {
   return ioctlStep('hold back the writes of the root disk', DM_CONTROL_PATH, request, buffer);
 }
 
-/** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
-export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
+/**
+ * Puts `device` (major, minor) beneath the stub and lets the waiting requests through. `markStart`: the byte its mark lies at, which
+ * the OS is not to see; null where it may see all.
+ */
+export async function putBeneath(
+  device: Beneath,
+  sizeBytes: number,
+  markStart: number | null = 0,
+  name = rootStub,
+): Promise<void> {
   using dm = new DmControl();
   try {
-    if (!isHidingIn(dm, name)) dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
+    if (markStart === null) dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
     // Without the module the kernel would call modprobe, which would wait for this very disk.
     else if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
-    else dm.loadTable(name, tableOver(numberOf(device), sizeBytes));
+    else dm.loadTable(name, tableOver(numberOf(device), sizeBytes, markStart));
   } catch (error) {
     // Nor can 1024 bytes be hidden where a sector has more. A mark can then be wiped out; the disk is there all the same.
     if (!(error instanceof SystemError)) throw error;
@@ -212,6 +212,16 @@ export function mirrorsState(name = rootStub): MirrorsState {
 /** Why the OS cannot move because of what lies beneath its stub; undefined when it can, or that is not here. */
 export const rootTrouble = (): RootTrouble | undefined => findStub()?.trouble;
 
+/** Byte at which what lies beneath the stub here is marked; undefined where it cannot be, or when it is not here. */
+export function markStartBeneath(): number | undefined {
+  const below = findStub()?.below;
+  try {
+    return below?.place && startOfMark(nodePath(below.name));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
 export function whyUnmarkable(): string | undefined {
   const below = findStub()?.below;
@@ -220,12 +230,11 @@ export function whyUnmarkable(): string | undefined {
   const found = findBlockDevice(hardware);
   if (volume === undefined ? found?.name !== below.name : found === undefined)
     return 'behind its controller are more disks, which cannot be told from each other';
+  if (!hasHidingModule())
+    return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
   if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
-  const node = nodePath(below.name);
   try {
-    if (!isContainer(node) && !hasHidingModule())
-      return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
-    tryMark(node);
+    tryMark(nodePath(below.name));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -234,11 +243,19 @@ export function whyUnmarkable(): string | undefined {
 
 export const hasHidingModule = (): boolean => existsSync('/sys/module/dm_zero');
 
-/** The same table as packaging/files/initramfs-local-premount makes: reads of the mark give zeros, writes to it are dropped. */
-export function tableOver(device: string, sizeBytes: number): DmTarget[] {
-  const hidden = markBytes / 512;
-  const rest = { ...linearTarget(device, sizeBytes / 512 - hidden, hidden), startSector: hidden };
-  return [zeroTarget(hidden), rest];
+/**
+ * Reads of the mark give zeros, writes to it are dropped. With a mark at the beginning it is the same table as
+ * packaging/files/initramfs-local-premount makes.
+ */
+export function tableOver(device: string, sizeBytes: number, markStart = 0): DmTarget[] {
+  const [start, hidden] = [markStart / 512, markBytes / 512];
+  const behind = start + hidden;
+  const rest = { ...linearTarget(device, sizeBytes / 512 - behind, behind), startSector: behind };
+  return [
+    ...(start > 0 ? [linearTarget(device, start)] : []),
+    { ...zeroTarget(hidden), startSector: start },
+    rest,
+  ];
 }
 
 const numberOf = ({ major, minor }: Beneath): string => `${major}:${minor}`;
