@@ -65,6 +65,7 @@ story('A loses power: from its disk it starts nothing, from a medium it serves t
 story('home again, and once more there and home', async () => {
   const connection = await lab.third.watchConnection(os.address, tickerPort);
   for (const to of [a, b, a]) {
+    if (to === b) await standbyReady(b);
     const { code, output } = await booted.at.exec(`yado migrate ${to.name}`, { timeoutMs: 500_000 });
     assert.equal(code, 0, output);
     booted.at = to;

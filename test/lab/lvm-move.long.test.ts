@@ -5,7 +5,15 @@ import { os } from '#lab/os-recipe.ts';
 import { startWorkload, tickerPort } from '#lab/workload.ts';
 import { bootStory } from './boot-story.ts';
 import { comesUpAsStandby } from './power-cut.ts';
-import { agentSays, bootIdOf, deviceRow, noKernelComplaint, places, worksOn } from './stories.ts';
+import {
+  agentSays,
+  bootIdOf,
+  deviceRow,
+  noKernelComplaint,
+  places,
+  standbyReady,
+  worksOn,
+} from './stories.ts';
 
 const booted = await bootStory('lvm', { layout: 'lvm' });
 const { lab, a, b, bootId, story } = booted;
@@ -63,6 +71,7 @@ story("home again: the volume is LVM's as before, and nobody marks it", async ()
 
 story('and once more, there and home', async () => {
   for (const to of [b, a]) {
+    if (to === b) await standbyReady(b);
     const { code, output } = await booted.at.exec(`yado migrate ${to.name}`, { timeoutMs: 400_000 });
     assert.equal(code, 0, output);
     booted.at = to;
