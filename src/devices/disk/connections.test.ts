@@ -95,7 +95,7 @@ const pidOf = (former = 0): Promise<number> =>
     () => {
       const note = join(folder, 'crab-disk0-7.pid');
       const pid = existsSync(note) ? Number(readFileSync(note, 'utf8')) : 0;
-      return pid > 1 && pid !== former ? pid : undefined;
+      return pid > 1 && pid !== former && lives(pid) ? pid : undefined; // not that of the test before
     },
     { timeoutMs: 10_000, everyMs: 5 },
   );
