@@ -1,9 +1,14 @@
 // Who gets to a disk that is served: only the one who was invited, and only encrypted. That the kernel's NBD client works
 // through it, and that nothing is lost when a connection is made anew, is tested in the lab.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { streamOf } from '#linux/byte-stream.ts';
+import { nbdHandshake } from '#linux/nbd-handshake.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { serverArguments } from './connections.ts';
 import { diskHello } from './driver.ts';
@@ -117,4 +122,55 @@ if (hasTls) {
 test('the server answers a write when the disk itself has it: a power cut takes nothing along that was answered', () => {
   const said = serverArguments('/m', '/dev/vda', 'crab-disk0-7');
   assert.ok(said.includes('--filter=/m/nbdkit-fua-filter.so') && said.includes('fuamode=force'));
+});
+
+const program = '/usr/bin/nbdkit';
+const modules = '/usr/lib/x86_64-linux-gnu/nbdkit';
+test('a server goes on answering when the agent that started it is killed: the OS must not see an error', {
+  skip:
+    existsSync(program) && process.getuid?.() === 0 ? false : 'nbdkit is not installed, or this is not root',
+}, async () => {
+  for (const name of [
+    'plugins/nbdkit-file-plugin.so',
+    'filters/nbdkit-exportname-filter.so',
+    'filters/nbdkit-fua-filter.so',
+  ])
+    symlinkSync(join(modules, name), join(folder, name.replace(/.*\//, '')));
+  const path = join(folder, 'served');
+  writeFileSync(path, Buffer.alloc(1 << 20, 'a'));
+  const agent = `
+    import { spawn } from 'node:child_process';
+    import { createServer } from 'node:net';
+    const listening = createServer({ pauseOnConnect: true }, ({ _handle: { fd } }) => {
+      const server = spawn(${JSON.stringify(program)}, ${JSON.stringify(serverArguments(folder, path, 'x'))}, {
+        stdio: [fd, fd, 'ignore'],
+      });
+      console.log(server.pid);
+    }).listen(0, ${JSON.stringify(host)}, () => console.log(listening.address().port));`;
+  const killed = spawn(process.execPath, ['--input-type=module', '-e', agent], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(killed.stdout)[Symbol.asyncIterator]();
+  const number = async (): Promise<number> => Number((await lines.next()).value);
+  using socket = await connectTcp({ ip: host, port: await number() }, 2000);
+  const stream = streamOf(socket.fd, 5000, 'the server', undefined);
+  const pid = await number();
+  try {
+    await nbdHandshake(stream, 'x');
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    for (const cookie of [1n, 2n]) {
+      const request = Buffer.alloc(28); // NBD_CMD_READ of 512 bytes
+      request.writeUInt32BE(0x25609513, 0);
+      request.writeBigUInt64BE(cookie, 8);
+      request.writeUInt32BE(512, 24);
+      await stream.write(request);
+      const answer = await stream.read(16);
+      assert.deepEqual([answer.readUInt32BE(4), answer.readBigUInt64BE(8)], [0, cookie]);
+      assert.equal((await stream.read(512)).toString(), 'a'.repeat(512));
+    }
+  } finally {
+    killed.kill('SIGKILL');
+    process.kill(pid, 'SIGKILL');
+  }
 });

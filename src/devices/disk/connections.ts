@@ -163,14 +163,28 @@ export class DiskConnections {
   }
 }
 
+/** Nobody's. */
+const anotherGroup = 65_534;
+
 /**
  * A write is answered when the disk itself has it (FUA): whoever was answered goes on while this computer loses its power,
  * and never sends it again. A flush that comes after that would not bring it back. Nothing is kept in memory here: the OS keeps
  * it there, and a standby needs its memory to take an OS in.
+ *
+ * It outlives the agent that started it. By itself it would not: with --single it has the kernel send it SIGTERM when that dies,
+ * and would end in order, which is with an error for every request (see `#end`). The kernel forgets that when a process changes
+ * its group; as root it needs none.
  */
 export function serverArguments(modules: string, path: string, exportName: string): string[] {
   const filters = ['exportname', 'fua'].map(name => `--filter=${modules}/nbdkit-${name}-filter.so`);
-  const options = ['--single', '--log=stderr', '--tls=off', ...filters, `${modules}/nbdkit-file-plugin.so`];
+  const options = [
+    '--single',
+    `--group=${anotherGroup}`,
+    '--log=stderr',
+    '--tls=off',
+    ...filters,
+    `${modules}/nbdkit-file-plugin.so`,
+  ];
   return [
     ...options,
     path,
