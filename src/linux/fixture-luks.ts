@@ -35,3 +35,13 @@ export function luks2(metadata: object = plainMetadata, headerBytes = 16384): Bu
   createHash('sha256').update(head).digest().copy(head, 448);
   return head;
 }
+
+/** The second copy, which begins right behind the first. */
+export function luksCopy(first: Buffer): Buffer {
+  const copy = Buffer.from(first);
+  copy.write('SKUL', 'latin1');
+  copy.writeBigUInt64BE(BigInt(first.length), 256);
+  copy.fill(0, 448, 512);
+  createHash('sha256').update(copy).digest().copy(copy, 448);
+  return copy;
+}

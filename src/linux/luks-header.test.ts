@@ -2,11 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { luks1, luks2, plainMetadata } from './fixture-luks.ts';
+import { luks1, luks2, luksCopy, plainMetadata } from './fixture-luks.ts';
 import { findLuksGap, isLuks } from './luks-header.ts';
 import { FormatError } from './system-error.ts';
 
-const gapOf = (head: Buffer): number => findLuksGap((start, bytes) => head.subarray(start, start + bytes));
+const lookAt = (head: Buffer) => findLuksGap((start, bytes) => head.subarray(start, start + bytes));
+/** @throws also when nothing may be written there */
+function gapOf(head: Buffer): number {
+  const { start, trouble } = lookAt(head);
+  if (trouble !== undefined) throw new FormatError('LUKS container', trouble);
+  return start;
+}
 const MiB = 2 ** 20;
 
 test('right before the data, as cryptsetup lays containers out', () => {
@@ -30,7 +36,7 @@ test('what is more than one encrypted disk is refused by name', () => {
     [{ ...plainMetadata, config: { requirements: { mandatory: ['online-reencrypt'] } } }, /encrypted anew/],
     [{ ...plainMetadata, segments: { 0: { ...segment, type: 'linear' } } }, /not simply encrypted/],
     [{ ...plainMetadata, segments: { 0: { ...segment, integrity: { type: 'hmac' } } } }, /not simply/],
-    [{ ...plainMetadata, segments: {} }, /several parts/],
+    [{ ...plainMetadata, segments: {} }, /tells of no data/],
     [{ ...plainMetadata, segments: { 0: { ...segment, offset: '1000' } } }, /odd place/],
     [{ keyslots: {} }, /says nothing that is known/],
   ] as const)
@@ -49,6 +55,22 @@ test('one changed byte of a header is not believed', () => {
       if (!isHash) assert.throws(() => gapOf(head), FormatError);
     }),
   );
+});
+
+test('a header that was cut short while it was written is taken from its copy', () => {
+  const head = luks2();
+  const whole = Buffer.concat([Buffer.alloc(16384), luksCopy(head)]);
+  head.copy(whole, 0, 0, 4096);
+  whole[5000]! ^= 1;
+  assert.equal(gapOf(whole), 16 * MiB - 4096);
+  whole[16384 + 5000]! ^= 1;
+  assert.throws(() => gapOf(whole), /header is damaged/);
+});
+
+test('where the mark is remains known when nothing may be written there any more', () => {
+  const segment = plainMetadata.segments[0];
+  const two = { ...plainMetadata, segments: { 0: segment, 1: { ...segment, offset: '33554432' } } };
+  assert.equal(lookAt(luks2(two)).start, 16 * MiB - 4096);
 });
 
 test('any bytes are an error or a gap inside what they say', () => {

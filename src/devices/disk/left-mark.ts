@@ -5,8 +5,9 @@
 // The initramfs looks for the mark, and so does a standby that was switched on anew.
 import { closeSync, constants, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { readDirect } from '#linux/direct-read.ts';
-import { findLuksGap, isLuks } from '#linux/luks-header.ts';
+import { findLuksGap, isLuks, type LuksGap } from '#linux/luks-header.ts';
 import { MappedMemory } from '#linux/mapped-memory.ts';
+import { FormatError } from '#linux/system-error.ts';
 
 /** It begins so; the scripts of the initramfs and of the standby know it too. */
 export const markMagic = 'YADOKARI';
@@ -59,9 +60,14 @@ export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway'
 
 /** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
 export function tryMark(path: string): void {
-  const start = startOfMark(path);
-  if (start > 0) return; // never a key, and what was there before the container was made is of no account
+  const { start, trouble } = placeOfMark(path);
   const there = bytesAt(path, start);
+  if (start > 0) {
+    // Never a key, and what was there before the container was made is of no account. A mark that is there stays one.
+    if (trouble !== undefined && decodeMark(there) === undefined)
+      throw new FormatError('LUKS container', trouble);
+    return;
+  }
   if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
     throw new Error('something else lies in the first 1024 bytes of the disk');
 }
@@ -72,9 +78,13 @@ export function clearMark(path: string): void {
   if (decodeMark(bytesAt(path, start)) !== undefined) overwrite(path, Buffer.alloc(markBytes), start);
 }
 
-/** Byte at which the mark of a disk is. @throws FormatError of a container without room for it; the error of reading */
-export function startOfMark(path: string): number {
-  return isLuks(bytesAt(path, 0)) ? findLuksGap((start, bytes) => readDirect(path, start, bytes)) : 0;
+/** Byte at which the mark of a disk is. @throws FormatError of a container that does not say where; the error of reading */
+export const startOfMark = (path: string): number => placeOfMark(path).start;
+
+function placeOfMark(path: string): LuksGap {
+  return isLuks(bytesAt(path, 0))
+    ? findLuksGap((start, bytes) => readDirect(path, start, bytes))
+    : { start: 0 };
 }
 
 function bytesAt(path: string, start: number): Buffer {
