@@ -65,6 +65,8 @@ resolve_device() { case $1 in UUID=x) [ ! -e ${folder}/late ] && echo ${folder}/
     .replaceAll('/scripts/', `${folder}/scripts/`)
     .replaceAll('/cryptroot/', `${folder}/cryptroot/`)
     .replaceAll('/sys/class/block/$block', `${folder}/sys/vda2`)
+    .replaceAll('/sys/class/block/*', `${folder}/sys/*`)
+    .replaceAll('"/dev/$at"', `"${folder}/$at"`)
     .replaceAll('[ -b ', '[ -e ')
     .replaceAll('stub=/dev/mapper/yado-root', `stub=${folder}/stub`);
   const env = { PATH: `${folder}/bin:/usr/bin:/bin`, ROOT: '/dev/mapper/crab_crypt' };
@@ -136,6 +138,19 @@ test('an OS that has left is not started, with the stub or without it; nobody is
       assert.deepEqual([table, crypttab, waits], ['', hidden, true], 'cryptroot does not find it');
       assert.match(said, /must not be started a second time[\s\S]*yado standby build/);
     }
+});
+
+test('nor where it is not known which disk it would be', t => {
+  const cases: readonly Around[] = [
+    { crypttab: `${entry}swap_crypt UUID=y none luks\n` },
+    { cmdline: 'cryptopts=target=c,source=UUID=x' },
+    { crypttab: 'c UUID=x none luks,header=/h\n' },
+  ];
+  for (const around of cases) {
+    const { said, table, waits } = start(t, marked, around);
+    assert.deepEqual([table, waits], ['', true]);
+    assert.match(said, /must not be started a second time/);
+  }
 });
 
 test('only a person who accepts that there may be two starts it', t => {
