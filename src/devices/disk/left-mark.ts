@@ -1,11 +1,14 @@
 // The mark on a disk whose OS has gone to another computer, or is about to: from there the OS goes on using it over the
 // network, so it must not be started from it a second time. It lies in the first 1024 bytes, which ext4 leaves to boot
 // loaders, and is only written where nothing else is. The stub hides them from the OS, whose file system would write them
-// as they were. The initramfs looks for the mark, and so does a standby that was switched on anew.
+// as they were. On an encrypted disk (LUKS) it lies where neither keys nor data are, and nothing is hidden. The initramfs looks
+// for the mark, and so does a standby that was switched on anew.
 import { closeSync, constants, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { readDirect } from '#linux/direct-read.ts';
+import { isLuks, type LuksSpot, luksSpot } from '#linux/luks-header.ts';
 import { MappedMemory } from '#linux/mapped-memory.ts';
 
-/** At offset 0; packaging/files/initramfs-local-premount knows it too. */
+/** At offset 0, or as src/linux/luks-header.ts finds; packaging/files/initramfs-local-premount knows it too. */
 export const markMagic = 'YADOKARI';
 /** The stub hides as many from the OS. */
 export const markBytes = 1024;
@@ -37,7 +40,7 @@ export function isCopyMark(text: string): boolean {
 /** Undefined also when the disk cannot be read. */
 export function readMark(path: string): string | undefined {
   try {
-    return decodeMark(firstBytes(path));
+    return decodeMark(bytesAt(path, spotOf(path).start));
   } catch {
     return undefined;
   }
@@ -49,34 +52,46 @@ export function readMark(path: string): string | undefined {
  */
 export function writeMark(path: string, text: string, where: 'ifFree' | 'anyway' = 'ifFree'): void {
   const mark = encodeMark(text);
-  if (!mark) throw new Error('there is too much to say for the first 1024 bytes of the disk');
-  if (where === 'ifFree') tryMark(path);
-  overwrite(path, mark);
+  if (!mark) throw new Error('there is too much to say for the 1024 bytes of a mark');
+  overwrite(path, where === 'anyway' ? 0 : freeSpot(path), mark);
 }
 
 /** Writes nothing. @throws Error saying why the disk cannot be marked, as far as that can be seen beforehand */
-export function tryMark(path: string): void {
-  const there = firstBytes(path);
-  if (there.some(byte => byte !== 0) && decodeMark(there) === undefined)
-    throw new Error('something else lies in the first 1024 bytes of the disk');
-}
+export const tryMark = (path: string): void => void freeSpot(path);
 
 /** Takes a mark away; a disk without one is not touched. */
 export function clearMark(path: string): void {
-  if (decodeMark(firstBytes(path)) !== undefined) overwrite(path, Buffer.alloc(markBytes));
+  const { start } = spotOf(path);
+  if (decodeMark(bytesAt(path, start)) !== undefined) overwrite(path, start, Buffer.alloc(markBytes));
 }
 
-function firstBytes(path: string): Buffer {
+/** Where a mark can be written. @throws Error saying why it cannot */
+function freeSpot(path: string): number {
+  const { start, isRoomForKeys } = spotOf(path);
+  const there = bytesAt(path, start);
+  if (isRoomForKeys || there.every(byte => byte === 0) || decodeMark(there) !== undefined) return start;
+  const place = start === 0 ? 'first 1024 bytes of the disk' : 'bytes before the data of the LUKS container';
+  throw new Error(`something else lies in the ${place}`);
+}
+
+/** @throws FormatError for a container in which there is no place */
+function spotOf(path: string): LuksSpot {
+  const first = bytesAt(path, 0);
+  const spot = isLuks(first) ? luksSpot((start, bytes) => readDirect(path, start, bytes)) : undefined;
+  return spot ?? { start: 0, isRoomForKeys: false };
+}
+
+function bytesAt(path: string, start: number): Buffer {
   return past(path, constants.O_RDONLY, (fd, bytes) => {
-    readSync(fd, bytes, 0, markBytes, 0);
+    readSync(fd, bytes, 0, markBytes, start);
     return Buffer.from(bytes);
   });
 }
 
-function overwrite(path: string, mark: Buffer): void {
+function overwrite(path: string, start: number, mark: Buffer): void {
   past(path, constants.O_RDWR | constants.O_DSYNC, (fd, bytes) => {
     mark.copy(bytes);
-    const written = writeSync(fd, bytes, 0, markBytes, 0);
+    const written = writeSync(fd, bytes, 0, markBytes, start);
     if (written !== markBytes) throw new Error(`only ${written} of ${markBytes} bytes were written`);
     fdatasyncSync(fd); // what the disk itself keeps back
   });
