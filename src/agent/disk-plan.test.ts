@@ -28,6 +28,7 @@ const storage: Storage = {
   sizeBytes: 1 << 30,
   fileSystem: async () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
+  isContainer: false,
 };
 const mine = (at: string): StorageAt => ({ device: 'disk0', at, storage });
 

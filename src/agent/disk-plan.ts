@@ -60,6 +60,7 @@ export async function planDisk(
     at: mine.at,
     look,
     lacks: await lackOfModule(mirrorModule, OS_ROOT),
+    isContainer: mine.storage.isContainer,
   };
 }
 

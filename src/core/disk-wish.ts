@@ -95,4 +95,6 @@ export interface DiskPlan {
   readonly look: DiskLook;
   /** Why the kernel of the OS cannot mirror disks; undefined when it can. */
   readonly lacks: string | undefined;
+  /** The OS's disk is an encrypted container (LUKS). */
+  readonly isContainer: boolean;
 }

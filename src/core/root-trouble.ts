@@ -32,7 +32,14 @@ export const rootTroubles = {
     what: 'the volume {volume} lies on several disks or partitions',
     hint: 'bring it to one: pvmove -n {volume} <from> <to>; then: systemctl restart yadod',
   },
-  encrypted: { what: '{volume} is encrypted, or lies on something that is', hint: copyIt },
+  encrypted: {
+    what: '{volume} is encrypted, and no stub lies beneath what is encrypted',
+    hint: 'when it is LUKS on a disk or partition: update-initramfs -u, and restart this computer once, without yado.root=off; what is needed: docs/install.md',
+  },
+  containerOnVolume: {
+    what: 'what is encrypted lies on a volume or a RAID ({volume})',
+    hint: 'only an encrypted (LUKS) disk or partition can move: copy the root file system to one, or let this OS stay',
+  },
   raid: { what: '{volume} lies on a software RAID', hint: copyIt },
   multipath: { what: '{volume} is reached by several ways (multipath)', hint: copyIt },
   unlike: {

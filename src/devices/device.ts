@@ -104,6 +104,8 @@ export interface Storage {
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
+  /** An encrypted container (LUKS): it moves, but does not follow. */
+  readonly isContainer: boolean;
 }
 
 export interface Device {

@@ -1,7 +1,7 @@
 // What of the disks is in use, and whether that is behind the stub that goes with the OS: swap and mounted file systems.
 // Parsers are pure. The mounts are those of the OS: the agent's own root shows only its own.
-import { basename } from 'node:path';
-import { linkName, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { containerStub, liesOn, movingStub } from '#linux/stubs.ts';
+import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 /** memory: zram; stub: behind a stub; disk: anywhere else. */
 export type SwapKind = 'memory' | 'stub' | 'disk';
@@ -56,14 +56,11 @@ export function parseMounts(text: string): Mount[] {
     );
 }
 
-/** The name of the device-mapper device behind a path such as "/dev/dm-0" or "/dev/mapper/home"; undefined for others. */
-function mapperName(root: string, device: string): string | undefined {
-  if (device.startsWith('/dev/mapper/')) return basename(device);
-  const name = /^\/dev\/(dm-\d+)$/.exec(device)?.[1] ?? linkName(root, device.slice(1));
-  return name === undefined ? undefined : readText(root, 'sys/class/block', name, 'dm/name')?.trim();
+/** Behind the stub that moves, also through what is encrypted or in volumes above it. The other one stays with its disk. */
+function isStub(root: string, device: string): boolean {
+  const moving = movingStub(root);
+  return liesOn(device, name => name === moving || (name !== containerStub && stubName.test(name)), root);
 }
-
-const isStub = (root: string, device: string): boolean => stubName.test(mapperName(root, device) ?? '');
 
 /** What is swapped to. A file counts for the disk that its file system is on. */
 export function readSwaps(root = REAL_ROOT): Swap[] {

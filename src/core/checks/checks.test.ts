@@ -62,7 +62,7 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 /** A disk that may follow to one of beta. */
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
   ...{ os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
-  ...{ lacks: undefined, look: lookAt({}) },
+  ...{ lacks: undefined, isContainer: false, look: lookAt({}) },
   ...change,
 });
 
@@ -316,6 +316,12 @@ const cases: readonly Case[] = [
     id: 'disk-named',
     request: { disk: diskPlan({ look: { found: null, matches: 2, names: [] } }) },
     says: /^2 disks of beta answer to virtio-spare\.$/,
+  },
+  {
+    id: 'disk-encrypted',
+    request: { disk: diskPlan({ isContainer: true }) },
+    says: /^The disk of the OS is encrypted \(LUKS\)/,
+    hint: /--disk=remote/,
   },
   {
     id: 'disk-fits',

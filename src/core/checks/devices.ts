@@ -62,7 +62,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The disk of ${name} cannot be marked as left: ${unmarkable}.`,
-            'put the root on ext4, in a partition without a boot loader, on a disk with sectors of 512 bytes: docs/install.md',
+            'put the root on ext4, in a partition without a boot loader (or in LUKS with a header of its usual size), on a disk with sectors of 512 bytes: docs/install.md',
           ),
     ),
   },
@@ -88,13 +88,13 @@ export const deviceChecks: readonly PreflightCheck[] = [
     id: 'disk-stub',
     severity: 'error',
     on: 'source',
-    title: 'the root file system lies on the stub',
-    why: 'Only what lies on /dev/mapper/yado-root is served everywhere.',
+    title: 'the root file system lies on a stub',
+    why: 'Only what lies on /dev/mapper/yado-root, or on /dev/mapper/yado-disk when it is encrypted, is served everywhere.',
     inspect: ofOs(({ classes, rootTrouble }, { name }) =>
       classes.includes('disk') || rootTrouble
         ? null
         : finding(
-            `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
+            `The root file system of the OS on ${name} does not lie on the stub (/dev/mapper/yado-root, or yado-disk beneath what is encrypted).`,
             'restart this computer once, without yado.root=off',
           ),
     ),
@@ -103,7 +103,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
     id: 'disk-volume',
     severity: 'error',
     on: 'source',
-    title: 'beneath the stub is a disk, a partition, or a linear volume of LVM on one of them',
+    title: 'beneath the stub is a disk, a partition, or a linear volume of LVM on one of them; encrypted (LUKS) a disk or a partition',
     why: 'Whoever serves the disk has to find it again without the tools that made it.',
     inspect: ofOs(({ rootTrouble }, { name }) => {
       if (!rootTrouble) return null;

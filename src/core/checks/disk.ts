@@ -58,6 +58,19 @@ export const diskChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'disk-encrypted',
+    severity: 'error',
+    title: 'the disk that is to follow is not encrypted as a whole (LUKS)',
+    why: 'Its mark lies behind its keys, where a copy would not expect it.',
+    compare: (_a, _b, { disk }) =>
+      disk?.isContainer
+        ? finding(
+            'The disk of the OS is encrypted (LUKS): it moves, but cannot follow yet.',
+            'let it stay: --disk=remote',
+          )
+        : null,
+  },
+  {
     id: 'disk-mirror',
     severity: 'error',
     title: 'the kernel of the OS can mirror disks',

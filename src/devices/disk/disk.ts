@@ -10,6 +10,7 @@ import { describeRootTrouble } from '#core/root-trouble.ts';
 import { type BlockDevice, type BlockPlace, findBlockDevice } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { namesOf } from '#linux/disk-names.ts';
+import { containerStub, movingStub } from '#linux/stubs.ts';
 import { waitUntil } from '#managers/wait.ts';
 import type { Arrival, Device, DevicePlans, DeviceThere, Move, Storage } from '../device.ts';
 import {
@@ -157,6 +158,7 @@ class RootDisk implements Device {
       sizeBytes: this.#sizeBytes,
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
+      isContainer: movingStub() === containerStub,
     };
   }
 
@@ -307,7 +309,8 @@ class RootDisk implements Device {
     void keepConnected(there, this.#sizeBytes, this.#keeping.signal, say);
     this.#begin = () => {
       const destiny = this.#destiny;
-      if (destiny?.computer === here.name) this.#following = this.#follow(destiny, beneath, there, arrival);
+      const isContainer = movingStub() === containerStub; // the checks have refused it
+      if (destiny?.computer === here.name && !isContainer) this.#following = this.#follow(destiny, beneath, there, arrival);
     };
     this.#begin();
   }

@@ -8,6 +8,7 @@ import { YadoError } from '#core/errors.ts';
 import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
 import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
 import { disksCalled } from '#linux/disk-names.ts';
+import { rootStub } from '#linux/stubs.ts';
 import { askUntilAnswered } from '#managers/location-manager.ts';
 import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
@@ -21,7 +22,6 @@ import {
   hasHidingModule,
   mirrorsState,
   putBeneath,
-  rootStub,
   stubPath,
   tableOver,
 } from './stub.ts';

@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
 import { BlockPlaceSchema, DestinySchema } from '#core/disk-wish.ts';
 import { DmControl } from '#linux/dm-control.ts';
-import { rootStub } from './stub.ts';
+import { movingStub } from '#linux/stubs.ts';
 
-export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
+export function diskItems(sizeBytes: number, name: string = movingStub()): StatusItem[] {
   using dm = new DmControl();
   const table = dm.table(name).at(-1); // before it the sectors of the mark
   return [

@@ -1,6 +1,7 @@
 // The disk as the OS sees it: a device-mapper device under its root file system. What lies beneath can be exchanged
 // while the OS runs: suspend, load another table, resume. Requests made meanwhile wait in the stub. The first sectors are
-// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock.
+// hidden: there the disk is marked, and a file system writes all of its first block whenever it writes its superblock. Of an
+// encrypted OS it is another device, beneath the container (LUKS), and nothing of that is hidden.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { mirrorRegionBytes, type Segment } from '#core/disk-follow.ts';
@@ -23,14 +24,13 @@ import {
   zeroTarget,
 } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
+import { containerStub, movingStub } from '#linux/stubs.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
 import { markBytes, tryMark } from './left-mark.ts';
 import { volumesOn } from './volume.ts';
 import { inspectLayer } from './volume-look.ts';
-
-export const rootStub = 'yado-root';
 
 /** Nothing is flushed, for what lies beneath may be away; the file system above is not stopped. */
 const quietly = { noFlush: true, skipLockFs: true } as const;
@@ -46,21 +46,24 @@ export interface Beneath {
  * volume of LVM. Why it cannot move, when it is something else. Undefined when the root file system does not lie on a stub.
  */
 export function findStub(
-  name = rootStub,
+  name: string = movingStub(),
 ): { stub: BlockDevice; below: BlockDevice; trouble?: RootTrouble } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
     const [slave, ...more] = stub.slaves;
     if (slave === undefined || more.length > 0) return undefined;
     const { place: _, ...below } = describeName(slave);
-    const { place, trouble } = inspect(describeName(slave), stub.sizeBytes);
+    const { place, trouble } = inspect(describeName(slave), stub.sizeBytes, name);
     return { stub, below: { ...below, ...(place && { place }) }, ...(trouble && { trouble }) };
   } catch {
     return undefined;
   }
 }
 
-function inspect(below: BlockDevice, stubBytes: number): ReturnType<typeof inspectLayer> {
+function inspect(below: BlockDevice, stubBytes: number, stub: string): ReturnType<typeof inspectLayer> {
+  // Where the mark of a container would lie is looked for in a disk or partition only.
+  if (stub === containerStub && below.slaves.length > 0)
+    return { trouble: { kind: 'containerOnVolume', volume: below.dmName ?? below.name } };
   try {
     using dm = new DmControl();
     return inspectLayer(below, stubBytes, { table: name => dm.table(name), volumesOn });
@@ -71,7 +74,7 @@ function inspect(below: BlockDevice, stubBytes: number): ReturnType<typeof inspe
 }
 
 /** True while requests pass the stub to LVM's own device of that volume. */
-export function flowsTo(volume: string | undefined, name = rootStub): boolean {
+export function flowsTo(volume: string | undefined, name: string = movingStub()): boolean {
   const found = volume === undefined ? undefined : findStub(name);
   if (!found || dmUuid(found.below.name) !== volume) return false;
   using dm = new DmControl();
@@ -79,7 +82,7 @@ export function flowsTo(volume: string | undefined, name = rootStub): boolean {
 }
 
 /** The stub and all that lies beneath it: two disks while one follows. Undefined when there is no stub. */
-export function findStubOverAny(name = rootStub): { stub: BlockDevice; below: BlockDevice[] } | undefined {
+export function findStubOverAny(name: string = movingStub()): { stub: BlockDevice; below: BlockDevice[] } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
     return { stub, below: stub.slaves.map(each => describeName(each)) };
@@ -89,29 +92,39 @@ export function findStubOverAny(name = rootStub): { stub: BlockDevice; below: Bl
 }
 
 /** True while two disks lie beneath the stub. */
-export function isStubMirrored(name = rootStub): boolean {
+export function isStubMirrored(name: string = movingStub()): boolean {
   using dm = new DmControl();
   return dm.table(name).some(each => each.type === 'mirror');
 }
 
 /** True when an agent has ended in the middle of exchanging something. */
-export function isStubUnfinished(name = rootStub): boolean {
+export function isStubUnfinished(name: string = movingStub()): boolean {
   using dm = new DmControl();
   return dm.device(name).suspended || isStubMirrored(name);
 }
 
 /** Of the stub itself. */
-export const stubPath = (name = rootStub): string => `/dev/mapper/${name}`;
+export const stubPath = (name: string = movingStub()): string => `/dev/mapper/${name}`;
 
 /** Nothing passes the stub after this step: what programs write waits in memory and moves with the OS. */
-export function suspendStep(name = rootStub): PlanStep {
+export function suspendStep(name: string = movingStub()): PlanStep {
   const { request, buffer } = encodeSuspend(name, quietly);
   return ioctlStep('hold back the writes of the root disk', DM_CONTROL_PATH, request, buffer);
 }
 
 /** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
-export async function putBeneath(device: Beneath, sizeBytes: number, name = rootStub): Promise<void> {
+export async function putBeneath(device: Beneath, sizeBytes: number, name: string = movingStub()): Promise<void> {
   using dm = new DmControl();
+  // Beneath a container nothing is hidden: its header says that nobody uses the place of the mark.
+  if (name === containerStub) dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
+  else loadHiding(dm, name, device, sizeBytes);
+  // Mostly it is held back already. Else a mirror may be there of which one disk has refused something: what waits because of
+  // that goes on with the next table, if nothing is flushed.
+  if (!dm.device(name).suspended) await dm.suspendLater(name, quietly);
+  dm.resume(name);
+}
+
+function loadHiding(dm: DmControl, name: string, device: Beneath, sizeBytes: number): void {
   try {
     // Without the module the kernel would call modprobe, which would wait for this very disk.
     if (!hasHidingModule()) throw new SystemError('load', constants.errno.ENOENT, 'dm_zero');
@@ -121,14 +134,10 @@ export async function putBeneath(device: Beneath, sizeBytes: number, name = root
     if (!(error instanceof SystemError)) throw error;
     dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
   }
-  // Mostly it is held back already. Else a mirror may be there of which one disk has refused something: what waits because of
-  // that goes on with the next table, if nothing is flushed.
-  if (!dm.device(name).suspended) await dm.suspendLater(name, quietly);
-  dm.resume(name);
 }
 
 /** Lets the waiting requests through to what lies beneath already; does nothing while none are held back. */
-export function letThrough(name = rootStub): void {
+export function letThrough(name: string = movingStub()): void {
   using dm = new DmControl();
   // An agent that ended before it knew whether it was true what it had loaded: the kernel would put that beneath now.
   if (dm.device(name).hasInactiveTable) dm.clearTable(name);
@@ -142,7 +151,7 @@ export function letThrough(name = rootStub): void {
 export async function exchange(
   targets: readonly DmTarget[],
   isTrue: () => Promise<boolean> = async () => true,
-  name = rootStub,
+  name: string = movingStub(),
 ): Promise<boolean> {
   using dm = new DmControl();
   dm.loadTable(name, targets);
@@ -177,7 +186,7 @@ export function tableOf(segments: readonly Segment[], remote: Beneath, local: Be
 }
 
 /** What the mirrors beneath the stub say of themselves. @throws FormatError, SystemError */
-export function mirrorsState(name = rootStub): MirrorsState {
+export function mirrorsState(name: string = movingStub()): MirrorsState {
   using dm = new DmControl();
   const mirrors = dm
     .status(name)
@@ -195,13 +204,14 @@ export const rootTrouble = (): RootTrouble | undefined => findStub()?.trouble;
 
 /** Why a disk of this computer cannot be marked beneath the stub; undefined when it can, or is not here. */
 export function whyUnmarkable(): string | undefined {
-  const below = findStub()?.below;
+  const name = movingStub();
+  const below = findStub(name)?.below;
   if (!below?.place) return undefined; // asking another computer may take for ever
   const { volume, ...hardware } = below.place;
   const found = findBlockDevice(hardware);
   if (volume === undefined ? found?.name !== below.name : found === undefined)
     return 'behind its controller are more disks, which cannot be told from each other';
-  if (!hasHidingModule())
+  if (name !== containerStub && !hasHidingModule())
     return 'the kernel has no dm_zero (modprobe dm_zero), with which the mark is hidden from the OS';
   if (below.logicalBlockBytes > markBytes) return `its sectors have ${below.logicalBlockBytes} bytes`;
   try {
