@@ -35,6 +35,8 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['modprobe.conf', 'usr/lib/modprobe.d/yadokari.conf', 0o644],
   ['udev.rules', 'usr/lib/udev/rules.d/61-yadokari.rules', 0o644],
   ['initramfs-hook', 'usr/share/initramfs-tools/hooks/yadokari', 0o755],
+  ['initramfs-functions', 'usr/share/initramfs-tools/scripts/yadokari-functions', 0o644],
+  ['initramfs-local-top', 'usr/share/initramfs-tools/scripts/local-top/yadokari', 0o755],
   ['initramfs-local-premount', 'usr/share/initramfs-tools/scripts/local-premount/yadokari', 0o755],
 ];
 const examples = ['10-os0.netdev', '20-nic.network', '30-os0.network'];

@@ -1,57 +1,22 @@
 // What the initramfs puts under the root file system, and when it starts nothing: the script itself, with everything it
-// reaches for moved into a folder, and programs that only say what they are asked.
+// reaches for moved into a folder.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { startScript } from './fixture-initramfs.ts';
 
-const text = readFileSync(join(import.meta.dirname, 'files/initramfs-local-premount'), 'utf8');
 const firstBytes = (start: string): Buffer => Buffer.concat([Buffer.from(start)], 4096);
 const marked = firstBytes('YADOKARI{"state":"leaving"}');
 
-function start(context: TestContext, disk: Buffer, cmdline: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'yado-premount-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  for (const name of ['bin', 'scripts', 'conf', 'sys/vda'])
-    mkdirSync(join(folder, name), { recursive: true });
-  const put = (name: string, contents: string | Buffer, mode = 0o644): void =>
-    writeFileSync(join(folder, name), contents, { mode });
-  put('cmdline', `root=UUID=x ${cmdline}\n`);
-  put('vda', disk);
-  put('sys/vda/size', '2048\n');
-  put('scripts/functions', '');
-  put('scripts/local', `local_device_setup() { DEV=${folder}/vda; }\n`);
-  const program = (name: string, body: string): void => put(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
-  program('modprobe', '');
-  program('busybox', 'exit 1');
-  program('mount', 'exit 32');
-  program('sleep', `touch ${folder}/waits; kill $PPID`);
-  program('dmsetup', `[ "$1" = create ] || exit 0\n{ echo "$@"; [ $# -gt 2 ] || cat; } >> ${folder}/table`);
-  const script = text
-    .replaceAll('/proc/cmdline', `${folder}/cmdline`)
-    .replaceAll('/scripts/', `${folder}/scripts/`)
-    .replaceAll('/conf/', `${folder}/conf/`)
-    .replaceAll('/sys/class/block/$name', `${folder}/sys/\${name##*/}`)
-    .replaceAll('/run/yado', `${folder}/run`)
-    .replaceAll('[ -b ', '[ -e ')
-    .replaceAll('/dev/mapper/yado-root ]', `${folder}/vda ]`)
-    .replaceAll(/name=\$\{real#\/dev\/\}\n.*\n/g, `name=vda\n`);
-  const env = { PATH: `${folder}/bin:/usr/bin:/bin`, ROOT: 'UUID=x' };
-  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', script], { env, encoding: 'utf8', timeout: 20_000 });
-  const read = (name: string): string =>
-    existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').replaceAll(folder, '') : '';
-  return {
-    said: stdout + stderr,
-    table: read('table'),
-    root: read('conf/param.conf'),
-    waits: existsSync(join(folder, 'waits')),
-  };
-}
+const start = (context: TestContext, disk: Buffer, cmdline: string) =>
+  startScript(context, {
+    script: 'initramfs-local-premount',
+    cmdline,
+    files: { 'dev/vda': disk, 'sys/class/block/vda/size': '2048\n' },
+    device: 'dev/vda',
+  });
 
-const hiding = 'create yado-root\n0 2 zero\n2 2046 linear /vda 2\n';
-const plain = 'create yado-root --table 0 2048 linear /vda 0\n';
+const hiding = 'create yado-root\n0 2 zero\n2 2046 linear /dev/vda 2\n';
+const plain = 'create yado-root --table 0 2048 linear /dev/vda 0\n';
 
 test('where nothing lies before the file system the mark is hidden from it', t => {
   const { table, root, said } = start(t, firstBytes(''), 'quiet');
@@ -81,4 +46,47 @@ test('without the stub the OS is started as it was', t => {
   const { table, root, said } = start(t, firstBytes(''), 'yado.root=off');
   assert.deepEqual([table, root], ['', '']);
   assert.match(said, /no stub under the root file system/);
+});
+
+/** vda with a container in it, opened as dm-1, which is the root file system; between them the stub, or nothing. */
+function startEncrypted(context: TestContext, cmdline: string, change: Readonly<Record<string, string>>) {
+  const container = Buffer.concat([firstBytes('LUKS\xba\xbe'), Buffer.alloc(8192)]);
+  if ('mark' in change) container.write('YADOKARI{}', 8192 - 4096);
+  const { mark: _, ...files } = change;
+  return startScript(context, {
+    script: 'initramfs-local-premount',
+    cmdline,
+    files: {
+      ...{ 'dev/vda': container, 'dev/dm-1': firstBytes(''), 'sys/class/block/vda/size': '2048\n' },
+      ...{ 'sys/class/block/dm-1/size': '2000\n', 'sys/class/block/dm-1/dm/name': 'vda_crypt\n' },
+      ...files,
+    },
+    device: 'dev/dm-1',
+    dump: 'Data segments:\n  0: crypt\n\toffset: 8192 [bytes]\n',
+  });
+}
+const stub = {
+  'sys/class/block/dm-1/slaves/dm-0': '',
+  'sys/class/block/dm-0/dm/name': 'yado-disk\n',
+  'sys/class/block/dm-0/slaves/vda': '',
+};
+const noStub = { 'sys/class/block/dm-1/slaves/vda': '' };
+
+test('where a stub lies beneath the container already there is no other', t => {
+  const { table, root, said } = startEncrypted(t, 'quiet', stub);
+  assert.deepEqual({ table, root, said }, { table: '', root: '', said: '' });
+});
+
+test('a container without a stub gets one above, as any device', t => {
+  assert.match(startEncrypted(t, 'quiet', noStub).table, /^create yado-root\n0 2 zero\n2 1998 linear \/dev\/dm-1 2\n$/);
+});
+
+test('nor is an OS started that has left its container, however that was opened', t => {
+  for (const below of [stub, noStub]) {
+    const { table, root, said, waits } = startEncrypted(t, 'quiet', { ...below, mark: '' });
+    assert.deepEqual([table, root, waits], ['', '', true]);
+    assert.match(said, /the standby image is started instead[\s\S]*must not be started a second time/);
+  }
+  const told = startEncrypted(t, 'quiet', { ...stub, 'run/yado/marked': 'vda_crypt\n' });
+  assert.ok(told.waits, 'local-top has seen the mark');
 });
