@@ -35,7 +35,8 @@ export function startScript(context: TestContext, start: FixtureStart) {
       .replaceAll('mkdir -p /run', `mkdir -p ${folder}/run`)
       .replaceAll(/\/dev\/(?!null)/g, `${folder}/dev/`)
       .replaceAll('[ -b ', '[ -e ');
-  for (const name of ['conf/', 'run/', 'dev/mapper/', 'bin/']) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['conf/', 'run/', 'dev/mapper/', 'bin/'])
+    mkdirSync(join(folder, name), { recursive: true });
   put('cmdline', `root=UUID=x ${cmdline}\n`);
   for (const [name, contents] of Object.entries(files)) put(name, contents);
   put('scripts/functions', `wait_for_udev() { :; }\nresolve_device() { echo ${folder}/${device}; }\n`);

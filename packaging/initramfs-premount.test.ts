@@ -78,7 +78,10 @@ test('where a stub lies beneath the container already there is no other', t => {
 });
 
 test('a container without a stub gets one above, as any device', t => {
-  assert.match(startEncrypted(t, 'quiet', noStub).table, /^create yado-root\n0 2 zero\n2 1998 linear \/dev\/dm-1 2\n$/);
+  assert.match(
+    startEncrypted(t, 'quiet', noStub).table,
+    /^create yado-root\n0 2 zero\n2 1998 linear \/dev\/dm-1 2\n$/,
+  );
 });
 
 test('nor is an OS started that has left its container, however that was opened', t => {

@@ -101,7 +101,8 @@ function readSecond(read: ReadAt): Layout {
   const [needs] = config.requirements?.mandatory ?? [];
   if (needs !== undefined) throw broken(`it needs what is not known here (${needs.slice(0, 64)})`);
   const [segment, ...more] = Object.values(segments);
-  if (!segment || more.length > 0) throw broken('its data lies in several pieces, or is just being encrypted anew');
+  if (!segment || more.length > 0)
+    throw broken('its data lies in several pieces, or is just being encrypted anew');
   if (segment.type !== 'crypt' || segment.flags.length > 0 || segment.integrity !== undefined)
     throw broken('its data is of a kind that is not known here (integrity?)');
   const slots = Object.values(keyslots);

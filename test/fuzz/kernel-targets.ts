@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { decodeMark, encodeMark } from '#devices/disk/left-mark.ts';
 import { C } from '#linux/abi.ts';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
+import { luks1Disk, luks2Disk, luks2Metadata } from '#linux/fixture-luks.ts';
 import {
   decodeFuseRequest,
   decodeInterrupt,
@@ -12,6 +13,7 @@ import {
   fuseOpcodes,
 } from '#linux/fuse-messages.ts';
 import { headersLength, memoryPieces } from '#linux/kcore.ts';
+import { luksSpot } from '#linux/luks-header.ts';
 import { decodeNbdStatus } from '#linux/nbd.ts';
 import { listAttributes, numberOf, parseAcknowledgement, parseMessages, textOf } from '#linux/netlink.ts';
 import {
@@ -218,6 +220,17 @@ function readMark(input: Buffer): void {
 }
 
 const pieces = (text: string): Buffer[] => text.split(/(?<=[,:{}[\]])/).map(each => Buffer.from(each));
+/** Small headers: what is spoilt of a large one is mostly room. The description is spoilt with its checksum right, too. */
+const containers = [luks2Disk(luks2Metadata(), [], 40_000), luks1Disk().subarray(0, 4096)].map(each => [
+  each,
+]);
+function readContainer(input: Buffer): void {
+  const spot = luksSpot((start, bytes) => input.subarray(start, start + bytes));
+  assert.ok(spot === undefined || (spot.start >= 4096 && spot.start % 4096 === 0));
+}
+const described = [pieces(luks2Metadata())];
+const readDescribed = (input: Buffer): void =>
+  readContainer(luks2Disk(input.toString('latin1').slice(0, 12_000), [], 40_000));
 const saved = pieces(
   JSON.stringify({
     here: { name: 'a', address: '10.77.0.1' },
@@ -267,6 +280,18 @@ export const kernelTargets: readonly Target[] = [
     readLeftJson,
   ),
   decoder('left-mark', 'the mark on a disk that was left behind', random => mutate(random, marks), readMark),
+  decoder(
+    'luks-header',
+    'the header of an encrypted disk',
+    random => mutate(random, containers),
+    readContainer,
+  ),
+  decoder(
+    'luks-metadata',
+    'the description in the header of an encrypted disk',
+    random => mutate(random, described),
+    readDescribed,
+  ),
   decoder(
     'saved-state',
     'what an agent that is started anew finds',

@@ -103,7 +103,8 @@ export const deviceChecks: readonly PreflightCheck[] = [
     id: 'disk-volume',
     severity: 'error',
     on: 'source',
-    title: 'beneath the stub is a disk, a partition, or a linear volume of LVM on one of them; encrypted (LUKS) a disk or a partition',
+    title:
+      'beneath the stub is a disk, a partition, or a linear volume of LVM on one of them; encrypted (LUKS) a disk or a partition',
     why: 'Whoever serves the disk has to find it again without the tools that made it.',
     inspect: ofOs(({ rootTrouble }, { name }) => {
       if (!rootTrouble) return null;

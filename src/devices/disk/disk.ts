@@ -310,7 +310,8 @@ class RootDisk implements Device {
     this.#begin = () => {
       const destiny = this.#destiny;
       const isContainer = movingStub() === containerStub; // the checks have refused it
-      if (destiny?.computer === here.name && !isContainer) this.#following = this.#follow(destiny, beneath, there, arrival);
+      if (destiny?.computer === here.name && !isContainer)
+        this.#following = this.#follow(destiny, beneath, there, arrival);
     };
     this.#begin();
   }

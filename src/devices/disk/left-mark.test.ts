@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { luks1Disk, luks2, luks2Disk, luks2Metadata } from '#linux/fixture-luks.ts';
 import {
   clearMark,
   encodeCopyMark,
@@ -12,6 +13,7 @@ import {
   markBytes,
   markMagic,
   readMark,
+  tryMark,
   writeMark,
 } from './left-mark.ts';
 
@@ -71,4 +73,46 @@ test('a disk that gets a copy is marked as such, whatever was there', () => {
   assert.ok(isCopyMark(readMark(path) ?? ''));
   for (const other of ['{"osId":"crab","epoch":7}', 'null', '"copyOf"', ''])
     assert.ok(!isCopyMark(other), other);
+});
+
+test('a container is marked behind its keys, and is whole without the mark', () => {
+  for (const [before, start] of [
+    [luks2Disk(), luks2.dataStart - 4096],
+    [luks1Disk(), 2 ** 21 - 4096],
+  ] as const) {
+    const path = join(folder, 'container');
+    writeFileSync(path, before);
+    assert.equal(readMark(path), undefined);
+    clearMark(path);
+    assert.ok(readFileSync(path).equals(before), 'nothing to take away');
+    writeMark(path, '{"epoch":7}');
+    assert.equal(readMark(path), '{"epoch":7}');
+    const marked = readFileSync(path);
+    assert.equal(marked.toString('latin1', start, start + 8), markMagic);
+    marked.fill(0, start, start + markBytes);
+    assert.ok(marked.equals(before), 'nothing else is written');
+    clearMark(path);
+    assert.ok(readFileSync(path).equals(before));
+  }
+});
+
+test('a container with no room, or with something there, is not touched', () => {
+  const path = join(folder, 'full');
+  const other = luks1Disk();
+  other.write('somebody', 2 ** 21 - 4096);
+  const needy = luks2Disk(luks2Metadata({ segments: {} }));
+  for (const [before, says] of [
+    [other, /something else lies in the bytes before the data/],
+    [needy, /the LUKS container: its data lies in several pieces/],
+  ] as const) {
+    writeFileSync(path, before);
+    assert.throws(() => tryMark(path), says);
+    assert.throws(() => writeMark(path, 'x'), says);
+    assert.equal(readMark(path), undefined);
+    assert.ok(readFileSync(path).equals(before));
+  }
+  writeMark(path, 'x', 'anyway'); // a copy of a plain disk begins where the container began
+  assert.equal(readMark(path), 'x');
+  clearMark(path);
+  assert.equal(readMark(path), undefined);
 });

@@ -82,7 +82,9 @@ export function flowsTo(volume: string | undefined, name: string = movingStub())
 }
 
 /** The stub and all that lies beneath it: two disks while one follows. Undefined when there is no stub. */
-export function findStubOverAny(name: string = movingStub()): { stub: BlockDevice; below: BlockDevice[] } | undefined {
+export function findStubOverAny(
+  name: string = movingStub(),
+): { stub: BlockDevice; below: BlockDevice[] } | undefined {
   try {
     const stub = blockDeviceAt(`/dev/mapper/${name}`);
     return { stub, below: stub.slaves.map(each => describeName(each)) };
@@ -113,7 +115,11 @@ export function suspendStep(name: string = movingStub()): PlanStep {
 }
 
 /** Puts `device` (major, minor) beneath the stub and lets the waiting requests through. */
-export async function putBeneath(device: Beneath, sizeBytes: number, name: string = movingStub()): Promise<void> {
+export async function putBeneath(
+  device: Beneath,
+  sizeBytes: number,
+  name: string = movingStub(),
+): Promise<void> {
   using dm = new DmControl();
   // Beneath a container nothing is hidden: its header says that nobody uses the place of the mark.
   if (name === containerStub) dm.loadTable(name, [linearTarget(numberOf(device), sizeBytes / 512)]);
