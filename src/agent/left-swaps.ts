@@ -7,11 +7,8 @@ import { YadoError, yadoError } from '#core/errors.ts';
 import type { SwapThatStays } from '#core/os-state.ts';
 import { areaAt } from '#devices/disk/left-area.ts';
 import { type BlockDevice, type BlockPlace, nodePath } from '#linux/block.ts';
-import { readMeminfo } from '#linux/meminfo.ts';
 import { parseSwaps } from '#linux/storage-in-use.ts';
-import { REAL_ROOT, readText } from '#linux/sysfs.ts';
-import { log } from './log.ts';
-import { runTool } from './os-tools.ts';
+import { reasonOf, type SwapTools, spareShare, swapTools } from './os-tools.ts';
 
 export const LeftSwapSchema = v.strictObject({
   computer: v.string(),
@@ -23,32 +20,15 @@ export type LeftSwap = v.InferOutput<typeof LeftSwapSchema>;
 
 /** The disk is being found just then. */
 const findMs = 30_000;
-/** So much memory is free beside what comes back, else a swap file is made first. */
-const spareShare = 0.1;
 /** What goes to such a file: the kernel takes slots in clusters, and never finds the last of them. */
 const fileShare = 1.15;
 
 /** What is done through others, so that a test can stand in. */
-export interface LeftSwapsWorld {
-  /** @throws Error with what the tool said */
-  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
-  /** /proc/swaps */
-  readonly swaps: () => string;
-  readonly memory: () => { readonly total: number; readonly available: number };
+export interface LeftSwapsWorld extends SwapTools {
   readonly find: (place: BlockPlace, signal: AbortSignal) => Promise<BlockDevice>;
-  readonly say: (line: string) => void;
 }
 
-const realWorld: LeftSwapsWorld = {
-  run: runTool,
-  swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
-  memory: () => readMeminfo(),
-  find: areaAt,
-  say: log,
-};
-
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+const realWorld: LeftSwapsWorld = { ...swapTools, find: areaAt };
 
 export class LeftSwaps {
   readonly #world: LeftSwapsWorld;

@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { OS_ROOT } from '#linux/sysfs.ts';
+import { readMeminfo } from '#linux/meminfo.ts';
+import { OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
+import { log } from './log.ts';
 
 /**
  * Runs a tool of the OS, found there: busybox would take its own of that name, whose swapon knows no priority.
@@ -21,3 +23,27 @@ export async function runTool(words: readonly string[], signal?: AbortSignal): P
     signal?.removeEventListener('abort', kill);
   }
 }
+
+/** What swap is switched with, so that a test can stand in. */
+export interface SwapTools {
+  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
+  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** /proc/swaps */
+  readonly swaps: () => string;
+  readonly memory: () => { readonly total: number; readonly available: number };
+  readonly say: (line: string) => void;
+}
+
+export const swapTools: SwapTools = {
+  run: runTool,
+  swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
+  memory: () => readMeminfo(),
+  say: log,
+};
+
+/** What comes back from the swap leaves so much of all memory free, or waits. */
+export const spareShare = 0.1;
+
+/** As a part of a sentence. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');

@@ -6,42 +6,22 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { yadoError } from '#core/errors.ts';
 import { swapFolder } from '#core/image-room.ts';
-import { readMeminfo } from '#linux/meminfo.ts';
 import { parseSwaps } from '#linux/storage-in-use.ts';
-import { REAL_ROOT, readText } from '#linux/sysfs.ts';
-import { log } from './log.ts';
-import { runTool } from './os-tools.ts';
+import { reasonOf, type SwapTools, spareShare, swapTools } from './os-tools.ts';
 
 /** Names of the files; packaging/files/prepare knows them too: it removes those of a computer that was switched off. */
 const swapName = /^swap-\d+$/;
 /** The kernel fills this area before all others. */
 const highestPriority = '32767';
-/** So much memory stays free beside what comes back. */
-const spareShare = 0.1;
 const soonMs = 1000;
 const lateMs = 60_000;
 
 /** What is done through others, so that a test can stand in. */
-export interface SwapWorld {
-  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
-  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
-  /** /proc/swaps */
-  readonly swaps: () => string;
-  readonly memory: () => { readonly total: number; readonly available: number };
-  readonly say: (line: string) => void;
+export interface SwapWorld extends SwapTools {
   readonly soonMs: number;
 }
 
-const realWorld: SwapWorld = {
-  run: runTool,
-  swaps: () => readText(REAL_ROOT, 'proc/swaps') ?? '',
-  memory: () => readMeminfo(),
-  say: log,
-  soonMs,
-};
-
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+const realWorld: SwapWorld = { ...swapTools, soonMs };
 
 export class SwapFiles {
   readonly #world: SwapWorld;
