@@ -1,36 +1,53 @@
 // What a standby does with its own cards in the last moment before it becomes the OS: those the OS will not know must not
 // answer any more, for the OS may have put the registers of another card where the firmware put theirs. The OS finds
-// them in its own PCI scan and gives them another place.
+// them in its own PCI scan and gives them another place. A network card that only its driver can stop is stopped.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Capabilities } from '#core/capabilities.ts';
-import { functionsToQuiet } from '#core/device-ways.ts';
+import { functionsToQuiet, interfaceToTakeDown } from '#core/device-ways.ts';
+import { LinkClient } from '#linux/link-client.ts';
 import { PCI_QUIET_BYTES, pciConfigPath, pciUnbindPath } from '#linux/pci.ts';
-import { type Plan, writeFileStep } from '#wire/plan.ts';
+import { encodeLinkChange, type Link } from '#linux/rtnetlink.ts';
+import { netlinkStep, type Plan, writeFileStep } from '#wire/plan.ts';
 
 /** Offset and length of the command register (PCI Local Bus Specification, 6.1). */
 const command = { offset: 4, bytes: 2 } as const;
 
 export interface Room {
   readonly plan: Plan;
-  /** When the restore was refused: the cards answer as before. */
+  /** When the restore was refused: the cards answer as before. @throws SystemError when a card does not come up again */
   undo(): void;
 }
 
 export function makeRoom(mine: Capabilities, kept: readonly string[]): Room {
   const quiet = functionsToQuiet(mine.pci, kept);
   const before = quiet.map(({ address }) => ({ address, head: readHead(address) }));
+  const down = linkOf(interfaceToTakeDown(mine));
   const mayFail = { mayFail: true };
   return {
-    plan: quiet.flatMap(({ address, driver }) => [
-      ...(driver === undefined
+    plan: [
+      ...quiet.flatMap(({ address, driver }) => [
+        ...(driver === undefined
+          ? []
+          : [writeFileStep(`take the driver from ${address}`, pciUnbindPath(address), address, mayFail)]),
+        writeFileStep(`silence ${address}`, pciConfigPath(address), PCI_QUIET_BYTES, mayFail),
+      ]),
+      ...(down === undefined
         ? []
-        : [writeFileStep(`take the driver from ${address}`, pciUnbindPath(address), address, mayFail)]),
-      writeFileStep(`silence ${address}`, pciConfigPath(address), PCI_QUIET_BYTES, mayFail),
-    ]),
+        : [netlinkStep(`take down ${down.name}`, encodeLinkChange(down.index, { up: false }), mayFail)]),
+    ],
     undo: () => {
       for (const { address, head } of before) if (head) writeFileSync(pciConfigPath(address), head);
+      if (down === undefined) return;
+      using links = new LinkClient();
+      links.changeLink(down.index, { up: true });
     },
   };
+}
+
+function linkOf(name: string | undefined): Link | undefined {
+  if (name === undefined) return undefined;
+  using links = new LinkClient();
+  return links.link(name);
 }
 
 function readHead(address: string): Buffer | undefined {

@@ -79,6 +79,19 @@ export function functionsToQuiet(target: readonly PciFunction[], kept: readonly 
   );
 }
 
+/**
+ * Network drivers that leave their card at work when the kernel only freezes them, and begin without a reset when they
+ * find it: vmxnet3 takes no new rings while the old ones are active, so the OS would hear and say nothing. Such a card
+ * is stopped by taking its interface down.
+ */
+const stoppedWhenDown: readonly string[] = ['vmxnet3'];
+
+/** The interface of the target that is taken down before it becomes the OS, if its card needs that. */
+export function interfaceToTakeDown({ pci, nic }: Cards): string | undefined {
+  const driver = pci.find(each => each.address === nic?.pciAddress)?.driver;
+  return driver !== undefined && stoppedWhenDown.includes(driver) ? nic?.name : undefined;
+}
+
 /** The way of one device when the OS goes from `source` to `target`. */
 export function decideWay(device: MovingDevice, source: Capabilities, target: Capabilities): WayDecision {
   const { device: id, class: deviceClass } = device;

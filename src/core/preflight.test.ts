@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema } from './capabilities.ts';
-import { decideWay, functionsToQuiet, functionsToRemove } from './device-ways.ts';
+import { decideWay, functionsToQuiet, functionsToRemove, interfaceToTakeDown } from './device-ways.ts';
 import {
   alpha as a,
   beta as b,
@@ -189,6 +189,13 @@ test('removed before the image: an equal controller with disks, and a card that 
   const device = { device: 'network0', class: 'network', osType: '-', computer: 'alpha' } as const;
   const way = decideWay({ ...device, pciAddress: nic.address }, a, { ...b, ...there });
   assert.deepEqual([way.way, way.targetPciAddress], ['direct', second.address]);
+});
+
+test('taken down on the target: the interface of a card that nothing else stops', () => {
+  const of = (driver: string) => ({ pci: [{ ...nic, driver }], nic: { ...a.nic!, pciAddress: nic.address } });
+  assert.equal(interfaceToTakeDown(of('vmxnet3')), a.nic!.name);
+  assert.equal(interfaceToTakeDown(of('virtio-pci')), undefined);
+  assert.equal(interfaceToTakeDown({ pci: [{ ...nic, driver: 'vmxnet3' }], nic: null }), undefined);
 });
 
 test('silenced on the target: what the OS will not know and no driver stops, never a bridge', () => {
