@@ -25,13 +25,14 @@ export const plainMetadata = {
   config: { json_size: '12288', keyslots_size: '16744448' },
 };
 
-export function luks2(metadata: object = plainMetadata, headerBytes = 16384): Buffer {
+/** `metadata` as text may be no JSON. */
+export function luks2(metadata: object | string = plainMetadata, headerBytes = 16384): Buffer {
   const head = Buffer.alloc(headerBytes);
   magic.copy(head);
   head.writeUInt16BE(2, 6);
   head.writeBigUInt64BE(BigInt(headerBytes), 8);
   head.write('sha256', 72, 'latin1');
-  head.write(JSON.stringify(metadata), 4096, 'utf8');
+  head.write(typeof metadata === 'string' ? metadata : JSON.stringify(metadata), 4096, 'utf8');
   createHash('sha256').update(head).digest().copy(head, 448);
   return head;
 }

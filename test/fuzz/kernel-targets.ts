@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { decodeMark, encodeMark } from '#devices/disk/left-mark.ts';
 import { C } from '#linux/abi.ts';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
+import { luks1, luks2, luksCopy, plainMetadata } from '#linux/fixture-luks.ts';
 import {
   decodeFuseRequest,
   decodeInterrupt,
@@ -12,6 +13,7 @@ import {
   fuseOpcodes,
 } from '#linux/fuse-messages.ts';
 import { headersLength, memoryPieces } from '#linux/kcore.ts';
+import { findLuksGap, luksGapBytes } from '#linux/luks-header.ts';
 import { decodeNbdStatus } from '#linux/nbd.ts';
 import { listAttributes, numberOf, parseAcknowledgement, parseMessages, textOf } from '#linux/netlink.ts';
 import {
@@ -218,6 +220,15 @@ function readMark(input: Buffer): void {
 }
 
 const pieces = (text: string): Buffer[] => text.split(/(?<=[,:{}[\]])/).map(each => Buffer.from(each));
+const containers = [[luks1()], [luks2(), luksCopy(luks2())]];
+function readContainer(input: Buffer): void {
+  const { start } = findLuksGap((at, bytes) => input.subarray(at, at + bytes));
+  assert.ok(start >= luksGapBytes && start % luksGapBytes === 0);
+}
+const described = [pieces(JSON.stringify(plainMetadata))];
+/** With its checksum right, which a change within the header would not have. */
+const readDescribed = (input: Buffer): void =>
+  readContainer(luks2(input.toString('latin1').slice(0, 12_000)));
 const saved = pieces(
   JSON.stringify({
     here: { name: 'a', address: '10.77.0.1' },
@@ -267,6 +278,18 @@ export const kernelTargets: readonly Target[] = [
     readLeftJson,
   ),
   decoder('left-mark', 'the mark on a disk that was left behind', random => mutate(random, marks), readMark),
+  decoder(
+    'luks-header',
+    'the header of an encrypted disk',
+    random => mutate(random, containers),
+    readContainer,
+  ),
+  decoder(
+    'luks-metadata',
+    'what the header of an encrypted disk tells',
+    random => mutate(random, described),
+    readDescribed,
+  ),
   decoder(
     'saved-state',
     'what an agent that is started anew finds',
