@@ -14,6 +14,7 @@ import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk, refusalOf } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { LeftMounts } from './left-mounts.ts';
 import { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
 import { Moves } from './moves.ts';
@@ -35,6 +36,7 @@ export class Active {
   readonly #moves: Moves;
   readonly #swaps: SwapFiles;
   readonly #leftSwaps: LeftSwaps;
+  readonly #leftMounts: LeftMounts;
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
@@ -81,6 +83,7 @@ export class Active {
     ]);
     this.#swaps = new SwapFiles();
     this.#leftSwaps = new LeftSwaps(saved?.leftSwaps ?? [], () => this.#save());
+    this.#leftMounts = new LeftMounts(saved?.leftMounts ?? [], () => this.#save());
     const moves = new Moves({
       os,
       devices: this.#devices,
@@ -89,6 +92,7 @@ export class Active {
       begun,
       swaps: this.#swaps,
       leftSwaps: this.#leftSwaps,
+      leftMounts: this.#leftMounts,
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });
@@ -135,6 +139,7 @@ export class Active {
       .then(kernelSaid)
       .catch((error: Error) => log(`the agent image cannot be read: ${error.message}`));
     this.#leftSwaps.on(name);
+    this.#leftMounts.on(name);
     this.#swaps.putAway();
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
@@ -151,8 +156,13 @@ export class Active {
   }
 
   #save(): void {
-    const leftSwaps = this.#leftSwaps.saved;
-    saveState({ ...this.#os.saved, unaware: [...this.#alive.unaware], leftSwaps, ...this.#devices.saved });
+    saveState({
+      ...this.#os.saved,
+      unaware: [...this.#alive.unaware],
+      leftSwaps: this.#leftSwaps.saved,
+      leftMounts: this.#leftMounts.saved,
+      ...this.#devices.saved,
+    });
   }
 }
 

@@ -8,6 +8,7 @@ import type { SwapThatStays } from '#core/os-state.ts';
 import { areaAt } from '#devices/disk/left-area.ts';
 import { type BlockDevice, type BlockPlace, nodePath } from '#linux/block.ts';
 import { parseSwaps } from '#linux/storage-in-use.ts';
+import { LeftList } from './left-list.ts';
 import { reasonOf, type SwapTools, spareShare, swapTools } from './os-tools.ts';
 
 export const LeftSwapSchema = v.strictObject({
@@ -32,24 +33,21 @@ const realWorld: LeftSwapsWorld = { ...swapTools, find: areaAt };
 
 export class LeftSwaps {
   readonly #world: LeftSwapsWorld;
-  readonly #changed: () => void;
-  #left: readonly LeftSwap[];
-  #turn: Promise<void> = Promise.resolve();
+  readonly #left: LeftList<LeftSwap>;
 
   /** @param changed what is `saved` has changed */
   constructor(saved: readonly LeftSwap[], changed: () => void, world: Partial<LeftSwapsWorld> = {}) {
-    this.#left = saved;
-    this.#changed = changed;
+    this.#left = new LeftList(saved, changed);
     this.#world = { ...realWorld, ...world };
   }
 
   get saved(): LeftSwap[] {
-    return [...this.#left];
+    return this.#left.saved;
   }
 
   /** Those being switched on just now are on when this returns: the checks of a move look at them. */
   settled(): Promise<void> {
-    return this.#turn;
+    return this.#left.settled();
   }
 
   /**
@@ -65,9 +63,8 @@ export class LeftSwaps {
   ): Promise<void> {
     for (const { path, place, priority, usedBytes } of areas) {
       signal.throwIfAborted();
-      const known = { computer, path, place, ...(priority !== undefined && { priority }) };
-      const others = this.#left.filter(each => each.path !== path || each.computer !== computer);
-      this.#keep([...others, known]); // first: an agent that dies now knows of it
+      // First: an agent that dies now knows of it.
+      this.#left.keep({ computer, path, place, ...(priority !== undefined && { priority }) });
       try {
         const { total, available } = this.#world.memory();
         if (available - usedBytes < total * spareShare) await makeFile(Math.ceil(usedBytes * fileShare));
@@ -84,12 +81,7 @@ export class LeftSwaps {
 
   /** Those of this computer are swapped to again, in the background. */
   on(computer: string): void {
-    this.#turn = this.#turn.then(async () => {
-      for (const area of this.#left.filter(each => each.computer === computer)) {
-        await this.#switchOn(area);
-        this.#keep(this.#left.filter(each => each !== area));
-      }
-    });
+    this.#left.takeUp(computer, area => this.#switchOn(area));
   }
 
   async #switchOn({ path, place, priority, computer }: LeftSwap): Promise<void> {
@@ -102,10 +94,5 @@ export class LeftSwaps {
     } catch (error) {
       say(`what was ${path} is not swapped to at ${computer} again: ${reasonOf(error)}; swapon -a does it`);
     }
-  }
-
-  #keep(left: readonly LeftSwap[]): void {
-    this.#left = left;
-    this.#changed();
   }
 }

@@ -36,6 +36,7 @@ const saved: SavedState = {
   unaware: [],
   lentFrom: {},
   leftSwaps: [],
+  leftMounts: [],
   devices: {},
 };
 
@@ -66,6 +67,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     begun: {} as BegunMoves,
     swaps: noSwaps,
     leftSwaps: noLeftSwaps,
+    leftMounts: noLeftSwaps,
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -121,6 +123,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     begun: {} as BegunMoves,
     swaps: noSwaps,
     leftSwaps: noLeftSwaps,
+    leftMounts: noLeftSwaps,
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

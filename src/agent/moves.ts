@@ -6,7 +6,7 @@ import type { DiskWish } from '#core/disk-wish.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
-import { type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
+import { mountsToTakeOff, type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
@@ -19,6 +19,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { destinyOf } from './disk-plan.ts';
+import type { LeftMounts } from './left-mounts.ts';
 import type { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
 import { MoveProgress } from './move-progress.ts';
@@ -50,6 +51,7 @@ export interface MovingWorld {
   readonly begun: BegunMoves;
   readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
   readonly leftSwaps: Pick<LeftSwaps, 'off' | 'on' | 'settled'>;
+  readonly leftMounts: Pick<LeftMounts, 'off' | 'on' | 'settled'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -63,6 +65,7 @@ export class Moves {
   readonly #begun: BegunMoves;
   readonly #swaps: MovingWorld['swaps'];
   readonly #leftSwaps: MovingWorld['leftSwaps'];
+  readonly #leftMounts: MovingWorld['leftMounts'];
   readonly #cpus = new Cpus();
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
   /** Of the computer the OS is about to go to. */
@@ -79,6 +82,7 @@ export class Moves {
     this.#begun = world.begun;
     this.#swaps = world.swaps;
     this.#leftSwaps = world.leftSwaps;
+    this.#leftMounts = world.leftMounts;
     this.#world = world;
   }
 
@@ -244,11 +248,13 @@ export class Moves {
     try {
       await this.#devices.ready(woken, request.signal);
       await this.#swaps.hold();
-      await this.#leftSwaps.settled();
+      await Promise.all([this.#leftSwaps.settled(), this.#leftMounts.settled()]);
       let move = await this.#check(request);
       refuseUnfit(request, move);
       this.#phase('prepare');
-      const areas = swapsThatStay(move.source.os?.swaps ?? []);
+      const { swaps = [], mounts = [] } = move.source.os ?? {};
+      await this.#leftMounts.off(mountsToTakeOff(mounts), request.here.name, request.signal);
+      const areas = swapsThatStay(swaps);
       if (areas.length > 0) {
         await this.#switchOff(areas, request);
         move = await this.#check(request); // more memory is in use now
@@ -349,6 +355,7 @@ export class Moves {
     this.#os.remember(entry);
     this.#move = undefined;
     this.#leftSwaps.on(this.#os.here().name);
+    this.#leftMounts.on(this.#os.here().name);
     this.#swaps.putAway();
     this.#world.save();
     log(

@@ -44,7 +44,10 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     swapping: await readSwapRoom(swapFolder, root),
     mounts: readOtherMounts(root)
       .slice(0, mounts)
-      .map(({ device, path }) => ({ device: short(device), path: short(path) })),
+      .map(({ device, path }) => {
+        const place = placeOfArea(device, root);
+        return { device: short(device), path: short(path), ...(place && { place }) };
+      }),
     unmarkable: short(whyUnmarkable() ?? '') || null,
     rootTrouble: rootTrouble() ?? null,
     waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),

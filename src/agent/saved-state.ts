@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { HistorySchema } from '#core/history.ts';
 import { FormatError } from '#linux/system-error.ts';
+import { LeftMountSchema } from './left-mounts.ts';
 import { LeftSwapSchema } from './left-swaps.ts';
 import { log } from './log.ts';
 
@@ -24,6 +25,8 @@ const SavedStateSchema = v.strictObject({
   lentFrom: v.optional(v.record(v.string(), v.string()), {}),
   /** Swap that is switched off while the OS is away from its disk. */
   leftSwaps: v.optional(v.array(LeftSwapSchema), []),
+  /** File systems for starting a computer that are unmounted while the OS is away from it. */
+  leftMounts: v.optional(v.array(LeftMountSchema), []),
   /** By device: what its class wants to know again. */
   devices: v.record(v.string(), v.unknown()),
 });

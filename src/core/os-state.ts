@@ -51,7 +51,17 @@ export const OsStateSchema = v.strictObject({
     obstacle: v.nullable(Short),
   }),
   /** File systems on disks that are not behind a stub. */
-  mounts: v.pipe(v.array(v.strictObject({ device: Short, path: Short })), v.maxLength(osStateLimits.mounts)),
+  mounts: v.pipe(
+    v.array(
+      v.strictObject({
+        device: Short,
+        path: Short,
+        /** Where it is found again; absent when nothing would find it. */
+        place: v.exactOptional(BlockPlaceSchema),
+      }),
+    ),
+    v.maxLength(osStateLimits.mounts),
+  ),
   /** Why the disk under the stub cannot bear the mark of an OS that has left; null when it can, or is elsewhere. */
   unmarkable: v.nullable(Short),
   /** Why what lies beneath the stub cannot move; null when it can, is elsewhere, or there is no stub. */
@@ -79,3 +89,14 @@ export type SwapThatStays = SwapInUse & Required<Pick<SwapInUse, 'place'>>;
 
 export const swapsThatStay = (swaps: readonly SwapInUse[]): SwapThatStays[] =>
   swaps.filter((each): each is SwapThatStays => each.kind === 'disk' && each.place !== undefined);
+
+export type MountInUse = Readonly<OsState['mounts'][number]>;
+/** One that is unmounted while the OS is elsewhere, and mounted again when it is back. */
+export type MountThatStays = MountInUse & Required<Pick<MountInUse, 'place'>>;
+
+/** Mount points that nothing needs but an update of the kernel or the boot loader. */
+const bootFolders = /^\/(boot|efi)(\/|$)/;
+export const isForBooting = ({ path }: MountInUse): boolean => bootFolders.test(path);
+
+export const mountsToTakeOff = (mounts: readonly MountInUse[]): MountThatStays[] =>
+  mounts.filter((each): each is MountThatStays => isForBooting(each) && each.place !== undefined);

@@ -22,6 +22,12 @@ export interface Mount {
   readonly path: string;
 }
 
+/** As it would be mounted again; `options` as the kernel writes them: "rw,relatime,utf8". */
+export interface MountRow extends Mount {
+  readonly type: string;
+  readonly options: string;
+}
+
 /** Names of the stubs (dm). */
 const stubName = /^yado-/;
 /** Block devices whose bytes lie in memory, or in files that are looked at by themselves. */
@@ -62,12 +68,14 @@ export function parseSwaps(text: string): SwapRow[] {
 }
 
 /** /proc/PID/mounts as rows. */
-export function parseMounts(text: string): Mount[] {
+export function parseMounts(text: string): MountRow[] {
   return text
     .split('\n')
     .map(line => line.split(' '))
-    .flatMap(([device, path]) =>
-      device && path ? [{ device: unescaped(device), path: unescaped(path) }] : [],
+    .flatMap(([device, path, type = '', options = '']) =>
+      device && path
+        ? [{ device: unescaped(device), path: unescaped(path), type, options: unescaped(options) }]
+        : [],
     );
 }
 
@@ -150,7 +158,8 @@ export function readOtherMounts(root = REAL_ROOT): Mount[] {
   return [...found].map(([device, path]) => ({ device, path }));
 }
 
-function readMounts(root: string): Mount[] {
+/** Those of the OS, in the order they were made. */
+export function readMounts(root = REAL_ROOT): MountRow[] {
   return parseMounts(readText(root, 'proc/1/mounts') ?? '');
 }
 

@@ -70,26 +70,42 @@ story('both show the same code; confirmed on both sides, they are paired', async
   assert.match(await a.shell('cat /var/lib/yadokari/paired.json'), new RegExp(away.computer.key));
 });
 
+/** A's other disk as it is called at the time. */
 const secondDisk =
   'for disk in /sys/block/sd*; do [ $(cat $disk/size) != 131072 ] || echo /dev/$(basename $disk); done';
+/** The table of a PC with two partitions of 31 MiB, from sectors 2048 and 65536 on. */
+const twoPartitions = String.raw`{ head -c 446 /dev/zero; printf '\0\0\0\0\203\0\0\0\0\10\0\0\0\370\0\0'; printf '\0\0\0\0\202\0\0\0\0\0\1\0\0\370\0\0'; head -c 32 /dev/zero; printf '\125\252'; }`;
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
+const bootMount = async (at: Computer): Promise<string> =>
+  (await at.exec('grep " /boot/efi " /proc/mounts')).output.trim();
 
-story('now it moves to B, and home again; swap on the other disk of A is off meanwhile', async () => {
-  const disk = (await a.shell(secondDisk)).trim();
-  await a.shell(`mkswap ${disk} && swapon -p 5 ${disk}`);
-  const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
-  assert.equal(moved.code, 0, moved.output);
-  assert.equal(await bootIdOf(b), bootId);
-  assert.equal((await swaps(b)).trim(), '');
-  const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
-  assert.equal(home.code, 0, home.output);
-  assert.equal(await bootIdOf(a), bootId);
-  const isOn = async (): Promise<true | undefined> => {
-    const there = (await a.shell(secondDisk)).trim();
-    return new RegExp(`^${there} +partition\\b.*\\b5$`, 'm').test(await swaps(a)) || undefined;
-  };
-  await waitFor('the swap to be on again', isOn, { timeoutMs: 60_000 });
-});
+story(
+  'now it moves to B, and home again; swap and /boot/efi on the other disk of A are off meanwhile',
+  async () => {
+    const disk = (await a.shell(secondDisk)).trim();
+    await a.shell(`${twoPartitions} > ${disk} && blockdev --rereadpt ${disk} && udevadm settle`);
+    await a.shell(`mkswap ${disk}2 && swapon -p 5 ${disk}2`);
+    await a.shell(
+      `mkfs.ext4 -q ${disk}1 && mkdir -p /boot/efi && mount -o noatime ${disk}1 /boot/efi && echo whole > /boot/efi/file`,
+    );
+    const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
+    assert.equal(moved.code, 0, moved.output);
+    assert.equal(await bootIdOf(b), bootId);
+    assert.equal((await swaps(b)).trim(), '');
+    assert.equal(await bootMount(b), '');
+    const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
+    assert.equal(home.code, 0, home.output);
+    assert.equal(await bootIdOf(a), bootId);
+    const areOn = async (): Promise<true | undefined> => {
+      const there = (await a.shell(secondDisk)).trim();
+      const isSwap = new RegExp(`^${there}2 +partition\\b.*\\b5$`, 'm').test(await swaps(a));
+      const isMounted = new RegExp(`^${there}1 /boot/efi ext4 rw,noatime`).test(await bootMount(a));
+      return (isSwap && isMounted) || undefined;
+    };
+    await waitFor('the swap to be on again and /boot/efi to be mounted', areOn, { timeoutMs: 60_000 });
+    assert.equal((await a.shell('cat /boot/efi/file')).trim(), 'whole');
+  },
+);
 
 story('B forgets the OS: it is refused by name, and goes on where it is', async () => {
   await standbyReady(b);

@@ -273,7 +273,22 @@ const cases: readonly Case[] = [
     says: /stay at alpha .*: \/home on \/dev\/sdb1/,
     hint: /umount \/home/,
   },
-  { id: 'boot-disks', os: { mounts: [{ device: '/dev/sda1', path: '/boot/efi' }] }, says: /stays at alpha/ },
+  {
+    id: 'boot-disks',
+    os: { mounts: [{ device: '/dev/md1', path: '/boot' }] },
+    says: /^\/boot on \/dev\/md1: this stays at alpha, and nothing would find it again there\./,
+    hint: /^umount \/boot; at home again: mount \/boot$/,
+  },
+  {
+    id: 'boot-disks',
+    os: {
+      mounts: [
+        { device: '/dev/sda1', path: '/boot/efi', place: { pciAddress: '0000:00:04.0', partition: 1 } },
+      ],
+    },
+    says: /^\/boot\/efi on \/dev\/sda1: this stays at alpha, is unmounted before the move and mounted again/,
+    hint: /^nothing to do$/,
+  },
   {
     id: 'swap',
     os: {

@@ -1,11 +1,8 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
-import { swapsThatStay } from '../os-state.ts';
+import { isForBooting, mountsToTakeOff, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
-
-/** Mount points that nothing needs but an update of the kernel. */
-const bootFolders = /^\/(boot|efi)(\/|$)/;
 
 const mountList = (mounts: readonly { device: string; path: string }[]): string =>
   listed(mounts.map(({ device, path }) => `${path} on ${device}`));
@@ -119,7 +116,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
     title: 'no other disk is in use',
     why: 'Only the disk of the root file system is served over the network: programs get errors from any other.',
     inspect: ofOs(({ mounts }, { name }) => {
-      const left = mounts.filter(each => !bootFolders.test(each.path));
+      const left = mounts.filter(each => !isForBooting(each));
       if (left.length === 0) return null;
       return finding(
         `Disks in use stay at ${name} and cannot be read elsewhere: ${mountList(left)}.`,
@@ -135,16 +132,28 @@ export const deviceChecks: readonly PreflightCheck[] = [
     severity: 'note',
     on: 'source',
     title: 'the files for starting the computer lie on no disk that stays',
-    why: 'Kernels cannot be updated while the OS is elsewhere.',
+    why: 'They are unmounted meanwhile; kernels and GRUB must not be updated while the OS is elsewhere.',
     inspect: ofOs(({ mounts }, { name }) => {
-      const left = mounts.filter(each => bootFolders.test(each.path));
+      const left = mounts.filter(isForBooting);
       if (left.length === 0) return null;
+      const found = mountsToTakeOff(left);
+      const lost = left.filter(each => each.place === undefined);
+      const texts = [
+        ...(found.length === 0
+          ? []
+          : [
+              `${mountList(found)}: this stays at ${name}, is unmounted before the move and mounted again when the OS is back.`,
+            ]),
+        ...(lost.length === 0
+          ? []
+          : [`${mountList(lost)}: this stays at ${name}, and nothing would find it again there.`]),
+      ];
+      const paths = lost.map(each => each.path).toReversed();
       return finding(
-        `${mountList(left)}: this stays at ${name}; kernels cannot be updated elsewhere.`,
-        `nothing to do, or: umount ${left
-          .map(each => each.path)
-          .toReversed()
-          .join(' ')}`,
+        `${texts.join(' ')} Kernels and GRUB must not be updated elsewhere.`,
+        paths.length === 0
+          ? 'nothing to do'
+          : `umount ${paths.join(' ')}; at home again: mount ${paths.toReversed().join(' ')}`,
       );
     }),
   },
