@@ -1,100 +1,106 @@
-// File systems for starting a computer: unmounted before a move, mounted again at home or when the move was given up.
+// File systems on disks that stay: mounted anew at home or when the move was given up; those for starting are unmounted before.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlockDevice } from '#linux/block.ts';
-import type { MountRow } from '#linux/storage-in-use.ts';
+import type { MountedDisk } from '#linux/mount-info.ts';
 import { type LeftMount, LeftMounts } from './left-mounts.ts';
 
 const place = (partition: number) => ({ pciAddress: '0000:00:06.0', partition });
-const boot: MountRow = { device: '/dev/vda2', path: '/boot', type: 'ext4', options: 'rw,relatime' };
-const efi: MountRow = { device: '/dev/vda1', path: '/boot/efi', type: 'vfat', options: 'rw,utf8' };
-const both = [
-  { device: boot.device, path: boot.path, place: place(2) },
-  { device: efi.device, path: efi.path, place: place(1) },
-];
+const mounted = (partition: number, path: string, options = 'rw'): MountedDisk => ({
+  device: `/dev/vda${partition}`,
+  path,
+  type: 'ext4',
+  options,
+  isThere: true,
+});
+const disks = [mounted(2, '/boot', 'rw,noatime'), mounted(1, '/boot/efi'), mounted(3, '/home')];
+const all = disks.map(({ device, path }) => ({ device, path, place: place(Number(device.at(-1))) }));
 
-/** An OS with both; at home the disk is vdb. */
+/** An OS with all three; at home the disk is vdb. */
 function os(saved: readonly LeftMount[] = []) {
-  const state = { isInUse: '', isThere: true, mounted: [boot, efi] as readonly MountRow[] };
+  const state = { isInUse: '', isThere: true, mounted: new Map(disks.map(each => [each.path, each])) };
   const done: string[] = [];
   const said: string[] = [];
   const mounts = new LeftMounts(saved, () => {}, {
     run: async words => {
       const path = words.at(-1) ?? '';
-      if (state.isInUse === path) throw new Error(`umount: ${path}: target is busy.`);
+      if (state.isInUse === path && words[0] === 'umount' && words[1] !== '-l')
+        throw new Error(`umount: ${path}: target is busy.`);
       done.push(words.join(' '));
-      if (words[0] === 'umount') state.mounted = state.mounted.filter(each => each.path !== path);
-      else state.mounted = [...state.mounted, { ...boot, device: words.at(-2) ?? '', path }];
+      if (words[0] === 'umount') state.mounted.delete(path);
+      else state.mounted.set(path, { ...mounted(0, path), device: words.at(-2) ?? '' });
     },
-    mounts: () => state.mounted,
+    mountedAt: path => state.mounted.get(path),
     find: async ({ partition }) => {
       if (!state.isThere) throw new Error('the disk at 0000:00:06.0 does not come.');
       return { name: `vdb${partition}` } as BlockDevice;
     },
     say: line => said.push(line),
   });
-  const off = (signal = new AbortController().signal): Promise<void> => mounts.off(both, 'a', signal);
-  return { mounts, off, state, done, said };
+  const off = (signal = new AbortController().signal): Promise<void> => mounts.off(all, 'a', signal);
+  const leave = (): void => {
+    for (const [path, each] of state.mounted) state.mounted.set(path, { ...each, isThere: false });
+  };
+  const on = (computer = 'a'): Promise<void> => {
+    mounts.on(computer);
+    return mounts.settled();
+  };
+  return { mounts, off, leave, on, state, done, said };
 }
 
-test('the inner one goes first and comes last, on the disk under the name it has then, at home alone', async () => {
-  const { mounts, off, done } = os();
+test('what is for starting is unmounted, inner ones first; at home alone all are mounted anew, outer ones first', async () => {
+  const { mounts, off, leave, on, done } = os();
   await off();
   assert.deepEqual(done.splice(0), ['umount /boot/efi', 'umount /boot']);
   const { saved } = mounts;
-  assert.deepEqual(saved.at(-1), {
-    computer: 'a',
-    path: '/boot',
-    place: place(2),
-    type: 'ext4',
-    options: 'rw,relatime',
-  });
-  mounts.on('b');
-  await mounts.settled();
-  assert.deepEqual(done, []);
-  mounts.on('a');
-  await mounts.settled();
-  assert.deepEqual(done, [
-    'mount -t ext4 -o rw,relatime /dev/vdb2 /boot',
-    'mount -t vfat -o rw,utf8 /dev/vdb1 /boot/efi',
-  ]);
+  leave();
+  await on('b');
+  assert.equal(done.length, 0);
+  await on();
+  const again = [
+    'mount -t ext4 -o rw,noatime /dev/vdb2 /boot',
+    'umount -l /home',
+    'mount -t ext4 -o rw /dev/vdb3 /home',
+    'mount -t ext4 -o rw /dev/vdb1 /boot/efi',
+  ];
+  assert.deepEqual(done.toSorted(), again.toSorted());
+  assert.ok(done.indexOf(again[0]!) < done.indexOf(again[3]!));
   assert.deepEqual(mounts.saved, []);
   const later = os(saved); // of an agent that is started anew
-  later.state.mounted = [];
-  later.mounts.on('a');
-  await later.mounts.settled();
-  assert.equal(later.done.length, 2);
+  later.state.mounted.clear();
+  await later.on();
+  assert.equal(later.done.length, 3);
 });
 
-test('one in use stays, and what to do at home is told; a move needs none of them', async () => {
-  const { mounts, off, state, done, said } = os();
+test('one for starting that is in use stays mounted until the OS is back, and that is told', async () => {
+  const { off, leave, on, state, done, said } = os();
   state.isInUse = '/boot';
   await off();
-  assert.deepEqual(done, ['umount /boot/efi']);
-  assert.deepEqual(
-    mounts.saved.map(each => each.path),
-    ['/boot/efi'],
-  );
-  assert.equal(
-    said.at(-1),
-    '/boot stays at a and could not be unmounted: umount: /boot: target is busy; back at a: umount -l /boot; mount /boot',
-  );
+  assert.deepEqual(done.splice(0), ['umount /boot/efi']);
+  assert.equal(said.at(-1), '/boot stays at a and could not be unmounted: umount: /boot: target is busy');
+  leave();
+  await on();
+  assert.ok(done.includes('umount -l /boot'));
+  assert.equal(state.mounted.get('/boot')?.device, '/dev/vdb2');
 });
 
-test('one that somebody has mounted meanwhile is left alone; a disk that does not come is told', async () => {
-  const { mounts, off, state, done, said } = os();
+test('what was given up before a disk was gone, or mounted by somebody else, is left alone', async () => {
+  const { off, on, state, done } = os();
   await off();
-  state.mounted = [{ ...efi, device: '/dev/vdb1' }];
-  mounts.on('a');
-  await mounts.settled();
-  assert.deepEqual(done.slice(2), ['mount -t ext4 -o rw,relatime /dev/vdb2 /boot']);
+  state.mounted.set('/boot/efi', mounted(1, '/boot/efi'));
+  await on();
+  assert.deepEqual(done.slice(2), ['mount -t ext4 -o rw,noatime /dev/vdb2 /boot']);
+});
+
+test('a disk that does not come is told, with what to type', async () => {
+  const { mounts, off, on, state, said } = os();
   await off();
   state.isThere = false;
-  mounts.on('a');
-  await mounts.settled();
-  assert.equal(
-    said.at(-1),
-    '/boot/efi is not mounted at a again: the disk at 0000:00:06.0 does not come; mount /boot/efi does it',
+  await on();
+  assert.ok(
+    said.includes(
+      '/boot is not mounted at a again: the disk at 0000:00:06.0 does not come; umount -l /boot; mount /boot',
+    ),
   );
   assert.deepEqual(mounts.saved, []);
 });

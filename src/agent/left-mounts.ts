@@ -1,12 +1,13 @@
-// File systems for starting a computer (/boot, /boot/efi) on disks that stay there: unmounted before the OS leaves, and mounted again
-// when it is back, or has not left after all. A mount whose disk goes away gives errors for ever, also at home; the next
-// update of the kernel or of GRUB would then be lost, and the computer might not start any more.
+// File systems on disks that stay at a computer. A mount whose disk goes away gives errors for ever, also at home. What is for
+// starting the computer (/boot, /boot/efi) is unmounted before the OS leaves: the next update of the kernel or of GRUB would be
+// lost, and the computer might not start any more. Others stay mounted: programs rather get errors than find an empty folder.
+// All are mounted anew when the OS is back, or has not left after all. Kept for an agent that is started anew.
 import * as v from 'valibot';
 import { BlockPlaceSchema } from '#core/disk-wish.ts';
-import type { MountThatStays } from '#core/os-state.ts';
+import { isForBooting, type MountThatStays } from '#core/os-state.ts';
 import { areaAt } from '#devices/disk/left-area.ts';
 import { type BlockDevice, type BlockPlace, nodePath } from '#linux/block.ts';
-import { type MountRow, readMounts } from '#linux/storage-in-use.ts';
+import { type MountedDisk, mountedAt } from '#linux/mount-info.ts';
 import { LeftList } from './left-list.ts';
 import { log } from './log.ts';
 import { reasonOf, runTool } from './os-tools.ts';
@@ -23,18 +24,18 @@ export type LeftMount = v.InferOutput<typeof LeftMountSchema>;
 /** The disk is being found just then. */
 const findMs = 30_000;
 
-const depth = ({ path }: { readonly path: string }): number => path.length;
-
 /** What is done through others, so that a test can stand in. */
 export interface LeftMountsWorld {
   /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
-  readonly mounts: () => readonly MountRow[];
+  readonly mountedAt: (path: string) => MountedDisk | undefined;
   readonly find: (place: BlockPlace, signal: AbortSignal) => Promise<BlockDevice>;
   readonly say: (line: string) => void;
 }
 
-const realWorld: LeftMountsWorld = { run: runTool, mounts: readMounts, find: areaAt, say: log };
+const realWorld: LeftMountsWorld = { run: runTool, mountedAt, find: areaAt, say: log };
+
+const depth = ({ path }: { readonly path: string }): number => path.length;
 
 export class LeftMounts {
   readonly #world: LeftMountsWorld;
@@ -56,26 +57,29 @@ export class LeftMounts {
   }
 
   /**
-   * Unmounts them, those within others first. One that is in use stays mounted, and that is told: nobody needs it to move.
+   * Unmounts what is for starting, what lies within others first, and remembers all. What cannot be unmounted is told: a move needs
+   * none of them.
    * @throws the reason of the signal
    */
   async off(mounts: readonly MountThatStays[], computer: string, signal: AbortSignal): Promise<void> {
-    for (const { path, place } of mounts.toSorted((a, b) => depth(b) - depth(a))) {
+    for (const each of mounts.toSorted((a, b) => depth(b) - depth(a))) {
       signal.throwIfAborted();
-      const row = this.#world.mounts().findLast(each => each.path === path);
-      if (!row) continue;
-      const item = { computer, path, place, type: row.type, options: row.options };
-      this.#left.keep(item); // first: an agent that dies now knows of it
-      try {
-        await this.#world.run(['umount', path], signal);
-        this.#world.say(`${path} stays at ${computer}: it is mounted again when the OS is back`);
-      } catch (error) {
-        signal.throwIfAborted();
-        this.#left.forget(item);
-        this.#world.say(
-          `${path} stays at ${computer} and could not be unmounted: ${reasonOf(error)}; back at ${computer}: umount -l ${path}; mount ${path}`,
-        );
-      }
+      const { path, place } = each;
+      const mounted = this.#world.mountedAt(path);
+      if (!mounted) continue;
+      // First: an agent that dies now knows of it.
+      this.#left.keep({ computer, path, place, type: mounted.type, options: mounted.options });
+      if (isForBooting(each)) await this.#unmount(path, computer, signal);
+    }
+  }
+
+  async #unmount(path: string, computer: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#world.run(['umount', path], signal);
+      this.#world.say(`${path} stays at ${computer}: it is mounted again when the OS is back`);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#world.say(`${path} stays at ${computer} and could not be unmounted: ${reasonOf(error)}`);
     }
   }
 
@@ -89,14 +93,18 @@ export class LeftMounts {
   }
 
   async #mount({ path, place, type, options, computer }: LeftMount): Promise<void> {
-    const { find, run, say, mounts } = this.#world;
+    const { find, run, say } = this.#world;
     try {
       const node = nodePath((await find(place, AbortSignal.timeout(findMs))).name);
-      if (mounts().some(each => each.path === path && each.device === node)) return; // by systemd, or never unmounted
+      const mounted = this.#world.mountedAt(path);
+      if (mounted?.isThere) return; // somebody was quicker, or it has never been away
+      if (mounted) await run(['umount', '-l', path]);
       await run(['mount', '-t', type, '-o', options, node, path]);
       say(`${path} is mounted again`);
     } catch (error) {
-      say(`${path} is not mounted at ${computer} again: ${reasonOf(error)}; mount ${path} does it`);
+      say(
+        `${path} is not mounted at ${computer} again: ${reasonOf(error)}; umount -l ${path}; mount ${path}`,
+      );
     }
   }
 }

@@ -6,7 +6,7 @@ import type { DiskWish } from '#core/disk-wish.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
-import { mountsToTakeOff, type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
+import { mountsThatStay, type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
@@ -253,7 +253,7 @@ export class Moves {
       refuseUnfit(request, move);
       this.#phase('prepare');
       const { swaps = [], mounts = [] } = move.source.os ?? {};
-      await this.#leftMounts.off(mountsToTakeOff(mounts), request.here.name, request.signal);
+      await this.#leftMounts.off(mountsThatStay(mounts), request.here.name, request.signal);
       const areas = swapsThatStay(swaps);
       if (areas.length > 0) {
         await this.#switchOff(areas, request);

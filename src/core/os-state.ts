@@ -91,12 +91,12 @@ export const swapsThatStay = (swaps: readonly SwapInUse[]): SwapThatStays[] =>
   swaps.filter((each): each is SwapThatStays => each.kind === 'disk' && each.place !== undefined);
 
 export type MountInUse = Readonly<OsState['mounts'][number]>;
-/** One that is unmounted while the OS is elsewhere, and mounted again when it is back. */
+/** One that is mounted anew when the OS is back. */
 export type MountThatStays = MountInUse & Required<Pick<MountInUse, 'place'>>;
 
 /** Mount points that nothing needs but an update of the kernel or the boot loader. */
 const bootFolders = /^\/(boot|efi)(\/|$)/;
 export const isForBooting = ({ path }: MountInUse): boolean => bootFolders.test(path);
 
-export const mountsToTakeOff = (mounts: readonly MountInUse[]): MountThatStays[] =>
-  mounts.filter((each): each is MountThatStays => isForBooting(each) && each.place !== undefined);
+export const mountsThatStay = (mounts: readonly MountInUse[]): MountThatStays[] =>
+  mounts.filter((each): each is MountThatStays => each.place !== undefined);

@@ -22,19 +22,13 @@ export interface Mount {
   readonly path: string;
 }
 
-/** As it would be mounted again; `options` as the kernel writes them: "rw,relatime,utf8". */
-export interface MountRow extends Mount {
-  readonly type: string;
-  readonly options: string;
-}
-
 /** Names of the stubs (dm). */
 const stubName = /^yado-/;
 /** Block devices whose bytes lie in memory, or in files that are looked at by themselves. */
 const noDisk = /^\/dev\/(loop|zram|ram|pmem|fuse|nbd)/;
 
 /** Spaces and backslashes in paths are written as octal numbers (fs/proc_namespace.c, mm/swapfile.c). */
-const unescaped = (text: string): string =>
+export const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 interface SwapRow {
@@ -68,14 +62,12 @@ export function parseSwaps(text: string): SwapRow[] {
 }
 
 /** /proc/PID/mounts as rows. */
-export function parseMounts(text: string): MountRow[] {
+export function parseMounts(text: string): Mount[] {
   return text
     .split('\n')
     .map(line => line.split(' '))
-    .flatMap(([device, path, type = '', options = '']) =>
-      device && path
-        ? [{ device: unescaped(device), path: unescaped(path), type, options: unescaped(options) }]
-        : [],
+    .flatMap(([device, path]) =>
+      device && path ? [{ device: unescaped(device), path: unescaped(path) }] : [],
     );
 }
 
@@ -158,8 +150,7 @@ export function readOtherMounts(root = REAL_ROOT): Mount[] {
   return [...found].map(([device, path]) => ({ device, path }));
 }
 
-/** Those of the OS, in the order they were made. */
-export function readMounts(root = REAL_ROOT): MountRow[] {
+function readMounts(root: string): Mount[] {
   return parseMounts(readText(root, 'proc/1/mounts') ?? '');
 }
 

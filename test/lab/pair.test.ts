@@ -73,37 +73,56 @@ story('both show the same code; confirmed on both sides, they are paired', async
 /** A's other disk as it is called at the time. */
 const secondDisk =
   'for disk in /sys/block/sd*; do [ $(cat $disk/size) != 131072 ] || echo /dev/$(basename $disk); done';
-/** The table of a PC with two partitions of 31 MiB, from sectors 2048 and 65536 on. */
-const twoPartitions = String.raw`{ head -c 446 /dev/zero; printf '\0\0\0\0\203\0\0\0\0\10\0\0\0\370\0\0'; printf '\0\0\0\0\202\0\0\0\0\0\1\0\0\370\0\0'; head -c 32 /dev/zero; printf '\125\252'; }`;
+/** The table of a PC: its partitions of 20 MiB, one behind the other, as something that printf of a shell writes. */
+const partitionBytes = 20 * 2 ** 20;
+function partitionTable(count: number): string {
+  const table = Buffer.alloc(512);
+  for (let each = 0; each < count; each++) {
+    const entry = table.subarray(446 + 16 * each);
+    entry[4] = 0x83;
+    entry.writeUInt32LE(2048 + (each * partitionBytes) / 512, 8);
+    entry.writeUInt32LE(partitionBytes / 512, 12);
+  }
+  table.set([0x55, 0xaa], 510);
+  return [...table].map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+}
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
-const bootMount = async (at: Computer): Promise<string> =>
-  (await at.exec('grep " /boot/efi " /proc/mounts')).output.trim();
+const mountedAt = async (at: Computer, path: string): Promise<string> =>
+  (await at.exec(`grep " ${path} " /proc/mounts`)).output.trim();
 
 story(
-  'now it moves to B, and home again; swap and /boot/efi on the other disk of A are off meanwhile',
+  'now it moves to B, and home again; what is swapped to and mounted of the other disk of A is so again',
   async () => {
     const disk = (await a.shell(secondDisk)).trim();
-    await a.shell(`${twoPartitions} > ${disk} && blockdev --rereadpt ${disk} && udevadm settle`);
-    await a.shell(`mkswap ${disk}2 && swapon -p 5 ${disk}2`);
-    await a.shell(
-      `mkfs.ext4 -q ${disk}1 && mkdir -p /boot/efi && mount -o noatime ${disk}1 /boot/efi && echo whole > /boot/efi/file`,
-    );
-    const moved = await a.exec('yado migrate b', { timeoutMs: 400_000 });
+    await a.shell(`printf '${partitionTable(3)}' > ${disk} && blockdev --rereadpt ${disk} && udevadm settle`);
+    await a.shell(`mkswap ${disk}1 && swapon -p 5 ${disk}1`);
+    const make = (number: number, path: string): Promise<string> =>
+      a.shell(
+        `mkfs.ext4 -q ${disk}${number} && mkdir -p ${path} && mount -o noatime ${disk}${number} ${path} && echo whole > ${path}/file`,
+      );
+    await make(2, '/boot/efi');
+    await make(3, '/srv');
+    await a.shell('cd /srv && (sleep 1000000 > /dev/null 2>&1 < /dev/null &)'); // one that uses it all the time
+    const refused = await a.exec('yado migrate b', { timeoutMs: 60_000 });
+    assert.match(refused.output, /\/srv on [^ ]+3\. They are mounted anew when the OS is back/);
+    assert.equal(refused.code, 4, refused.output);
+    const moved = await a.exec('yado migrate b --accept-risk=other-disks', { timeoutMs: 400_000 });
     assert.equal(moved.code, 0, moved.output);
     assert.equal(await bootIdOf(b), bootId);
     assert.equal((await swaps(b)).trim(), '');
-    assert.equal(await bootMount(b), '');
+    assert.equal(await mountedAt(b, '/boot/efi'), '');
     const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
     assert.equal(home.code, 0, home.output);
     assert.equal(await bootIdOf(a), bootId);
     const areOn = async (): Promise<true | undefined> => {
       const there = (await a.shell(secondDisk)).trim();
-      const isSwap = new RegExp(`^${there}2 +partition\\b.*\\b5$`, 'm').test(await swaps(a));
-      const isMounted = new RegExp(`^${there}1 /boot/efi ext4 rw,noatime`).test(await bootMount(a));
-      return (isSwap && isMounted) || undefined;
+      const isSwap = new RegExp(`^${there}1 +partition\\b.*\\b5$`, 'm').test(await swaps(a));
+      const isMounted = async (number: number, path: string): Promise<boolean> =>
+        new RegExp(`^${there}${number} ${path} ext4 rw,noatime`).test(await mountedAt(a, path));
+      return (isSwap && (await isMounted(2, '/boot/efi')) && (await isMounted(3, '/srv'))) || undefined;
     };
-    await waitFor('the swap to be on again and /boot/efi to be mounted', areOn, { timeoutMs: 60_000 });
-    assert.equal((await a.shell('cat /boot/efi/file')).trim(), 'whole');
+    await waitFor('the swap to be on again and the disks to be mounted', areOn, { timeoutMs: 60_000 });
+    assert.equal(await a.shell('cat /boot/efi/file /srv/file'), 'whole\nwhole\n');
   },
 );
 

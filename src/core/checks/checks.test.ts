@@ -270,8 +270,15 @@ const cases: readonly Case[] = [
   {
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
-    says: /stay at alpha .*: \/home on \/dev\/sdb1/,
+    says: /stay at alpha .*: \/home on \/dev\/sdb1\. By hand must be mounted anew \/home on \/dev\/sdb1, when/,
     hint: /umount \/home/,
+  },
+  {
+    id: 'other-disks',
+    os: {
+      mounts: [{ device: '/dev/sdb1', path: '/home', place: { pciAddress: '0000:00:04.0', partition: 1 } }],
+    },
+    says: /: \/home on \/dev\/sdb1\. They are mounted anew when the OS is back\.$/,
   },
   {
     id: 'boot-disks',

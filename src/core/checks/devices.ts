@@ -1,6 +1,6 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
-import { isForBooting, mountsToTakeOff, swapsThatStay } from '../os-state.ts';
+import { isForBooting, mountsThatStay, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
 
@@ -118,8 +118,11 @@ export const deviceChecks: readonly PreflightCheck[] = [
     inspect: ofOs(({ mounts }, { name }) => {
       const left = mounts.filter(each => !isForBooting(each));
       if (left.length === 0) return null;
+      const lost = left.filter(each => each.place === undefined);
+      const back =
+        lost.length === 0 ? 'They are mounted anew' : `By hand must be mounted anew ${mountList(lost)},`;
       return finding(
-        `Disks in use stay at ${name} and cannot be read elsewhere: ${mountList(left)}.`,
+        `Disks in use stay at ${name} and cannot be read elsewhere: ${mountList(left)}. ${back} when the OS is back.`,
         `umount ${left
           .slice(0, 8)
           .map(each => each.path)
@@ -136,7 +139,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
     inspect: ofOs(({ mounts }, { name }) => {
       const left = mounts.filter(isForBooting);
       if (left.length === 0) return null;
-      const found = mountsToTakeOff(left);
+      const found = mountsThatStay(left);
       const lost = left.filter(each => each.place === undefined);
       const texts = [
         ...(found.length === 0
