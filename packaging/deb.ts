@@ -28,6 +28,8 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['medium', 'usr/lib/yadokari/medium', 0o755],
   ['own-kernel', 'usr/lib/yadokari/own-kernel', 0o755],
   ['grub-probe', 'usr/lib/yadokari/grub-probe', 0o755],
+  ['grub-install', 'usr/sbin/grub-install', 0o755],
+  ['lintian-overrides', 'usr/share/lintian/overrides/yadokari', 0o644],
   ['grub.cfg', 'etc/default/grub.d/yadokari.cfg', 0o644],
   ['config.toml', 'etc/yadokari/config.toml', 0o644],
   ['yadod.service', 'usr/lib/systemd/system/yadod.service', 0o644],
@@ -40,7 +42,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['initramfs-local-premount', 'usr/share/initramfs-tools/scripts/local-premount/yadokari', 0o755],
 ];
 const examples = ['10-os0.netdev', '20-nic.network', '30-os0.network'];
-const maintainerScripts = ['postinst', 'prerm', 'postrm'];
+const maintainerScripts = ['preinst', 'postinst', 'prerm', 'postrm'];
 const doc = 'usr/share/doc/yadokari';
 
 const source = (...path: string[]): string => join(projectRoot, 'packaging', ...path);

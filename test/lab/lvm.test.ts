@@ -1,5 +1,6 @@
 // The package in a Debian whose root file system is a volume of LVM: with the parameters and the fstab of before the stub is
-// under it after the next start. A linear volume may move; one that has become another kind is refused by name.
+// under it after the next start. A linear volume may move; one that has become another kind is refused by name. A new GRUB
+// finds the volume beneath the stub.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Doctor } from '#core/api.ts';
@@ -12,6 +13,7 @@ test('the stub goes under a root file system on LVM; it may move as long as the 
     ...product(),
     scenario: 'alone',
     layout: 'lvm',
+    include: ['grub-pc-bin', 'grub2-common'],
     say: text => console.log(`# ${text}`),
   });
   const a = lab.computer('a');
@@ -26,6 +28,12 @@ test('the stub goes under a root file system on LVM; it may move as long as the 
     await a.shell(`readlink -f /dev/disk/by-uuid/${os.fileSystem}`),
     await a.shell('readlink -f /dev/mapper/yado-root'),
   );
+  const grub = await a.shell('mkdir -p /boot/grub && grub-install -v --target=i386-pc /dev/vda 2>&1', {
+    timeoutMs: 300_000,
+  });
+  assert.match(grub, /^Installation finished\. No error reported\.$/m);
+  const core = /grub-mkimage .*/.exec(grub)?.[0] ?? grub.slice(-2000);
+  for (const module of ['lvm', 'part_gpt', 'ext2']) assert.match(core, new RegExp(`'${module}'`));
   const checkOf = async (id: string) => {
     const doctor = JSON.parse((await a.exec('yado doctor --json')).output) as Doctor;
     return doctor.checks.find(each => each.id === id);
