@@ -23,17 +23,17 @@ interface ErrorEntry {
 
 /** Every error there is. `{…}` are the parameters that `yadoError` asks for. */
 export const errorTable = {
-  badUsage: { family: 'usage', what: '{what}', hint: 'yado --help' },
+  badUsage: { family: 'usage', what: '{what}', hint: '{command} --help' },
   badConfig: {
     family: 'usage',
     what: 'The configuration {file} on {computer} is not usable: {reason}.',
-    hint: 'correct {file}, then: systemctl restart yadod-prepare',
+    hint: 'correct {file}, then: systemctl restart yadod-prepare yadod',
   },
   badRequest: { family: 'usage', what: 'The request was not understood: {reason}.', hint: 'yado --help' },
   unknownComputer: {
     family: 'usage',
     what: 'No computer named {computer} is known here.',
-    hint: 'yado computers',
+    hint: 'yado computers; a new one is named in /etc/yadokari/config.toml, then: systemctl restart yadod-prepare yadod',
   },
   unknownPair: {
     family: 'usage',
