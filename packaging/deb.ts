@@ -60,7 +60,7 @@ export function buildDeb(image: string): string {
   const newest = newestEntry(readFileSync(source('debian/changelog'), 'utf8'));
   const { version } = newest;
   const epochSeconds = Number(process.env.SOURCE_DATE_EPOCH ?? newest.epochSeconds);
-  const recipe = ['packaging', 'src/cli', 'src/core/errors.ts', 'docs/install.md'];
+  const recipe = ['packaging', 'src/cli', 'src/core/errors.ts', 'docs'];
   const key = hashOf(
     recipe.map(name => join(projectRoot, name)),
     `${image}\0${epochSeconds}`,
@@ -99,7 +99,9 @@ function stage(folder: string, image: string, version: string, epochSeconds: num
   put('usr/share/fish/vendor_completions.d/yado.fish', 0o644, fishCompletion(program));
   put(`${doc}/changelog.gz`, 0o644, gzip(readFileSync(source('debian/changelog'))));
   put(`${doc}/copyright`, 0o644, readFileSync(source('debian/copyright')));
-  put(`${doc}/install.md`, 0o644, readFileSync(join(projectRoot, 'docs/install.md')));
+  // All of it, for one page leads to the other, and so do the hints of `yado doctor`.
+  for (const name of globSync('**/*.{md,svg}', { cwd: join(projectRoot, 'docs') }))
+    put(`${doc}/${name}`, 0o644, readFileSync(join(projectRoot, 'docs', name)));
   for (const name of examples)
     put(`${doc}/examples/${name}`, 0o644, readFileSync(source('files/examples', name)));
   for (const { name, text } of thirdPartyTerms()) put(`${doc}/third-party/${name}.gz`, 0o644, gzip(text));

@@ -35,13 +35,26 @@ function commandLines(program: string, command: CommandText): string {
   return `.TP\n\\fB${program} ${roff(command.name)}\\fR${words}\n${roff(capital(command.description))}.\n${list}`;
 }
 
+const words: readonly (readonly [word: string, what: string])[] = [
+  ['OS', 'The running Linux that moves, with addresses of its own.'],
+  ['computer', 'A machine, with a name and an address of its own.'],
+  ['standby', 'A computer without an OS that waits for one, started from a medium of yado standby build.'],
+  ['ghost', 'What is left on a computer that the OS has just left: it serves the devices that stayed there.'],
+  ['stub', 'What the OS sees in place of a device; that of the disk is /dev/mapper/yado-root.'],
+  ['risk', 'A warning of yado doctor, by its name. A move is refused unless it is accepted.'],
+  ['downtime', 'How long the OS stood still.'],
+];
+
 const files: readonly (readonly [path: string, what: string])[] = [
+  ['/usr/share/doc/yadokari/install.md', 'All steps, from installing to taking it away.'],
+  ['/usr/share/doc/yadokari/doctor.md, errors.md', 'Every check and every error, and what to do about it.'],
   ['/etc/yadokari/config.toml', 'Names and addresses of this computer and of those the OS may move to.'],
   [
     '/var/lib/yadokari',
     'Keys of the OS and of the computer it was installed on, and whom they are paired with.',
   ],
   ['/run/yado/api.sock', 'Where the agent listens; only for root.'],
+  ['/etc/default/grub.d/yadokari.cfg', 'Tells update-grub of the disk beneath the stub; sets memory aside.'],
   ['/usr/lib/yadokari/agent.erofs', 'The agent image: the same bytes on every computer.'],
 ];
 
@@ -54,6 +67,10 @@ const parameters: readonly (readonly [name: string, what: string])[] = [
   [
     'yado.root=off',
     'Starts the OS once without the stub under its root file system; it cannot be moved then.',
+  ],
+  [
+    'yado.console=ttyS0',
+    'A root shell without a password on that line while this computer is a standby: its screen takes no commands.',
   ],
   [
     'yado.accept-risk=two-copies',
@@ -79,6 +96,7 @@ export function manPage(program: ProgramText, epochSeconds: number): string {
     `.B ${program.name}\nasks it, and needs root. At every moment at most one computer runs the OS: whatever fails before\n`,
     'the target has been granted it, the OS goes on where it was, with one sentence that says why.\n',
     `.SH COMMANDS\n${program.commands.map(each => commandLines(program.name, each)).join('')}`,
+    `.SH WORDS\n${paragraphs(words)}`,
     `.SH OPTIONS\n.TP\n\\fB\\-\\-json\\fR\nAnswer in JSON, for programs. Every command takes it.\n`,
     program.options.map(optionLines).join(''),
     `.SH EXIT STATUS\n${paragraphs(exitCodes)}`,

@@ -18,6 +18,8 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     '8139cp',
     '8139too',
     'igb',
+    'igc',
+    'realtek', // r8169 does not take its card without it, and the kernel of a standby has no modprobe to call
     'r8169',
     'tg3',
     'vmxnet3',

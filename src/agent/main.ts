@@ -23,7 +23,10 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
 async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
   if (!role)
-    throw yadoError('badUsage', { what: 'yadod needs --role=active, standby, ghost, marked or look' });
+    throw yadoError('badUsage', {
+      what: 'yadod needs --role=active, standby, ghost, marked or look',
+      command: 'yado',
+    });
   forbidCoreDumps();
   await role();
 }

@@ -268,7 +268,10 @@ test('no agent, no sense, no such verb', async () => {
   const terminal = newFakeTerminal();
   assert.equal(await runCli(['status'], terminal, { YADO_SOCKET: '/nonexistent/api.sock' }), 3);
   assert.match(terminal.errors, /does not answer at \/nonexistent\/api.sock/);
-  assert.equal(await runCli(['migrate'], newFakeTerminal(), {}), 2);
+  const short = newFakeTerminal();
+  assert.equal(await runCli(['migrate', '--json'], short, {}), 2);
+  assert.match(short.errors, /missing required argument 'computer'\n\(yado migrate --help tells more\)/);
+  assert.equal(JSON.parse(short.output).error.code, 'badUsage');
   assert.equal(await runCli(['statsu'], newFakeTerminal(), {}), 2);
   assert.equal(await runCli(['--help'], newFakeTerminal(), {}), 0);
 

@@ -4,23 +4,15 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type * as v from 'valibot';
-import {
-  ComputersSchema,
-  defaultSocketPath,
-  EmptySchema,
-  LentSchema,
-  type MigrateRequest,
-  StatusSchema,
-} from '#core/api.ts';
+import { ComputersSchema, defaultSocketPath, EmptySchema, LentSchema, StatusSchema } from '#core/api.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { DeviceStatusTableSchema } from '#core/device-status-table.ts';
-import { diskModes } from '#core/disk-wish.ts';
 import { asYadoError, families, yadoError } from '#core/errors.ts';
 import { HistorySchema } from '#core/history.ts';
-import { parseMs } from '#core/quantities.ts';
 import { type ApiCall, type ApiClient, newApiClient } from './api-client.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { dryRun, migrate, wait } from './migrate.ts';
+import { collect, type MigrateOptions, requestOf } from './migrate-options.ts';
 import { compare, confirm, defaultKeysFolder, listPairs, type PairContext, unpair } from './pair.ts';
 import {
   renderComputers,
@@ -35,10 +27,11 @@ import { type ResumeOptions, resume } from './resume.ts';
 import { buildMedium, type MediumOptions, type MediumPlaces, mediumPlaces } from './standby-medium.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
-const exitCodeHelp = `
+const endOfHelp = `
 Exit codes: 0 done, ${Object.values(families)
   .map(({ exitCode, title }) => `${exitCode} ${title[0]?.toLowerCase()}${title.slice(1)}`)
-  .join(', ')}.
+  .join(',\n  ')}.
+All steps, from installing on: /usr/share/doc/yadokari/install.md (in a clone: docs/install.md); the words: man yado.
 `;
 
 /** Runs one command line (without node and script name) and gives the exit code; never throws. */
@@ -57,10 +50,17 @@ export async function runCli(
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (thrown) {
-    // commander has already said what is wrong; help and version are no errors.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : families.usage.exitCode;
+    const json = args.includes('--json');
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return 0; // help and version are no errors
+      // For a person commander has already said what is wrong.
+      const what = thrown.message.replace(/^error: /, '');
+      if (json)
+        terminal.out(`${JSON.stringify({ error: yadoError('badUsage', { what, command: 'yado' }) })}\n`);
+      return families.usage.exitCode;
+    }
     const error = asYadoError(thrown, 'this computer');
-    if (args.includes('--json')) terminal.out(`${JSON.stringify({ error })}\n`);
+    if (json) terminal.out(`${JSON.stringify({ error })}\n`);
     else terminal.error(renderError(error));
     return error.exitCode;
   }
@@ -81,10 +81,12 @@ export function newProgram(
     .configureHelp({ helpWidth: 100 })
     .exitOverride()
     .showHelpAfterError('(yado --help tells more)')
-    .addHelpText('after', exitCodeHelp);
+    .addHelpText('after', endOfHelp);
 
   const verb = (usage: string, description: string) =>
-    program.command(usage).description(description).option('--json', 'answer in JSON, for programs');
+    pointedTo(program.command(usage))
+      .description(description)
+      .option('--json', 'answer in JSON, for programs');
 
   /** A verb that asks the agent one thing and prints the answer. */
   const query = <Schema extends v.GenericSchema>(
@@ -126,15 +128,9 @@ export function newProgram(
     .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
     .option('--disk <way>', 'what becomes of the disk: remote (it stays where it is), or follow')
     .option('--to-disk <disk>', 'with follow: which disk there, as /dev/disk/by-id names it')
-    .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect, [])
+    .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect)
     .action(async (to: string, options: MigrateOptions) => {
-      const request = {
-        to,
-        acceptRisks: options.acceptRisk,
-        ...diskWish(options),
-        ...(options.stopAndCopy && { preCopy: false }),
-        ...(options.maxDowntime !== undefined && { maxDowntimeMs: longest(options.maxDowntime) }),
-      };
+      const request = requestOf(to, options);
       const run = options.dryRun ? dryRun : migrate;
       setExitCode(await run(client, terminal, request, options.json === true));
     });
@@ -143,10 +139,10 @@ export function newProgram(
     setExitCode(await wait(client, terminal, json === true));
   });
 
-  verb('cancel', 'give up the move under way; the OS goes on here').action(
+  verb('cancel', 'give up the move under way; the OS goes on where it was').action(
     async ({ json }: { json?: boolean }) => {
       await client.call('cancel', EmptySchema);
-      terminal.out(json ? '{}\n' : 'The move is being given up; the OS goes on here.\n');
+      terminal.out(json ? '{}\n' : 'The move is being given up; the OS goes on where it was.\n');
     },
   );
 
@@ -172,7 +168,7 @@ export function newProgram(
   ).action(async (computer: string, { json }: { json?: boolean }) => {
     await client.call('standby', EmptySchema, { computer });
     terminal.out(
-      json ? '{}\n' : `${computer} starts its standby image; its devices pause for some seconds.\n`,
+      json ? '{}\n' : `${computer} starts its standby image; its devices pause for up to half a minute.\n`,
     );
   });
   verb('resume', 'at a computer whose OS is lost elsewhere: start it again from the disk here')
@@ -181,6 +177,13 @@ export function newProgram(
   addMedium(standby, json => ({ client, terminal, json: json === true, folder: keysFolder }), places);
   addPairing(verb, json => ({ client, terminal, json: json === true, folder: keysFolder }));
   return program;
+}
+
+/** What is wrong is followed by where to read of it. */
+function pointedTo(command: Command): Command {
+  const names: string[] = [];
+  for (let each: Command | null = command; each; each = each.parent) names.unshift(each.name());
+  return command.showHelpAfterError(`(${names.join(' ')} --help tells more)`);
 }
 
 interface JsonOption {
@@ -215,8 +218,7 @@ function addMedium(
   context: (json: boolean | undefined) => PairContext,
   places: MediumPlaces,
 ): void {
-  standby
-    .command('build <computer>')
+  pointedTo(standby.command('build <computer>'))
     .description('make a medium that starts a computer as a standby, paired with this OS already')
     .option('--iso <file>', 'a file for a CD or any USB stick, for BIOS and UEFI')
     .option('--usb <disk>', 'write it to a whole disk, as /dev/sdb; everything on it is lost')
@@ -226,7 +228,10 @@ function addMedium(
     )
     .option('--address <ip>', 'machine address and prefix length, where the configuration names none')
     .option('--nic <mac>', 'MAC of the network card to use; without it the first one found')
-    .option('--console <line>', 'a root shell without a password on that serial line, as ttyS0')
+    .option(
+      '--console <line>',
+      'a root shell without a password on that serial line, as ttyS0; else nothing can be typed there',
+    )
     .option('--package-kernel', 'the kernel that comes with the package, not the one that this OS runs')
     .option('--no-keys', 'do not pair: a medium that is no secret')
     .option('--yes', 'do not ask before a disk is overwritten')
@@ -234,39 +239,6 @@ function addMedium(
     .action((computer: string, options: MediumOptions & JsonOption) =>
       buildMedium(context(options.json), computer, options, places),
     );
-}
-
-interface MigrateOptions {
-  readonly json?: boolean;
-  readonly dryRun?: boolean;
-  readonly stopAndCopy?: boolean;
-  readonly maxDowntime?: string;
-  readonly disk?: string;
-  readonly toDisk?: string;
-  readonly acceptRisk: string[];
-}
-
-/** @throws YadoError `badUsage` */
-function diskWish({ disk, toDisk }: MigrateOptions): Pick<MigrateRequest, 'disk'> {
-  if (disk === undefined && toDisk === undefined) return {};
-  const mode = diskModes.find(each => each === disk);
-  if (!mode) throw yadoError('badUsage', { what: '--disk takes remote or follow' });
-  if (mode === 'remote' && toDisk !== undefined)
-    throw yadoError('badUsage', {
-      what: 'a disk that stays where it is needs no other: --to-disk is for --disk=follow',
-    });
-  return { disk: { mode, ...(toDisk !== undefined && { disk: toDisk }) } };
-}
-
-function longest(text: string): number {
-  const ms = parseMs(text);
-  if (ms === undefined || ms < 1)
-    throw yadoError('badUsage', { what: `--max-downtime takes a time such as 2s or 500ms, not "${text}"` });
-  return ms;
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
 }
 
 function readVersion(): string {

@@ -132,8 +132,8 @@ test('the end of a move gives the downtime in parts; the history too', () => {
 
 test('an error is a sentence and the next command', () => {
   assert.equal(
-    renderError(yadoError('unknownComputer', { computer: 'x' })),
-    'yado: No computer named x is known here.\n      next: yado computers\n',
+    renderError(yadoError('nothingToCancel', { computer: 'x' })),
+    'yado: No migration is under way on x.\n      next: yado history\n',
   );
 });
 

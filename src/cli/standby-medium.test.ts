@@ -115,8 +115,11 @@ test('what the network gives to everyone has no keys, nor has a medium that is t
     const { code, said } = await run(agent, 'b', ...options);
     assert.equal(code, 0);
     assert.match(said, /It has no keys: there type yado accept, here yado pair b/);
+    assert.match(said, /Nothing can be typed there: it has no serial line/);
     assert.equal(readFileSync(join(folder, 'medium.keys')).length, 0);
   }
+  const { said } = await run(agent, 'b', '--pxe', folder, '--console', 'ttyS0');
+  assert.doesNotMatch(said, /Nothing can be typed/);
   assert.deepEqual(calls(agent, 'POST /v1/medium'), []);
 });
 

@@ -1,7 +1,16 @@
 // `yado standby build`: a medium that starts a computer as a standby, paired with this OS already. What can be refused is
 // refused before keys are made; the package's own script (packaging/files/medium) then makes the medium.
 import { spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { basename, delimiter, join, resolve } from 'node:path';
 import { ComputersSchema, EmptySchema, MediumSchema } from '#core/api.ts';
 import { yadoError } from '#core/errors.ts';
@@ -42,6 +51,8 @@ const image = ['grub-mkrescue', 'xorriso', 'mformat'];
 const toolsOf: Readonly<Record<Kind, readonly string[]>> = { iso: image, usb: image, pxe: ['grub-mknetdir'] };
 const packages = 'apt install grub-common grub-pc-bin grub-efi-amd64-bin mtools xorriso';
 
+const wrongUse = (what: string) => yadoError('badUsage', { what, command: 'yado standby build' });
+
 /** @throws YadoError `badUsage`, `mediumFailed`, `pairedAlready`, or what the agent says */
 export async function buildMedium(
   context: PairContext,
@@ -53,9 +64,7 @@ export async function buildMedium(
   const chosen = kinds.filter(kind => options[kind] !== undefined);
   const kind = chosen[0];
   if (kind === undefined || chosen.length > 1)
-    throw yadoError('badUsage', {
-      what: 'Say what to make: one of --iso <file>, --usb <disk>, --pxe <folder>.',
-    });
+    throw wrongUse('Say what to make: one of --iso <file>, --usb <disk>, --pxe <folder>.');
   const target = resolve(options[kind] ?? '');
   checkTools(kind, target, places);
   const address = await addressOf(context, computer, options.address);
@@ -93,7 +102,7 @@ export async function buildMedium(
   terminal.out(
     json
       ? `${JSON.stringify({ computer, kind, target, keys: withKeys })}\n`
-      : `${told(kind, target, computer, withKeys)}${said}`,
+      : `${told(kind, target, computer, withKeys)}${withKeys || options.console ? '' : nowhereToType}${said}`,
   );
 }
 
@@ -129,16 +138,17 @@ async function addressOf(
   const known = (await client.call('computers', ComputersSchema)).find(({ name }) => name === computer);
   const address = given ?? known?.address;
   if (address === undefined)
-    throw yadoError('badUsage', {
-      what: `The configuration names no ${computer}: add --address <its machine address>/<prefix length>.`,
-    });
+    throw wrongUse(
+      `The configuration names no ${computer}: add --address <its machine address>/<prefix length>.`,
+    );
   const whole = address.includes('/') ? address : `${address}/24`;
   if (!/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(whole))
-    throw yadoError('badUsage', {
-      what: `${address} is no IPv4 address with prefix length, as 192.168.1.2/24.`,
-    });
+    throw wrongUse(`${address} is no IPv4 address with prefix length, as 192.168.1.12/24.`);
   return whole;
 }
+
+/** Also of a name below /dev/disk/by-id. */
+const sysfsOf = (path: string): string => `/sys/class/block/${basename(realpathSync(path))}`;
 
 /** Only a whole disk that nothing uses. */
 function checkDisk(path: string): void {
@@ -150,7 +160,7 @@ function checkDisk(path: string): void {
     });
   };
   if (!statSync(path, { throwIfNoEntry: false })?.isBlockDevice()) refuse('it is no disk');
-  if (existsSync(`/sys/class/block/${basename(path)}/partition`)) refuse('it is only a partition of a disk');
+  if (existsSync(`${sysfsOf(path)}/partition`)) refuse('it is only a partition of a disk');
   try {
     closeSync(openSync(path, constants.O_RDWR | constants.O_EXCL)); // the kernel says no while anything uses it
   } catch (error) {
@@ -159,14 +169,12 @@ function checkDisk(path: string): void {
 }
 
 async function askFirst({ terminal }: PairContext, target: string): Promise<void> {
-  const size = Number(readFileSync(`/sys/class/block/${basename(target)}/size`, 'utf8')) * 512;
+  const size = Number(readFileSync(`${sysfsOf(target)}/size`, 'utf8')) * 512;
   const question = `Everything on ${target} (${(size / 1e9).toFixed(1)} GB) will be lost. Go on? [y/N] `;
   const answer = await terminal.ask(question, new AbortController().signal);
   if (answer === undefined)
-    throw yadoError('badUsage', {
-      what: `Everything on ${target} would be lost, and nobody can be asked: add --yes.`,
-    });
-  if (!/^y(es)?$/i.test(answer)) throw yadoError('badUsage', { what: `Nothing was written to ${target}.` });
+    throw wrongUse(`Everything on ${target} would be lost, and nobody can be asked: add --yes.`);
+  if (!/^y(es)?$/i.test(answer)) throw wrongUse(`Nothing was written to ${target}.`);
 }
 
 /** The kernel's command line of that standby. */
@@ -177,9 +185,9 @@ export function kernelParameters(
   { nic, console }: Pick<MediumOptions, 'nic' | 'console'>,
 ): string {
   if (nic !== undefined && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(nic))
-    throw yadoError('badUsage', { what: `${nic} is no MAC address, as 52:54:00:12:34:56.` });
+    throw wrongUse(`${nic} is no MAC address, as 52:54:00:12:34:56.`);
   if (console !== undefined && !/^tty\w+$/.test(console))
-    throw yadoError('badUsage', { what: `${console} is no serial line, as ttyS0.` });
+    throw wrongUse(`${console} is no serial line, as ttyS0.`);
   return [
     ...cmdlineHere.split(/\s+/).filter(word => /^memmap=\S+!\S+$/.test(word)),
     'acpi=copy_dsdt',
@@ -206,6 +214,10 @@ function make(script: string, args: readonly string[], keys: Buffer, target: str
     hint: 'df /var/tmp: it takes twice the 200 MB of the medium',
   });
 }
+
+/** A standby shows what it does on its screen, but takes no commands there. */
+const nowhereToType =
+  'Nothing can be typed there: it has no serial line. Make it anew with --console ttyS0, or with keys.\n';
 
 function told(kind: Kind, target: string, computer: string, withKeys: boolean): string {
   const start = {

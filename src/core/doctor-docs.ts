@@ -31,6 +31,14 @@ every check as \`{id, ok, severity, accepted, text, hint}\`.
 "Pair": compares the source with the target. "Source": the computer that has the OS. "Each": both, each by itself. What
 the OS has in use (programs, swap, mounts) is seen by its own agent only and is told to no other computer. A kernel that has
 moved goes on with what it learned where it was started: clock rate, firmware and memory map are those.
+
+What the hints mean:
+
+- "Start the OS with \`x=y\`": a parameter of its kernel. With GRUB: add it to \`GRUB_CMDLINE_LINUX\` in \`/etc/default/grub\`, type
+  \`update-grub\`, and restart the computer the OS is at home on. Several hints: one restart for all of them.
+- "Start b with \`x=y\`", where b is a standby: in the menu of its medium (it shows for two seconds) press \`e\`, add it to the line
+  that begins with \`linux\`, press Ctrl-x. It holds for that one start.
+- "Make the medium of b anew": \`yado unpair b\`, then \`yado standby build b --usb …\` as in [the steps](install.md#6-the-medium-for-b).
 ${checkGroups
   .map(
     ({ name, checks }) => `

@@ -23,17 +23,17 @@ interface ErrorEntry {
 
 /** Every error there is. `{…}` are the parameters that `yadoError` asks for. */
 export const errorTable = {
-  badUsage: { family: 'usage', what: '{what}', hint: 'yado --help' },
+  badUsage: { family: 'usage', what: '{what}', hint: '{command} --help' },
   badConfig: {
     family: 'usage',
     what: 'The configuration {file} on {computer} is not usable: {reason}.',
-    hint: 'correct {file}, then: systemctl restart yadod-prepare',
+    hint: 'correct {file}, then: systemctl restart yadod-prepare yadod',
   },
   badRequest: { family: 'usage', what: 'The request was not understood: {reason}.', hint: 'yado --help' },
   unknownComputer: {
     family: 'usage',
     what: 'No computer named {computer} is known here.',
-    hint: 'yado computers',
+    hint: 'yado computers; a new one is named in /etc/yadokari/config.toml, then: systemctl restart yadod-prepare yadod',
   },
   unknownPair: {
     family: 'usage',
@@ -189,7 +189,7 @@ export const errorTable = {
   notSecure: {
     family: 'refused',
     what: 'What answers at {address}, where {computer} should be, does not speak TLS as Yadokari does: {reason}.',
-    hint: 'install the same version of Yadokari on both computers',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
   },
   diskUnreachable: {
     family: 'unreachable',
@@ -261,12 +261,12 @@ export const errorTable = {
   versionMismatch: {
     family: 'refused',
     what: '{computer} speaks protocol {theirs}, this computer speaks {ours}.',
-    hint: 'install the same version of Yadokari on both computers',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
   },
   imageMismatch: {
     family: 'refused',
     what: 'The agent image on {computer} is not the one on this computer.',
-    hint: 'start {computer} with the standby image made from this version',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
   },
   wrongRole: {
     family: 'refused',
@@ -372,7 +372,7 @@ export const errorTable = {
   imageFailed: {
     family: 'failed',
     what: 'The image of the OS could not be made on {computer}: {reason}.',
-    hint: 'journalctl -k -b on {computer}',
+    hint: 'what the kernel says: journalctl -k -b on {computer}; then try again',
   },
   swapOutFailed: {
     family: 'failed',
@@ -382,7 +382,7 @@ export const errorTable = {
   deviceLeaveFailed: {
     family: 'failed',
     what: '{computer} could not {step}: {reason}; the OS goes on at {computer}.',
-    hint: 'yado devices',
+    hint: 'yado devices; what the agent says: journalctl -b -u yadod',
   },
   ghostFailed: {
     family: 'failed',
@@ -397,12 +397,12 @@ export const errorTable = {
   deviceArriveFailed: {
     family: 'failed',
     what: '{computer} could not {step}: {reason}.',
-    hint: 'yado devices',
+    hint: 'yado devices; what the agent says: journalctl -b -u yadod',
   },
   kexecFailed: {
     family: 'failed',
     what: '{computer} could not start its standby image: {reason}.',
-    hint: 'restart {computer} with the standby image',
+    hint: 'start {computer} from its medium (made by: yado standby build {computer})',
   },
 
   busy: {

@@ -41,7 +41,10 @@ test('lintian finds nothing wrong with the package', async () => {
 
 test('installed, it is in the initramfs, starts with the OS, and says what is to be done next', async () => {
   const said = await dpkg('-i /var/tmp/yadokari.deb');
-  assert.match(said, /fill in \/etc\/yadokari\/config\.toml, then restart this computer once/);
+  assert.match(
+    said,
+    /fill in \/etc\/yadokari\/config\.toml, set up the network and the kernel parameters, then restart/,
+  );
   const initramfs = (await inChroot(root, 'lsinitramfs /boot/initrd.img-*')).split('\n');
   for (const path of [
     'scripts/local-premount/yadokari',
@@ -58,7 +61,7 @@ test('installed, it is in the initramfs, starts with the OS, and says what is to
   assert.equal(await inChroot(root, 'dpkg --verify yadokari | grep -v /usr/share || true'), '');
   assert.match(
     await inChroot(root, 'yado status 2>&1 || echo "exit $?"'),
-    /not set up yet; fill in \/etc\/yadokari\/config\.toml, then restart this computer once\nexit 3/,
+    /not set up yet; fill in \/etc\/yadokari\/config\.toml, then restart this computer once\..*\nexit 3/,
   );
 });
 

@@ -3,6 +3,10 @@
 import { movingAgentImage } from '../capabilities.ts';
 import { finding, type PreflightCheck } from './check.ts';
 
+/** A standby has the version that its medium was made with. */
+const sameVersion = (name: string): string =>
+  `make the medium of ${name} anew (yado unpair ${name}, then yado standby build ${name}), and start ${name} from it`;
+
 export const agentChecks: readonly PreflightCheck[] = [
   {
     id: 'protocol',
@@ -14,7 +18,7 @@ export const agentChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `${b.name} speaks protocol ${b.protocol}, ${a.name} speaks ${a.protocol}.`,
-            'install the same version of Yadokari on both computers',
+            sameVersion(b.name),
           ),
   },
   {
@@ -25,10 +29,7 @@ export const agentChecks: readonly PreflightCheck[] = [
     compare: (a, b) =>
       a.agentImageHash === b.agentImageHash || a.agentImageHash === movingAgentImage
         ? null
-        : finding(
-            `${b.name} holds another agent image than ${a.name}.`,
-            `start ${b.name} with the standby image made from this version`,
-          ),
+        : finding(`${b.name} holds another agent image than ${a.name}.`, sameVersion(b.name)),
   },
   {
     id: 'agent-memory',
@@ -40,7 +41,7 @@ export const agentChecks: readonly PreflightCheck[] = [
       agentImageHash === movingAgentImage
         ? finding(
             `The agent of ${name} lies in memory that moves: every move carries some 150 MiB more.`,
-            'start the OS with memmap= as docs/agent.md says, the same on all computers',
+            'set memory aside: step 4 of /usr/share/doc/yadokari/install.md, the same on all computers',
           )
         : null,
   },

@@ -16,7 +16,10 @@ export const deviceChecks: readonly PreflightCheck[] = [
     why: 'The OS travels over it.',
     inspect: ({ name, nic }) =>
       nic === null
-        ? finding(`${name} has no network card that works.`, `check the network card of ${name}`)
+        ? finding(
+            `${name} has no network card that works.`,
+            `plug in its cable; where it has no driver (ip link), put another card into ${name}`,
+          )
         : null,
   },
   {
@@ -29,7 +32,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
       return missing
         ? finding(
             `The OS has no driver for the network card of ${b.name} (${missing.modalias}).`,
-            'install the kernel module package for it',
+            'start the OS with a kernel that has one (a newer linux-image-amd64), or put another card there',
           )
         : null;
     },
@@ -45,7 +48,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The OS on ${name} has no bridge os0 with a card in it.`,
-            'set it up as docs/install.md says: "The network of the OS"',
+            'set it up as step 3 of /usr/share/doc/yadokari/install.md says',
           ),
     ),
   },
@@ -60,7 +63,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The disk of ${name} cannot be marked as left: ${unmarkable}.`,
-            'put the root on ext4, in a partition without a boot loader, on a disk with sectors of 512 bytes: docs/install.md',
+            'put the root on ext4, in a partition without a boot loader, on a disk with sectors of 512 bytes: /usr/share/doc/yadokari/install.md',
           ),
     ),
   },

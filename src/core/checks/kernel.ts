@@ -45,7 +45,7 @@ const facilities: Readonly<Record<FacilityName, Facility>> = {
     why: 'Else a person must restart it before the OS can come back.',
     consequence: name =>
       `cannot come back to ${name} before a person has restarted that with the standby image`,
-    hint: 'start it with kernel.kexec_load_disabled=0 and without lockdown',
+    hint: 'take kernel.kexec_load_disabled out of /etc/sysctl.d and lockdown= off the kernel parameters, then restart',
   },
   uinput: {
     severity: 'note',

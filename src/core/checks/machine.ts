@@ -71,7 +71,7 @@ export const machineChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The OS on ${name} goes by the clock ${a.source}; ${there} offers ${listed(b.sources)}.`,
-            'nothing to do; if time stands still there: yado migrate back',
+            `nothing to do; if time stands still there: yado migrate ${name}`,
           ),
   },
   {
