@@ -81,28 +81,35 @@ const line = ({ move, to, seconds, downtimeSeconds, sentBytes, left }: Row): str
     ...Object.entries(left).map(([name, value]) => `${name} ${value}`),
   ].join('  ');
 
-/** What has grown between the first whole round and the last, by more than the noise of one. */
-function grown(rows: readonly Row[], computer: string): string[] {
-  const at = rows.filter(row => row.to === computer);
-  const first = at[1];
-  const last = at.at(-1);
-  if (!first || !last || at.length < 3) return [];
-  return Object.keys(leftovers).filter(name => {
-    const before = first.left[name] ?? 0;
-    const after = last.left[name] ?? 0;
-    return after > before + Math.max(2, name.endsWith('KiB') ? before * 0.3 : before * 0.05);
-  });
-}
-
 const middleOf = (values: readonly number[]): number =>
   values.toSorted((x, y) => x - y)[Math.floor(values.length / 2)] ?? 0;
 
-/** Whether the OS stands still longer in the last third of its moves to this computer than in the first, beyond noise. */
+/**
+ * The middles of the first third of the moves to a computer and of the last; undefined when there are too few. One move says
+ * little: a heap has garbage in it or has just been swept, and the first moves fill what stays filled.
+ */
+function thirdsOf(
+  rows: readonly Row[],
+  computer: string,
+  of: (row: Row) => number,
+): readonly [before: number, after: number] | undefined {
+  const values = rows.filter(row => row.to === computer).map(of);
+  const third = Math.floor(values.length / 3);
+  return third < 3 ? undefined : [middleOf(values.slice(0, third)), middleOf(values.slice(-third))];
+}
+
+/** What there is more of in the last third of the moves than in the first, beyond noise. */
+function grown(rows: readonly Row[], computer: string): string[] {
+  return Object.keys(leftovers).flatMap(name => {
+    const [before, after] = thirdsOf(rows, computer, row => row.left[name] ?? 0) ?? [0, 0];
+    const noise = Math.max(2, name.endsWith('KiB') ? before * 0.3 : before * 0.05);
+    return after > before + noise ? [`${name} (${before} to ${after})`] : [];
+  });
+}
+
+/** Whether the OS stands still longer in the last third than in the first, beyond noise. */
 function slower(rows: readonly Row[], computer: string): string[] {
-  const downtimes = rows.filter(row => row.to === computer).map(row => row.downtimeSeconds);
-  const third = Math.floor(downtimes.length / 3);
-  if (third < 3) return [];
-  const [before, after] = [middleOf(downtimes.slice(0, third)), middleOf(downtimes.slice(-third))];
+  const [before, after] = thirdsOf(rows, computer, row => row.downtimeSeconds) ?? [0, 0];
   return after > before * 1.5 ? [`downtime (${before.toFixed(1)} to ${after.toFixed(1)} s)`] : [];
 }
 
