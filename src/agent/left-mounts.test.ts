@@ -18,11 +18,17 @@ const all = disks.map(({ device, path }) => ({ device, path, place: place(Number
 
 /** An OS with all three; at home the disk is vdb. */
 function os(saved: readonly LeftMount[] = []) {
-  const state = { isInUse: '', isThere: true, mounted: new Map(disks.map(each => [each.path, each])) };
+  const state = {
+    isInUse: '',
+    isThere: true,
+    isUnmounted: '',
+    mounted: new Map(disks.map(each => [each.path, each])),
+  };
   const done: string[] = [];
   const said: string[] = [];
   const mounts = new LeftMounts(saved, () => {}, {
     run: async words => {
+      if (words[0] === 'udevadm') return;
       const path = words.at(-1) ?? '';
       if (state.isInUse === path && words[0] === 'umount' && words[1] !== '-l')
         throw new Error(`umount: ${path}: target is busy.`);
@@ -34,6 +40,10 @@ function os(saved: readonly LeftMount[] = []) {
     find: async ({ partition }) => {
       if (!state.isThere) throw new Error('the disk at 0000:00:06.0 does not come.');
       return { name: `vdb${partition}` } as BlockDevice;
+    },
+    pause: async () => {
+      if (state.isUnmounted !== '') state.mounted.delete(state.isUnmounted);
+      state.isUnmounted = '';
     },
     say: line => said.push(line),
   });
@@ -90,6 +100,16 @@ test('what was given up before a disk was gone, or mounted by somebody else, is 
   state.mounted.set('/boot/efi', mounted(1, '/boot/efi'));
   await on();
   assert.deepEqual(done.slice(2), ['mount -t ext4 -o rw,noatime /dev/vdb2 /boot']);
+});
+
+test('what systemd unmounts when it hears late that the disk was gone is mounted once more', async () => {
+  const { off, leave, on, state, done } = os();
+  await off();
+  leave();
+  state.isUnmounted = '/boot';
+  await on();
+  assert.equal(done.filter(each => each.endsWith('/dev/vdb2 /boot')).length, 2);
+  assert.equal(state.mounted.size, 3);
 });
 
 test('a disk that does not come is told, with what to type', async () => {

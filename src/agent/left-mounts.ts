@@ -2,6 +2,7 @@
 // starting the computer (/boot, /boot/efi) is unmounted before the OS leaves: the next update of the kernel or of GRUB would be
 // lost, and the computer might not start any more. Others stay mounted: programs rather get errors than find an empty folder.
 // All are mounted anew when the OS is back, or has not left after all. Kept for an agent that is started anew.
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { BlockPlaceSchema } from '#core/disk-wish.ts';
 import { isForBooting, type MountThatStays } from '#core/os-state.ts';
@@ -23,6 +24,9 @@ export type LeftMount = v.InferOutput<typeof LeftMountSchema>;
 
 /** The disk is being found just then. */
 const findMs = 30_000;
+/** systemd hears late that the disk was gone, and then unmounts what is in fstab: even what was mounted anew meanwhile. */
+const looks = 3;
+const betweenLooksMs = 4000;
 
 /** What is done through others, so that a test can stand in. */
 export interface LeftMountsWorld {
@@ -30,10 +34,11 @@ export interface LeftMountsWorld {
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
   readonly mountedAt: (path: string) => MountedDisk | undefined;
   readonly find: (place: BlockPlace, signal: AbortSignal) => Promise<BlockDevice>;
+  readonly pause: (ms: number) => Promise<void>;
   readonly say: (line: string) => void;
 }
 
-const realWorld: LeftMountsWorld = { run: runTool, mountedAt, find: areaAt, say: log };
+const realWorld: LeftMountsWorld = { run: runTool, mountedAt, find: areaAt, pause: sleep, say: log };
 
 const depth = ({ path }: { readonly path: string }): number => path.length;
 
@@ -92,19 +97,30 @@ export class LeftMounts {
     );
   }
 
-  async #mount({ path, place, type, options, computer }: LeftMount): Promise<void> {
-    const { find, run, say } = this.#world;
+  async #mount(left: LeftMount): Promise<void> {
+    const { path, place, computer } = left;
+    const { find, run, pause, say } = this.#world;
     try {
       const node = nodePath((await find(place, AbortSignal.timeout(findMs))).name);
-      const mounted = this.#world.mountedAt(path);
-      if (mounted?.isThere) return; // somebody was quicker, or it has never been away
-      if (mounted) await run(['umount', '-l', path]);
-      await run(['mount', '-t', type, '-o', options, node, path]);
-      say(`${path} is mounted again`);
+      await run(['udevadm', 'settle', '--timeout=10']).catch(() => {});
+      for (let look = 1; look <= looks && (await this.#mountOnce(left, node)); look++) {
+        say(`${path} is mounted again`);
+        await pause(betweenLooksMs);
+      }
     } catch (error) {
       say(
         `${path} is not mounted at ${computer} again: ${reasonOf(error)}; umount -l ${path}; mount ${path}`,
       );
     }
+  }
+
+  /** False when it is mounted: somebody was quicker, or it has never been away. */
+  async #mountOnce({ path, type, options }: LeftMount, node: string): Promise<boolean> {
+    const { run, mountedAt: at } = this.#world;
+    const mounted = at(path);
+    if (mounted?.isThere) return false;
+    if (mounted) await run(['umount', '-l', path]);
+    await run(['mount', '-t', type, '-o', options, node, path]);
+    return true;
   }
 }

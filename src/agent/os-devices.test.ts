@@ -120,7 +120,7 @@ test('a printer stuck in mid-print keeps the OS here: it says which and what to 
     refused.message,
     "a could not let go of printer0 (printer at /dev/lp0) in mid-print: the kernel's driver does not return from a write; switch the printer off and on, then move again; the OS goes on at a.",
   );
-  assert.match(refused.hint, /^yado devices; /);
+  assert.match(String(refused.hint), /^yado devices; /);
   assert.equal(outcomeOf(refused as Parameters<typeof outcomeOf>[0], undefined), 'rolledBack');
 
   // What Active does then: see #comeBack.

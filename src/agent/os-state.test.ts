@@ -19,7 +19,9 @@ const device = (id: string, name: 'disk' | 'network'): DeviceStatusRow => ({
 test('what is in use and what is in the way', async () => {
   using tree = new FixtureTree({
     'proc/cmdline': 'quiet acpi=copy_dsdt root=/dev/mapper/yado-root\n',
-    'proc/1/mounts': '/dev/mapper/yado-root / ext4 rw 0 0\n/dev/sdb1 /home ext4 rw 0 0\n',
+    'proc/1/mounts':
+      '/dev/mapper/yado-root / ext4 rw 0 0\n/dev/sdb1 /home ext4 rw 0 0\n/dev/sdc1 /left ext4 rw 0 0\n',
+    'proc/1/mountinfo': '31 1 8:33 / /left rw - ext4 /dev/sdc1 rw\n',
     'proc/meminfo': 'MemTotal: 900 kB\nActive(anon): 300 kB\nInactive(anon): 200 kB\n',
     'proc/self/status': 'VmRSS: 90 kB\nRssAnon: 40 kB\n',
     'proc/swaps': 'Filename Type Size Used Priority\n/dev/vda2 partition 100 8 -2\n',

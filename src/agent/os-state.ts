@@ -16,6 +16,7 @@ import {
   readWaitingTasks,
   readWireguard,
 } from '#linux/freeze-obstacles.ts';
+import { mountedAt } from '#linux/mount-info.ts';
 import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
 import { REAL_ROOT } from '#linux/sysfs.ts';
@@ -43,6 +44,8 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
       }),
     swapping: await readSwapRoom(swapFolder, root),
     mounts: readOtherMounts(root)
+      // A disk that the OS has left behind is gone already; it is not to hold the OS up on its way home.
+      .filter(({ path }) => mountedAt(path, root)?.isThere !== false)
       .slice(0, mounts)
       .map(({ device, path }) => {
         const place = placeOfArea(device, root);

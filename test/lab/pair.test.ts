@@ -96,10 +96,8 @@ story(
     const disk = (await a.shell(secondDisk)).trim();
     await a.shell(`printf '${partitionTable(3)}' > ${disk} && blockdev --rereadpt ${disk} && udevadm settle`);
     await a.shell(`mkswap ${disk}1 && swapon -p 5 ${disk}1`);
-    const make = (number: number, path: string): Promise<string> =>
-      a.shell(
-        `mkfs.ext4 -q ${disk}${number} && mkdir -p ${path} && mount -o noatime ${disk}${number} ${path} && echo whole > ${path}/file`,
-      );
+    const make = (number: number, path: string, mount: string): Promise<string> =>
+      a.shell(`mkfs.ext4 -q ${disk}${number} && mkdir -p ${path} && ${mount} && echo whole > ${path}/file`);
     await make(2, '/boot/efi');
     await make(3, '/srv');
     await a.shell('cd /srv && (sleep 1000000 > /dev/null 2>&1 < /dev/null &)'); // one that uses it all the time
