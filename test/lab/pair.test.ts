@@ -98,8 +98,10 @@ story(
     await a.shell(`mkswap ${disk}1 && swapon -p 5 ${disk}1`);
     const make = (number: number, path: string, mount: string): Promise<string> =>
       a.shell(`mkfs.ext4 -q ${disk}${number} && mkdir -p ${path} && ${mount} && echo whole > ${path}/file`);
-    await make(2, '/boot/efi');
-    await make(3, '/srv');
+    // As an installer leaves it, so that systemd has a say in it too.
+    const entry = `echo UUID=$(blkid -o value -s UUID ${disk}2) /boot/efi ext4 noatime,nofail 0 2 >> /etc/fstab`;
+    await make(2, '/boot/efi', `${entry} && systemctl daemon-reload && mount /boot/efi`);
+    await make(3, '/srv', `mount -o noatime ${disk}3 /srv`);
     await a.shell('cd /srv && (sleep 1000000 > /dev/null 2>&1 < /dev/null &)'); // one that uses it all the time
     const refused = await a.exec('yado migrate b', { timeoutMs: 60_000 });
     assert.match(refused.output, /\/srv on [^ ]+3\. They are mounted anew when the OS is back/);
