@@ -79,6 +79,7 @@ export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] 
     `yado.nic=${spec.mac}`,
     'nr_cpus=1',
     'ibt=off',
+    'bgrt_disable',
   ];
   const further = [...(spec.kernelParameters ?? []), ...extra];
   return [...common, ...memory(spec.setAside !== false), ...own, ...further].join(' ');

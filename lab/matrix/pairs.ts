@@ -130,7 +130,12 @@ export const pairs: readonly Pair[] = [
   ]),
   ...pairsOf({ firmware: 'uefi', kernelParameters: ['efi=noruntime'] }, [
     ['uefi-both', 'both have UEFI', { firmware: 'uefi', nic: 'e1000e' }],
-    ['uefi-to-bios', 'A has UEFI, which the OS does not call', {}],
+    [
+      'uefi-to-bios',
+      'A has UEFI, which the OS does not call, and which gives all of the first MiB but the screen',
+      {},
+      { refusedBy: 'ram-map' },
+    ],
   ]),
 ];
 

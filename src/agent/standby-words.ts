@@ -25,7 +25,8 @@ export function standbyWords(
     `yado.nic=${nic ?? ''}`,
     ...more,
     'nr_cpus=1',
-    'ibt=off', // why: src/cli/standby-medium.ts
+    'ibt=off', // why of both: src/cli/standby-medium.ts
+    'bgrt_disable',
     'quiet',
   ].join(' ');
 }

@@ -194,6 +194,8 @@ export function kernelParameters(
     'nr_cpus=1',
     // The jump into an image has no mark of an indirect branch's end before 7.3 (hibernate_asm_64.S): CPUs that look for it stop.
     'ibt=off',
+    // With UEFI the kernel keeps the maker's picture, in memory that the OS may have something in.
+    'bgrt_disable',
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
     `yado.name=${computer}`,
     `yado.address=${address}`,

@@ -144,6 +144,17 @@ const cases: readonly Case[] = [
     says: /of the memory of alpha lie where beta has none/,
   },
   {
+    id: 'ram-map',
+    b: memory(beta, {
+      ramRanges: [
+        { startPfn: 1, endPfn: 0x9d },
+        { startPfn: 0x100, endPfn: 0x40000 },
+      ],
+    }),
+    says: /^\d+ page frames of the first MiB of alpha, .* are missing on beta\.$/,
+    hint: /^start the OS with memmap=\d+K\$628K/,
+  },
+  {
     id: 'ram-edge',
     b: memory(beta, { ramRanges: [{ startPfn: 1, endPfn: 0x3ffda }] }),
     says: /^3 page frames/,

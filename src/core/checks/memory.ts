@@ -1,6 +1,6 @@
 // Checks of the memory: where it lies, how much of it there is, what else lies there. Pure.
 
-import type { Capabilities, DeviceRange } from '../capabilities.ts';
+import type { Capabilities, DeviceRange, RamRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
 import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
 import { formatBytes } from '../quantities.ts';
@@ -17,6 +17,15 @@ const edgePages = 256;
 function framesOutside(a: Capabilities, b: Capabilities): number {
   return countFrames(subtractRanges(a.memory.ramRanges, b.memory.ramRanges));
 }
+
+/** The first MiB: the kernel keeps it for itself, uses some of it, and has all of it in every image. */
+const lowPages = 256;
+
+/** Of the first MiB what A has and B has not. */
+const lowOutside = (a: Capabilities, b: Capabilities): RamRange[] =>
+  subtractRanges(subtractRanges(a.memory.ramRanges, b.memory.ramRanges), [
+    { startPfn: lowPages, endPfn: Number.MAX_SAFE_INTEGER },
+  ]);
 
 const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
 
@@ -56,6 +65,16 @@ export const memoryChecks: readonly PreflightCheck[] = [
     why: 'Every page goes where it was.',
     compare: (a, b) => {
       const outside = framesOutside(a, b);
+      const low = lowOutside(a, b);
+      if (outside <= edgePages && low.length > 0) {
+        const reserved = low.map(
+          ({ startPfn, endPfn }) => `memmap=${(endPfn - startPfn) * 4}K$${startPfn * 4}K`,
+        );
+        return finding(
+          `${countFrames(low)} page frames of the first MiB of ${a.name}, which is in every image, are missing on ${b.name}.`,
+          `start the OS with ${reserved.join(' ')}`,
+        );
+      }
       if (outside <= edgePages) return null;
       return finding(
         `${formatBytes(outside * pageBytes)} of the memory of ${a.name} lie where ${b.name} has none.`,
@@ -70,7 +89,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     why: 'Should the OS use one of them, the target refuses and the OS goes on at the source.',
     compare: (a, b) => {
       const outside = framesOutside(a, b);
-      if (outside === 0 || outside > edgePages) return null;
+      if (outside === 0 || outside > edgePages || lowOutside(a, b).length > 0) return null;
       return finding(
         `${outside} page frames of ${a.name} are missing on ${b.name}; if the OS uses one, ${b.name} will refuse and the OS goes on at ${a.name}.`,
         'nothing to do',
