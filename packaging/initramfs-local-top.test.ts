@@ -66,14 +66,16 @@ resolve_device() { case $1 in UUID=x) [ ! -e ${folder}/late ] && echo ${folder}/
     .replaceAll('/cryptroot/', `${folder}/cryptroot/`)
     .replaceAll('/sys/class/block/$block', `${folder}/sys/vda2`)
     .replaceAll('/sys/class/block/*', `${folder}/sys/*`)
+    .replaceAll('/sys/class/block/"$1"', `${folder}/sys/"$1"`)
     .replaceAll('"/dev/$at"', `"${folder}/$at"`)
+    .replaceAll('"/dev/$1"', `"${folder}/$1"`)
     .replaceAll('[ -b ', '[ -e ')
     .replaceAll('stub=/dev/mapper/yado-root', `stub=${folder}/stub`);
   const env = { PATH: `${folder}/bin:/usr/bin:/bin`, ROOT: '/dev/mapper/crab_crypt' };
   const read = (name: string): string =>
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').replaceAll(folder, '') : '';
-  const runIn = (stage: 'local-top' | 'local-block') => {
-    const args = ['-c', script, `/scripts/${stage}/yadokari`];
+  const runIn = (stage: 'local-top' | 'local-block', ...words: string[]) => {
+    const args = ['-c', script, `/scripts/${stage}/yadokari`, ...words];
     const { stdout, stderr } = spawnSync('/bin/sh', args, { env, encoding: 'utf8', timeout: 20_000 });
     return {
       said: stdout + stderr,
@@ -84,6 +86,13 @@ resolve_device() { case $1 in UUID=x) [ ! -e ${folder}/late ] && echo ${folder}/
   };
   const late = join(folder, 'late');
   return {
+    /** Looks beneath a volume in an unlocked container on the disk. */
+    beneath: () => {
+      for (const each of ['dm-1/slaves/dm-0', 'dm-0/slaves/vda2'])
+        mkdirSync(join(folder, 'sys', each), { recursive: true });
+      for (const each of ['dm-0', 'dm-1']) put(each, Buffer.alloc(8192));
+      return runIn('local-top', 'beneath', 'dm-1');
+    },
     /** The disk is not there, or is there after all. */
     disk: (isThere: boolean) => (isThere ? rmSync(late) : writeFileSync(late, '')),
     runIn,
@@ -151,6 +160,18 @@ test('nor where it is not known which disk it would be', t => {
     assert.deepEqual([table, waits], ['', true]);
     assert.match(said, /must not be started a second time/);
   }
+});
+
+test('one that was unlocked past all this, by hand or late, is looked at once more before it is mounted', t => {
+  for (const crypttab of [entry, '']) {
+    const { said, waits } = computer(t, marked, { crypttab }).beneath();
+    assert.match(said, /must not be started a second time/);
+    assert.ok(waits);
+  }
+  const nothing = { said: '', table: '', crypttab: entry, waits: false };
+  assert.deepEqual(computer(t, container()).beneath(), nothing);
+  const accepted = computer(t, marked, { cmdline: 'yado.accept-risk=two-copies' });
+  assert.deepEqual(accepted.beneath(), nothing);
 });
 
 test('only a person who accepts that there may be two starts it', t => {

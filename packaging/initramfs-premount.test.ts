@@ -11,7 +11,14 @@ const text = readFileSync(join(import.meta.dirname, 'files/initramfs-local-premo
 const firstBytes = (start: string): Buffer => Buffer.concat([Buffer.from(start)], 4096);
 const marked = firstBytes('YADOKARI{"state":"leaving"}');
 
-function start(context: TestContext, disk: Buffer, cmdline: string) {
+interface Around {
+  /** What initramfs-tools does to find the root file system; `$3`: whether it may ask a person. */
+  readonly setup?: string;
+  /** The script that looks beneath it. */
+  readonly top?: string;
+}
+
+function start(context: TestContext, disk: Buffer, cmdline: string, { setup = '', top }: Around = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'yado-premount-'));
   context.after(() => rmSync(folder, { recursive: true }));
   for (const name of ['bin', 'scripts', 'conf', 'sys/vda'])
@@ -22,13 +29,17 @@ function start(context: TestContext, disk: Buffer, cmdline: string) {
   put('vda', disk);
   put('sys/vda/size', '2048\n');
   put('scripts/functions', '');
-  put('scripts/local', `local_device_setup() { DEV=${folder}/vda; }\n`);
+  put('scripts/local', `local_device_setup() { ${setup}\nDEV=${folder}/vda; }\n`);
   const program = (name: string, body: string): void => put(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   program('modprobe', '');
   program('busybox', 'exit 1');
   program('mount', 'exit 32');
   program('sleep', `touch ${folder}/waits; kill $PPID`);
   program('dmsetup', `[ "$1" = create ] || exit 0\n{ echo "$@"; [ $# -gt 2 ] || cat; } >> ${folder}/table`);
+  if (top !== undefined) {
+    mkdirSync(join(folder, 'scripts/local-top'));
+    put('scripts/local-top/yadokari', `#!/bin/sh\n${top}\n`, 0o755);
+  }
   const script = text
     .replaceAll('/proc/cmdline', `${folder}/cmdline`)
     .replaceAll('/scripts/', `${folder}/scripts/`)
@@ -69,6 +80,16 @@ test('an OS that has left is not started, with the stub or without it', t => {
     assert.deepEqual([table, root, waits], ['', '', true]);
     assert.match(said, /the standby image is started instead[\s\S]*must not be started a second time/);
   }
+});
+
+test('a disk that comes late, in the end through a person in a shell, is looked at too', t => {
+  const { root, waits } = start(t, marked, 'quiet', { setup: '[ "${3:-true}" = true ] || return 1' });
+  assert.deepEqual([root, waits], ['', true]);
+});
+
+test('what lies beneath an unlocked disk is looked at before it is mounted', t => {
+  const { said } = start(t, firstBytes(''), 'quiet', { top: 'echo "looks $1 ${2##*/}"' });
+  assert.equal(said, 'looks beneath vda\n');
 });
 
 test('only a person who accepts that there may be two starts it', t => {
