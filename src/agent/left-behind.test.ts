@@ -8,7 +8,7 @@ import { LeftDisk } from '#devices/disk/service.ts';
 import { loadServices } from '#managers/service-list.ts';
 import type { ControlAnswer } from '#wire/control.ts';
 import { encodeMarkText, leftBehindSchema, type Mark, markSchema } from './ghost-state.ts';
-import { DevicesLeft, newestOf } from './left-behind.ts';
+import { DevicesLeft, foundAt, newestOf } from './left-behind.ts';
 
 mock.method(console, 'log', () => {});
 
@@ -184,6 +184,14 @@ test('of several disks an OS has left here the last one counts, also when it has
   assert.equal(newestOf([old, released])?.node, '/dev/vdb', 'the older disk is not served');
   const another = marked('/dev/vdc', { osId: 'lobster', epoch: 3 });
   assert.equal(newestOf([old, released, another])?.node, '/dev/vdc');
+});
+
+test('a disk that was plugged in elsewhere is served from where its mark was found', () => {
+  const mark: Mark = { ...leftBy(disk, printer).state, state: 'left', computer };
+  const place = { pciAddress: '0000:07:00.0', identity: '0123456789abcdef' };
+  const { behind } = foundAt(mark, place);
+  assert.deepEqual(leftBy(...behind).state.behind, [{ ...disk, place }, printer]);
+  assert.deepEqual(foundAt(mark, undefined), mark);
 });
 
 test('only a disk with the mark of its OS is served', async () => {

@@ -15,7 +15,7 @@ import {
   type LeftService,
   type LeftWorld,
 } from '#devices/service.ts';
-import { type BlockDevice, listBlockDevices, nodePath } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, listBlockDevices, nodePath } from '#linux/block.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { FormatError } from '#linux/system-error.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
@@ -224,7 +224,7 @@ export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
     const found = findMarkOn(device);
     if (!found) continue;
     const mark = readMarkText(found.text, services);
-    if (mark) all.push({ node: found.node, mark });
+    if (mark) all.push({ node: found.node, mark: foundAt(mark, found.place) });
     else log(`${device.name} has a mark that cannot be read`);
   }
   const newest = newestOf(all);
@@ -247,21 +247,30 @@ export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[]): 
   return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
 }
 
+/** The disk is where its mark was found: since it was left it may have been plugged in elsewhere, or another card before it. */
+export function foundAt(mark: Mark, place: BlockPlace | undefined): Mark {
+  if (!place) return mark;
+  return { ...mark, behind: mark.behind.map(each => (each.kind === 'disk' ? { ...each, place } : each)) };
+}
+
 /** For a standby that has just been started: whether its disks need their drivers any longer. */
 export const isAnyDiskMarked = (): boolean => listBlockDevices().some(each => findMarkOn(each) !== undefined);
 
 /** At its beginning, or at that of a volume of LVM on it. `node`: of what is marked; makes one where there is none. */
-function findMarkOn(device: BlockDevice): { text: string; node: () => string } | undefined {
+function findMarkOn(
+  device: BlockDevice,
+): { text: string; place: BlockPlace | undefined; node: () => string } | undefined {
   const node = nodePath(device.name);
   const text = readMark(node);
-  if (text !== undefined) return { text, node: () => node };
-  const { place } = device;
-  const marked = place && findMarkedVolume(device);
+  if (text !== undefined) return { text, place: device.place, node: () => node };
+  const marked = device.place && findMarkedVolume(device);
   if (!marked) return undefined;
+  const place = { ...device.place, volume: marked.uuid };
   return {
     text: marked.mark,
+    place,
     node: () => {
-      const served = findServed({ ...place, volume: marked.uuid });
+      const served = findServed(place);
       if (!served) throw new FormatError(device.name, 'it has gone');
       return nodePath(served.name);
     },
