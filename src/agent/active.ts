@@ -40,7 +40,9 @@ export class Active {
 
   constructor(config: Config, classes: ClassesOfDevices) {
     const saved = readSavedState();
-    const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
+    const begun = new BegunMoves();
+    const keyring = new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name);
+    const os = new Os(config, saved, keyring, begun.newestEpoch);
     this.#os = os;
     this.#devices = new OsDevices(
       {
@@ -70,7 +72,6 @@ export class Active {
       },
       () => os.keys.computer.server,
     );
-    const begun = new BegunMoves();
     const desk = new ClaimDesk(refusalOf(epoch => begun.keyOf(epoch)));
     const pairing = osPairing(os);
     this.#ports = new OsPorts(machineAddressIsThere, [

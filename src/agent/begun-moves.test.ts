@@ -21,6 +21,7 @@ test('the next agent knows them, and so does one behind a restart that has only 
   copyFileSync(paths.disk, restarted.memory); // packaging/files/prepare
   assert.deepEqual(new BegunMoves(restarted).all, moves.all);
   assert.equal(moves.keyOf(9n), undefined);
+  assert.deepEqual([moves.newestEpoch, new BegunMoves({ ...paths, memory: '/nowhere' }).newestEpoch], [8, 0]);
   for (const path of [paths.memory, paths.disk]) assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 

@@ -39,6 +39,11 @@ export class BegunMoves {
     return this.#moves;
   }
 
+  /** 0 when none is known. */
+  get newestEpoch(): number {
+    return Math.max(0, ...this.#moves.map(each => each.epoch));
+  }
+
   keyOf(epoch: bigint): Uint8Array | undefined {
     return this.#moves.find(each => BigInt(each.epoch) === epoch)?.key;
   }

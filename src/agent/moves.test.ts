@@ -53,6 +53,13 @@ test('an OS knows the computer it is on first, and an agent begun anew knows wha
   assert.deepEqual([os.epoch(), os.isAtHome], [11, true]);
 });
 
+test('started with a clock that was set back, the epochs of an OS go on growing', () => {
+  const ahead = Math.floor(Date.now() / 1000) + 30_000;
+  assert.equal(new Os(config, undefined, fakeKeyring('b'), ahead).epoch(), ahead);
+  assert.ok(new Os(config, undefined, fakeKeyring('b'), 5).epoch() > 1e9, 'a clock that is right counts');
+  assert.equal(new Os(config, saved, fakeKeyring('b'), ahead).epoch(), 9);
+});
+
 test('a target that is away: it is named, the OS stays, and the move is in the history', async () => {
   const os = new Os(config, undefined, fakeKeyring('b'));
   const began = os.epoch();

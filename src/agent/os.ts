@@ -28,13 +28,15 @@ export class Os implements OsPlace {
   #cipherRates = measuredOnce();
   #history: History;
 
-  constructor(config: Config, saved: SavedState | undefined, keys: OsKeyring) {
+  /** @param begunEpoch of the newest move that was ever begun with this OS, as far as it is known */
+  constructor(config: Config, saved: SavedState | undefined, keys: OsKeyring, begunEpoch = 0) {
     this.#config = config;
     this.keys = keys;
     this.osId = config.os?.id ?? defaultOsId;
     this.#here = saved?.here ?? this.#first;
-    // Epochs only grow, also over a restart of the OS: they begin with the second it was started.
-    this.#epoch = saved?.epoch ?? Math.floor(Date.now() / 1000 - uptime());
+    // Epochs only grow, also over a restart of the OS: they begin with the second it was started. A clock may have been set back
+    // since; with an older epoch the OS would be taken for what it was before, and its disk for an old one.
+    this.#epoch = saved?.epoch ?? Math.max(Math.floor(Date.now() / 1000 - uptime()), begunEpoch);
     this.#rsdp = saved ? (saved.rsdp ?? undefined) : readRsdp();
     this.#history = saved?.history ?? [];
   }
