@@ -2,15 +2,16 @@
 // Further arguments pick the files whose path contains one of them; `*.long.test.ts` runs only when picked. The last line is `N passed, N failed`, alone; the
 // exit code is 1 when anything failed. Never installs or builds anything.
 
-import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
+/** `timeoutMs`: of one test; and how long all may be silent. */
 const kinds = {
   unit: { concurrency: 2, timeoutMs: 120_000 },
-  lab: { concurrency: 1, timeoutMs: 45 * 60_000 },
+  lab: { concurrency: 1, timeoutMs: 25 * 60_000 },
 } as const;
 const root = join(import.meta.dirname, '..');
 const labTests = 'test/lab/';
@@ -23,6 +24,38 @@ function filesOf(kind: keyof typeof kinds, words: readonly string[]): string[] {
     )
     .toSorted()
     .map(path => join(root, path));
+}
+
+/** Processes of the tests, wherever they hang in the tree: all have the variable that names the folder `programs`. */
+function startedHere(programs: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter(pid => pid > 1 && pid !== process.pid)
+    .filter(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8')
+          .split('\0')
+          .includes(`YADO_TEST_PROGRAMS=${programs}`);
+      } catch {
+        return false; // has just ended
+      }
+    });
+}
+
+/**
+ * Ends, and names, what keeps the runner waiting: its own limit ends a test, but not a file that hangs outside of its tests,
+ * nor a process that was left behind with the file's output.
+ */
+function endAll(programs: string): void {
+  for (const pid of startedHere(programs)) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      console.log(`run-tests: silent for too long, ended: ${pid} … ${command.slice(-200)}`);
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Has just ended.
+    }
+  }
 }
 
 const [kind, ...words] = process.argv.slice(2);
@@ -40,6 +73,13 @@ let passed = 0;
 let failed = 0;
 if (files.length > 0) {
   const tests = run({ files, concurrency, timeout: timeoutMs, cwd: root });
+  let silences = 0;
+  const silence = setTimeout(() => {
+    silences++;
+    endAll(programs);
+    silence.refresh();
+  }, timeoutMs + 60_000);
+  tests.on('data', () => silence.refresh());
   tests.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return; // a file's own summary; the last one is of all files
     passed = counts.passed;
@@ -47,6 +87,8 @@ if (files.length > 0) {
   });
   const report = tests.compose(spec());
   for await (const chunk of report) process.stdout.write(chunk);
+  clearTimeout(silence);
+  failed += silences;
   if (passed + failed === 0) failed = 1; // files without a single result have not been tested
 }
 process.exitCode = failed > 0 ? 1 : 0;
