@@ -79,7 +79,7 @@ test('a no is told to the other side', async t => {
 });
 
 test('after its time a computer accepts no more, and a code counts no more', async t => {
-  const it = strangers(t, '127.0.0.55', { acceptMs: 200, exchangeMs: 100 });
+  const it = strangers(t, '127.0.0.55', { acceptMs: 1500, exchangeMs: 1000 });
   await assert.rejects(it.accept(), { code: 'pairingExpired' });
   await assert.rejects(it.pair(), { code: 'notAccepting' });
   const accepting = it.accept();
