@@ -21,9 +21,17 @@ export class LeftList<Item extends LeftAt> {
     return [...this.#items];
   }
 
-  /** All that was begun by `takeUp` is done when this returns. */
-  settled(): Promise<void> {
-    return this.#turn;
+  /** All that was begun by `takeUp` is done when this returns. @throws the reason of the signal, which waits for nothing */
+  async settled(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const waited = Promise.withResolvers<void>();
+    const give = (): void => waited.reject(signal?.reason);
+    signal?.addEventListener('abort', give, { once: true });
+    try {
+      await Promise.race([this.#turn, waited.promise]);
+    } finally {
+      signal?.removeEventListener('abort', give);
+    }
   }
 
   /** In place of one of the same computer and path. */

@@ -130,3 +130,23 @@ test('a cancel ends it', async () => {
   await assert.rejects(off(AbortSignal.abort(new Error('given up'))), /given up/);
   assert.deepEqual(done, []);
 });
+
+test('a mount that hangs holds up a move only until somebody cancels it', async () => {
+  const hangs = Promise.withResolvers<void>();
+  const saved: LeftMount = { computer: 'a', path: '/boot', place: place(2), type: 'ext4', options: 'rw' };
+  const mounts = new LeftMounts([saved], () => {}, {
+    run: words => (words[0] === 'mount' ? hangs.promise : Promise.resolve()),
+    mountedAt: () => undefined,
+    find: async () => ({ name: 'vdb2' }) as BlockDevice,
+    pause: async () => {},
+    say: () => {},
+  });
+  mounts.on('a');
+  const cancel = new AbortController();
+  const waiting = assert.rejects(mounts.settled(cancel.signal), { message: 'cancelled' });
+  cancel.abort(new Error('cancelled'));
+  await waiting;
+  hangs.reject(new Error('mount hangs, and cannot be ended'));
+  await mounts.settled(new AbortController().signal);
+  assert.deepEqual(mounts.saved, []);
+});

@@ -24,6 +24,8 @@ export type LeftMount = v.InferOutput<typeof LeftMountSchema>;
 
 /** The disk is being found just then. */
 const findMs = 30_000;
+/** A disk that does not answer holds up neither the next of them nor the next move for ever. */
+const mountMs = 60_000;
 /** systemd hears late that the disk was gone, and then unmounts what is in fstab: even what was mounted anew meanwhile. */
 const looks = 3;
 const betweenLooksMs = 4000;
@@ -57,8 +59,8 @@ export class LeftMounts {
   }
 
   /** Those being mounted just now are mounted when this returns. */
-  settled(): Promise<void> {
-    return this.#left.settled();
+  settled(signal?: AbortSignal): Promise<void> {
+    return this.#left.settled(signal);
   }
 
   /**
@@ -119,8 +121,8 @@ export class LeftMounts {
     const { run, mountedAt: at } = this.#world;
     const mounted = at(path);
     if (mounted?.isThere) return false;
-    if (mounted) await run(['umount', '-l', path]);
-    await run(['mount', '-t', type, '-o', options, node, path]);
+    if (mounted) await run(['umount', '-l', path], AbortSignal.timeout(mountMs));
+    await run(['mount', '-t', type, '-o', options, node, path], AbortSignal.timeout(mountMs));
     return true;
   }
 }

@@ -46,8 +46,8 @@ export class LeftSwaps {
   }
 
   /** Those being switched on just now are on when this returns: the checks of a move look at them. */
-  settled(): Promise<void> {
-    return this.#left.settled();
+  settled(signal?: AbortSignal): Promise<void> {
+    return this.#left.settled(signal);
   }
 
   /**

@@ -248,7 +248,7 @@ export class Moves {
     try {
       await this.#devices.ready(woken, request.signal);
       await this.#swaps.hold();
-      await Promise.all([this.#leftSwaps.settled(), this.#leftMounts.settled()]);
+      await Promise.all([this.#leftSwaps, this.#leftMounts].map(left => left.settled(request.signal)));
       let move = await this.#check(request);
       refuseUnfit(request, move);
       this.#phase('prepare');

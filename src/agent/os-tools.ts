@@ -6,20 +6,31 @@ import { readMeminfo } from '#linux/meminfo.ts';
 import { OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
 import { log } from './log.ts';
 
+/** What hangs in the kernel, a mount of a disk that does not answer, cannot be killed. */
+const endMs = 5000;
+
 /**
  * Runs a tool of the OS, found there: busybox would take its own of that name, whose swapon knows no priority.
- * @throws Error with what it said, or when the signal ended it
+ * @throws Error with what it said, or when the signal ended it; that it does not end, if it cannot be ended
  */
 export async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
   const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const kill = (): void => void child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
-  signal?.addEventListener('abort', kill);
+  const stuck = Promise.withResolvers<never>();
+  let late: NodeJS.Timeout | undefined;
+  const kill = (): void => {
+    child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
+    late = setTimeout(() => stuck.reject(new Error(`${words[0]} hangs, and cannot be ended`)), endMs);
+  };
+  if (signal?.aborted) kill();
+  else signal?.addEventListener('abort', kill);
   try {
-    const [[code], said] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    const ended = Promise.all([once(child, 'close'), text(child.stderr)]);
+    const [[code], said] = await Promise.race([ended, stuck.promise]);
     if (code !== 0) throw new Error(said.trim().split('\n')[0] || `${words[0]} ended with ${code}`);
   } finally {
+    clearTimeout(late);
     signal?.removeEventListener('abort', kill);
   }
 }
