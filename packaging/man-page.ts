@@ -68,9 +68,10 @@ const parameters: readonly (readonly [name: string, what: string])[] = [
     'yado.root=off',
     'Starts the OS once without the stub under its root file system; it cannot be moved then.',
   ],
+  ['yado.console=ttyS0', 'A root shell without a password on that line while this computer is a standby.'],
   [
-    'yado.console=ttyS0',
-    'A root shell without a password on that line while this computer is a standby: its screen takes no commands.',
+    'yado.prompt=off',
+    'Nothing can be typed at the screen of this computer while it is a standby; else Alt+F2 takes the commands of yado.',
   ],
   [
     'yado.accept-risk=two-copies',

@@ -1,7 +1,7 @@
 // Makes the initramfs of the standby: busybox, a few modules and standby/init. It is small: the agent comes from the
 // agent image, which lies in set-aside memory (after kexec) or is appended as a second archive (at a cold boot).
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { cachePath, hashOf, once, projectRoot } from '../packaging/cache.ts';
 import { run } from '../packaging/command.ts';
 import type { Kernel } from '../packaging/kernel.ts';
@@ -47,6 +47,7 @@ export function packCpio(folder: string, out: string): void {
 export function buildStandbyInitrd(kernel: Kernel): string {
   const recipe = [
     'standby/init',
+    'standby/prompt',
     'standby/modules.ts',
     'packaging/modes.ts',
     'src/core/device-class.ts',
@@ -61,11 +62,12 @@ export function buildStandbyInitrd(kernel: Kernel): string {
         mkdirSync(join(folder, name), { recursive: true });
       cpSync('/bin/busybox', join(folder, 'bin/busybox'));
       cpSync(join(projectRoot, 'standby/init'), join(folder, 'init'));
-      cpSync(join(projectRoot, 'packaging/files/enter'), join(folder, 'bin/enter'));
-      cpSync(join(projectRoot, 'packaging/files/yado'), join(folder, 'bin/yado'));
       chmodSync(join(folder, 'init'), 0o755);
-      chmodSync(join(folder, 'bin/yado'), 0o755);
-      chmodSync(join(folder, 'bin/enter'), 0o755);
+      for (const file of ['standby/prompt', 'packaging/files/enter', 'packaging/files/yado']) {
+        const program = join(folder, 'bin', basename(file));
+        cpSync(join(projectRoot, file), program);
+        chmodSync(program, 0o755);
+      }
       const from = join(kernel.root, 'lib/modules', kernel.release);
       const to = join(folder, 'lib/modules', kernel.release);
       const names = Object.values(standbyModules).flat();

@@ -114,7 +114,7 @@ export class MarkedDisk {
       `it is not started before ${to} says whether it has it`,
       `          ${this.#said}`,
       '',
-      `when ${to} has lost it for good, type here:`,
+      `when ${to} has lost it for good: Alt+F2, and type`,
       '    yado resume',
       '',
     ];

@@ -2,8 +2,14 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-const path = '/dev/tty0';
+/** The terminal in front. */
+let path = '/dev/tty0';
 let last = '';
+
+/** On this terminal alone from now on: on others a person types. */
+export function showOn(terminal: string): void {
+  path = terminal;
+}
 
 /** Shows `lines` under the computer's name. Nothing happens where there is no screen. */
 export function show(name: string, lines: readonly string[]): void {

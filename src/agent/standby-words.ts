@@ -6,7 +6,7 @@ import type { Link } from '#linux/rtnetlink.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
-  /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.timescale=)/;
+  /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.prompt=|yado\.timescale=)/;
 
 /** @param address without prefix length */
 export function standbyWords(

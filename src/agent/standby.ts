@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RamRange } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
+import type { DeviceClass } from '#core/device-class.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
 import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
@@ -42,7 +43,7 @@ import { makeRoom } from './make-room.ts';
 import { MarkedDisk } from './marked-disk.ts';
 import { NeverAgain } from './never-again.ts';
 import { pairingHandlers } from './pairing-handlers.ts';
-import { show } from './screen.ts';
+import { show, showOn } from './screen.ts';
 import { targetSentence } from './sentences.ts';
 import { TakingIn } from './taking-in.ts';
 import { lentQuietMs, targetTimeouts } from './timeouts.ts';
@@ -54,6 +55,7 @@ const diskLookMs = 6000;
 export async function runStandby(config: Config, cardName: string): Promise<void> {
   const { name, address } = config.computer;
   const ip = address.split('/')[0] ?? '';
+  showOn('/dev/tty1'); // the second one has a prompt (standby/prompt)
   using links = new LinkClient();
   const card = links.link(cardName);
   const keyring = new ComputerKeyring();
@@ -113,7 +115,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       ...(marked?.lines ?? []),
       ...(keyring.keys.owners.length > 0
         ? ['on the computer that has the OS, type:', `    yado migrate ${name}`]
-        : ['no OS may use this computer yet; to pair it, type here:', '    yado accept']),
+        : ['no OS may use this computer yet; to pair it: Alt+F2, and type', '    yado accept']),
       '',
       remark,
     ]);
@@ -295,7 +297,10 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await api.listen();
   log(`standby ${name} at ${address}`);
   idle();
-  for (const each of left?.driversNeeded ?? [])
+  // Where somebody may have to type; elsewhere a keyboard's driver would only be one more that an OS puts to sleep.
+  const typed: readonly DeviceClass[] =
+    (marked && !told) || keyring.keys.owners.length === 0 ? ['input'] : [];
+  for (const each of [...typed, ...(left?.driversNeeded ?? [])])
     await loadLendable(each).catch((error: Error) => log(error.message));
   if (marked) await marked.open();
   else await serve();

@@ -228,10 +228,8 @@ function addMedium(
     )
     .option('--address <ip>', 'machine address and prefix length, where the configuration names none')
     .option('--nic <mac>', 'MAC of the network card to use; without it the first one found')
-    .option(
-      '--console <line>',
-      'a root shell without a password on that serial line, as ttyS0; else nothing can be typed there',
-    )
+    .option('--console <line>', 'a root shell without a password on that serial line, as ttyS0')
+    .option('--no-prompt', 'nothing can be typed at its screen; else Alt+F2 takes the commands of yado')
     .option('--package-kernel', 'the kernel that comes with the package, not the one that this OS runs')
     .option('--no-keys', 'do not pair: a medium that is no secret')
     .option('--yes', 'do not ask before a disk is overwritten')

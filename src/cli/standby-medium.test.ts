@@ -114,12 +114,13 @@ test('what the network gives to everyone has no keys, nor has a medium that is t
   ]) {
     const { code, said } = await run(agent, 'b', ...options);
     assert.equal(code, 0);
-    assert.match(said, /It has no keys: there type yado accept, here yado pair b/);
-    assert.match(said, /Nothing can be typed there: it has no serial line/);
+    assert.match(said, /It has no keys: there Alt+F2 and yado accept, here yado pair b/);
+    assert.doesNotMatch(said, /Nothing can be typed/);
     assert.equal(readFileSync(join(folder, 'medium.keys')).length, 0);
   }
-  const { said } = await run(agent, 'b', '--pxe', folder, '--console', 'ttyS0');
-  assert.doesNotMatch(said, /Nothing can be typed/);
+  const { said } = await run(agent, 'b', '--pxe', folder, '--no-prompt');
+  assert.match(said, /Nothing can be typed there, so it cannot be paired\. Make it anew without --no-prompt/);
+  assert.match(readFileSync(join(folder, 'medium.args'), 'utf8'), / yado\.prompt=off /);
   assert.deepEqual(calls(agent, 'POST /v1/medium'), []);
 });
 

@@ -24,6 +24,7 @@ export interface MediumOptions {
   readonly address?: string;
   readonly nic?: string;
   readonly console?: string;
+  readonly prompt?: boolean;
   readonly packageKernel?: boolean;
   readonly keys: boolean;
   readonly yes?: boolean;
@@ -102,7 +103,7 @@ export async function buildMedium(
   terminal.out(
     json
       ? `${JSON.stringify({ computer, kind, target, keys: withKeys })}\n`
-      : `${told(kind, target, computer, withKeys)}${withKeys || options.console ? '' : nowhereToType}${said}`,
+      : `${told(kind, target, computer, withKeys)}${withKeys || options.console || options.prompt !== false ? '' : nowhereToType}${said}`,
   );
 }
 
@@ -182,7 +183,7 @@ export function kernelParameters(
   cmdlineHere: string,
   computer: string,
   address: string,
-  { nic, console }: Pick<MediumOptions, 'nic' | 'console'>,
+  { nic, console, prompt }: Pick<MediumOptions, 'nic' | 'console' | 'prompt'>,
 ): string {
   if (nic !== undefined && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(nic))
     throw wrongUse(`${nic} is no MAC address, as 52:54:00:12:34:56.`);
@@ -197,6 +198,7 @@ export function kernelParameters(
     // With UEFI the kernel keeps the maker's picture, in memory that the OS may have something in.
     'bgrt_disable',
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
+    ...(prompt === false ? ['yado.prompt=off'] : []),
     `yado.name=${computer}`,
     `yado.address=${address}`,
     ...(nic === undefined ? [] : [`yado.nic=${nic.toLowerCase()}`]),
@@ -217,9 +219,8 @@ function make(script: string, args: readonly string[], keys: Buffer, target: str
   });
 }
 
-/** A standby shows what it does on its screen, but takes no commands there. */
 const nowhereToType =
-  'Nothing can be typed there: it has no serial line. Make it anew with --console ttyS0, or with keys.\n';
+  'Nothing can be typed there, so it cannot be paired. Make it anew without --no-prompt, or with keys.\n';
 
 function told(kind: Kind, target: string, computer: string, withKeys: boolean): string {
   const start = {
@@ -229,5 +230,5 @@ function told(kind: Kind, target: string, computer: string, withKeys: boolean): 
   }[kind];
   return withKeys
     ? `${start}\nIt is paired with this OS. The medium holds its key: whoever has it is ${computer}.\n`
-    : `${start}\nIt has no keys: there type yado accept, here yado pair ${computer}, after every start.\n`;
+    : `${start}\nIt has no keys: there Alt+F2 and yado accept, here yado pair ${computer}, after every start.\n`;
 }

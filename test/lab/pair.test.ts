@@ -1,28 +1,32 @@
 // Two computers that have never met: nothing can be done with B before it was paired, by commands on both sides and a code
 // that both show. Then the OS moves there and home again.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { Pairs } from '#core/api.ts';
 import type { Computer } from '#lab/computer.ts';
 import { waitFor } from '#lab/time.ts';
 import { bootStory } from './boot-story.ts';
 import { bootIdOf, json, noKernelComplaint, standbyReady } from './stories.ts';
 
-const { a, b, bootId, story } = await bootStory('pair', { scenario: 'pair' });
+const { a, b, bootId, evidence, story } = await bootStory('pair', { scenario: 'pair' });
+/** Pairs at A as soon as B accepts. */
+const codeAtA = (): Promise<string> =>
+  waitFor(
+    'B to wait for an OS',
+    async () => {
+      const { code, output } = await a.exec('yado pair b --json', { timeoutMs: 60_000 });
+      if (code === 0) return (JSON.parse(output) as { code: string }).code;
+      assert.match(output, /notAccepting/);
+      return undefined;
+    },
+    { timeoutMs: 90_000 },
+  );
+
 /** Starts a pairing on both sides and gives the codes they show. */
 async function codes(): Promise<{ atA: string; atB: string }> {
   const there = '/run/yado/code.json';
   await b.shell(`rm -f ${there}; (yado accept --json > ${there} 2>&1 &)`);
-  let atA = '';
-  await waitFor(
-    'B to wait for an OS',
-    async () => {
-      const { code, output } = await a.exec('yado pair b --json', { timeoutMs: 60_000 });
-      if (code === 0) atA = (JSON.parse(output) as { code: string }).code;
-      else assert.match(output, /notAccepting/);
-      return code === 0 ? true : undefined;
-    },
-    { timeoutMs: 90_000 },
-  );
+  const atA = await codeAtA();
   const atB = await waitFor(
     'the code at B',
     async () => /"code":"(\d{6})"/.exec((await b.exec(`cat ${there}`)).output)?.[1],
@@ -57,18 +61,38 @@ story('a wrong code pairs nothing', async () => {
   assert.deepEqual((await json<Pairs>(b, 'yado pairs --json')).computer.owners, []);
 });
 
-story('both show the same code; confirmed on both sides, they are paired', async () => {
-  const { atA, atB } = await codes();
-  assert.equal(atA, atB);
-  const [here = '', there = ''] = await confirmBoth(atA, atB);
-  assert.match(here, /^0 [\s\S]*Paired with b\./);
-  assert.match(there, /^0 [\s\S]*Paired with crab\.[\s\S]*forgets it/);
-  const atHome = await json<Pairs>(a, 'yado pairs --json');
-  const away = await json<Pairs>(b, 'yado pairs --json');
-  assert.equal(atHome.os?.computers.find(each => each.name === 'b')?.key, away.computer.key);
-  assert.equal(away.computer.owners[0]?.key, atHome.os?.key);
-  assert.match(await a.shell('cat /var/lib/yadokari/paired.json'), new RegExp(away.computer.key));
-});
+story(
+  'a person types at the screen of B; both show the same code and are paired when it was confirmed on both sides',
+  async () => {
+    const seen = (pattern: RegExp): Promise<string> =>
+      waitFor(
+        `${pattern} on the second screen of B`,
+        async () => pattern.exec(await b.shell('cat /dev/vcs2'))?.[0],
+        { timeoutMs: 90_000 },
+      );
+    await b.key('alt-f2');
+    await seen(/yado> /);
+    await b.type('yado accept\n');
+    await seen(/Waiting for an OS/);
+    await b.screenshot(join(evidence, 'typed.png'));
+    const atA = await codeAtA();
+    const atB = (await seen(/\b\d{3} \d{3}\b/)).replace(' ', '');
+    assert.equal(atA, atB);
+    await seen(/same code\?/);
+    const confirming = a.exec(`yado confirm ${atA}`, { timeoutMs: 120_000 });
+    await b.type('y\n');
+    const here = await confirming;
+    assert.equal(here.code, 0, here.output);
+    assert.match(here.output, /Paired with b\./);
+    await seen(/Paired with crab\./);
+    await b.key('alt-f1');
+    const atHome = await json<Pairs>(a, 'yado pairs --json');
+    const away = await json<Pairs>(b, 'yado pairs --json');
+    assert.equal(atHome.os?.computers.find(each => each.name === 'b')?.key, away.computer.key);
+    assert.equal(away.computer.owners[0]?.key, atHome.os?.key);
+    assert.match(await a.shell('cat /var/lib/yadokari/paired.json'), new RegExp(away.computer.key));
+  },
+);
 
 /** A's other disk as it is called at the time. */
 const secondDisk =
