@@ -114,7 +114,7 @@ test('what the network gives to everyone has no keys, nor has a medium that is t
   ]) {
     const { code, said } = await run(agent, 'b', ...options);
     assert.equal(code, 0);
-    assert.match(said, /It has no keys: there Alt+F2 and yado accept, here yado pair b/);
+    assert.match(said, /It has no keys: there Alt\+F2 and yado accept, here yado pair b/);
     assert.doesNotMatch(said, /Nothing can be typed/);
     assert.equal(readFileSync(join(folder, 'medium.keys')).length, 0);
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { streamOf } from '#linux/byte-stream.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { endFormerServers, noteOf } from './former-servers.ts';
@@ -68,6 +69,7 @@ test('a program that is not there is said', async () => {
     ...{ shell: ['sh'], program: join(folder, 'none'), programArguments: [], socket: 0 },
     ...{ note: noteOf(folder, 'crab-disk0-8'), say: (text: string) => said.push(text) },
   });
+  while (said.length === 0) await sleep(5); // to be killed before its shell has looked would say nothing
   await server.kill();
   assert.match(said.join(), /did not start: no program .*none/);
   await assert.rejects(
