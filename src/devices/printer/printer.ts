@@ -137,7 +137,9 @@ export class Printer implements Device {
   async restore(arrival: Arrival): Promise<void> {
     this.#spool.bottomless = false;
     letGo();
-    const former = this.#delivery;
+    // Not the former one itself: what is made here is kept, and would keep it, and so all that were before.
+    const isFirst = !this.#delivery;
+    const done = this.#delivery?.done ?? Promise.resolve();
     await this.#stop();
     const { say, here, at, route, gone } = arrival;
     this.#here = here.name;
@@ -150,17 +152,12 @@ export class Printer implements Device {
     const back = (): void => say(`${this.id}: it prints again`);
     const driver = route<PrinterDriver>({
       here: () => {
-        if (!former) this.#sayInDoubt(say);
+        if (isFirst) this.#sayInDoubt(say);
         return this.#world.driverOf(this.#known.place, patienceMs);
       },
       there: ({ peer, ...user }) => new RemoteDriver(peer, user, this.#isConverted),
     });
-    this.#delivery = new Delivery(
-      this.#spool,
-      driver,
-      { answered, away, back },
-      former?.done ?? Promise.resolve(),
-    );
+    this.#delivery = new Delivery(this.#spool, driver, { answered, away, back }, done);
     this.#stub ??= await this.#makeStub(say);
   }
 
