@@ -5,6 +5,8 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { yadoError } from '#core/errors.ts';
 import type { Device } from '#devices/device.ts';
 import type { Piece, PrintAnswer, PrinterDriver } from '#devices/printer/driver.ts';
@@ -62,13 +64,17 @@ class StuckPort implements PrinterDriver {
 const place = { kind: 'parallel', name: 'lp0', identity: '' } as const;
 const known = { typeName: 'printer at /dev/lp0', place, deviceId: 'MFG:Crab;', actualName: '' };
 
-function fakePrinter(context: TestContext, port: PrinterDriver, { endMs = 2000, hasCuse = true } = {}) {
+function fakePrinter(
+  context: TestContext,
+  port: PrinterDriver | (() => PrinterDriver),
+  { endMs = 2000, hasCuse = true } = {},
+) {
   const spoolFolder = mkdtempSync(join(tmpdir(), 'yado-spool-'));
   context.after(() => rmSync(spoolFolder, { recursive: true }));
   let spool: Spool | undefined;
   const printer = new Printer(known, {
     spoolFolder,
-    driverOf: () => port,
+    driverOf: typeof port === 'function' ? port : () => port,
     makeStub: async it => {
       spool = it;
       if (!hasCuse) throw new SystemError('open', constants.errno.ENOENT, '/dev/cuse');
@@ -281,4 +287,27 @@ test('a device that does not come up: its name, the computer, why, what to type;
   assert.deepEqual(said.mock.calls.at(-1)?.arguments, [
     'display0: a could not bring up display0: a screen on VGA bochs-drm did not appear within 10 s. (yado devices; what the agent says: journalctl -b -u yadod)',
   ]);
+});
+
+test('of moves that are over a printer keeps nothing in memory', async t => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const drivers: WeakRef<StuckPort>[] = [];
+  const { printer } = fakePrinter(t, () => {
+    const port = new StuckPort();
+    drivers.push(new WeakRef(port));
+    return port;
+  });
+  const { os } = osWith([printer]);
+  for (let move = 0; move < 6; move++) {
+    await os.restore();
+    await os.hold();
+  }
+  const kept = (): number => drivers.filter(each => each.deref()).length;
+  for (let look = 0; look < 50 && kept() > 1; look++) {
+    await sleep(1); // what is weak is let go of between two tasks
+    collect();
+  }
+  assert.equal(drivers.length, 6);
+  assert.ok(kept() <= 1, `${kept()} of 6 are kept`);
 });
