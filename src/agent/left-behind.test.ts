@@ -184,6 +184,8 @@ test('of several disks an OS has left here the last one counts, also when it has
   assert.equal(newestOf([old, released])?.node, '/dev/vdb', 'the older disk is not served');
   const another = marked('/dev/vdc', { osId: 'lobster', epoch: 3 });
   assert.equal(newestOf([old, released, another])?.node, '/dev/vdc');
+  assert.equal(newestOf([another, old, last], last.mark.osId)?.node, '/dev/vdb', 'asked for one OS');
+  assert.equal(newestOf([another], last.mark.osId), undefined);
 });
 
 test('a disk that was plugged in elsewhere is served from where its mark was found', () => {

@@ -217,8 +217,11 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
   return left.output;
 }
 
-/** A disk here that an OS has left, or was about to leave when this computer was switched off. */
-export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
+/**
+ * A disk here that an OS has left, or was about to leave when this computer was switched off. @param osId of this OS alone: whose
+ * ghost was here a moment ago; that of another one, left earlier, is none of its business
+ */
+export function findMarkedDisk(services: ServiceList, osId?: string): MarkedNode | undefined {
   const all: { readonly node: () => string; readonly mark: Mark }[] = [];
   for (const device of listBlockDevices()) {
     const found = findMarkOn(device);
@@ -227,7 +230,7 @@ export function findMarkedDisk(services: ServiceList): MarkedNode | undefined {
     if (mark) all.push({ node: found.node, mark: foundAt(mark, found.place) });
     else log(`${device.name} has a mark that cannot be read`);
   }
-  const newest = newestOf(all);
+  const newest = newestOf(all, osId);
   return newest && { node: newest.node(), mark: newest.mark };
 }
 
@@ -238,11 +241,13 @@ export interface MarkedNode {
 
 /**
  * Of several disks that an OS has left here the one it left last: it has followed to another one, and the others have an older
- * state of it. Of several OSes the first one that still has something here.
+ * state of it. Of several OSes, where none is named, the first one that still has something here.
  */
-export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[]): T | undefined {
+export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[], osId?: string): T | undefined {
   const newest = all.filter(
-    ({ mark }) => !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
+    ({ mark }) =>
+      (osId === undefined || mark.osId === osId) &&
+      !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
   );
   return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
 }

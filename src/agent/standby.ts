@@ -60,8 +60,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const card = links.link(cardName);
   const keyring = new ComputerKeyring();
   const services = await loadServices();
-  const found = findMarkedDisk(services);
   const told = readLeftBehind(services);
+  const found = findMarkedDisk(services, told?.osId);
   const behind = told ?? found?.mark;
   const cipherRates = measuredOnce();
   const left = behind?.behind.length
