@@ -23,6 +23,8 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     'r8169',
     'tg3',
     'vmxnet3',
+    // Not in any emulator; what else is common in PCs and servers and wants no firmware.
+    ...['alx', 'atl1c', 'atlantic', 'forcedeth', 'i40e', 'ixgbe', 'jme', 'sky2'],
   ],
   'set-aside memory': ['nd_e820', 'nd_btt', 'nd_pmem', 'crc32c_generic', 'erofs', 'loop'],
   'devices served to others': ['nbd', 'parport_pc', 'lp'],
