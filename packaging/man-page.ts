@@ -50,6 +50,10 @@ const files: readonly (readonly [path: string, what: string])[] = [
   ['/usr/share/doc/yadokari/doctor.md, errors.md', 'Every check and every error, and what to do about it.'],
   ['/etc/yadokari/config.toml', 'Names and addresses of this computer and of those the OS may move to.'],
   [
+    '/etc/yadokari/hooks/EVENT/',
+    'Programs of yours around a move: pre-move, pre-freeze (may refuse it), post-arrive, post-fail. See agent.md.',
+  ],
+  [
     '/var/lib/yadokari',
     'Keys of the OS and of the computer it was installed on, and whom they are paired with.',
   ],

@@ -14,6 +14,7 @@ import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk, refusalOf } from './claim-desk.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control-server.ts';
+import { Hooks } from './hooks.ts';
 import { LeftMounts } from './left-mounts.ts';
 import { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
@@ -94,6 +95,7 @@ export class Active {
       swaps: this.#swaps,
       leftSwaps: this.#leftSwaps,
       leftMounts: this.#leftMounts,
+      hooks: new Hooks(),
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });

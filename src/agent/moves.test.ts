@@ -26,6 +26,7 @@ const config = {
   computers: [{ name: 'b', address: '127.0.0.62' }],
 };
 const noSwaps = { make: async () => {}, hold: async () => {}, putAway: () => {} };
+const noHooks = { run: async () => {} };
 const noLeftSwaps = { off: async () => {}, on: () => {}, settled: async () => {} };
 const saved: SavedState = {
   here: { name: 'b', address: '127.0.0.62' },
@@ -75,6 +76,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     swaps: noSwaps,
     leftSwaps: noLeftSwaps,
     leftMounts: noLeftSwaps,
+    hooks: noHooks,
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -131,6 +133,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     swaps: noSwaps,
     leftSwaps: noLeftSwaps,
     leftMounts: noLeftSwaps,
+    hooks: noHooks,
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

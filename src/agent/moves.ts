@@ -19,6 +19,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { destinyOf } from './disk-plan.ts';
+import type { HookEvent, Hooks } from './hooks.ts';
 import type { LeftMounts } from './left-mounts.ts';
 import type { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
@@ -52,6 +53,7 @@ export interface MovingWorld {
   readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
   readonly leftSwaps: Pick<LeftSwaps, 'off' | 'on' | 'settled'>;
   readonly leftMounts: Pick<LeftMounts, 'off' | 'on' | 'settled'>;
+  readonly hooks: Pick<Hooks, 'run'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -66,8 +68,11 @@ export class Moves {
   readonly #swaps: MovingWorld['swaps'];
   readonly #leftSwaps: MovingWorld['leftSwaps'];
   readonly #leftMounts: MovingWorld['leftMounts'];
+  readonly #hooks: MovingWorld['hooks'];
   readonly #cpus = new Cpus();
   readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
+  /** Move that programs of the user have been asked about. */
+  #askedOf = '';
   /** Of the computer the OS is about to go to. */
   #keysThere: ComputerKeys | undefined;
   #move:
@@ -83,6 +88,7 @@ export class Moves {
     this.#swaps = world.swaps;
     this.#leftSwaps = world.leftSwaps;
     this.#leftMounts = world.leftMounts;
+    this.#hooks = world.hooks;
     this.#world = world;
   }
 
@@ -251,6 +257,7 @@ export class Moves {
       await Promise.all([this.#leftSwaps, this.#leftMounts].map(left => left.settled(request.signal)));
       let move = await this.#check(request);
       refuseUnfit(request, move);
+      await this.#hook('pre-move', request, request.signal);
       this.#phase('prepare');
       const { swaps = [], mounts = [] } = move.source.os ?? {};
       await this.#leftMounts.off(mountsThatStay(mounts), request.here.name, request.signal);
@@ -268,6 +275,7 @@ export class Moves {
         swapping: (done, total) => this.#show(shown => shown.swapping(done, total, performance.now())),
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
         freezing: async () => {
+          await this.#hook('pre-freeze', request, request.signal);
           this.#alive.stop();
           await this.#ports.close();
           frozen = true;
@@ -282,6 +290,11 @@ export class Moves {
       if (!frozen) this.#devices.goOn();
       if (frozen && report?.outcome !== 'arrived') await this.#comeBack(request);
     }
+  }
+
+  #hook(event: HookEvent, { osId, here, target, id }: MoveRequest, signal?: AbortSignal): Promise<void> {
+    if (event === 'pre-move') this.#askedOf = id;
+    return this.#hooks.run(event, { osId, source: here.name, target: target.name }, signal);
   }
 
   #switchOff(areas: readonly SwapThatStays[], { here, signal }: MoveRequest): Promise<void> {
@@ -364,6 +377,9 @@ export class Moves {
         : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`,
     );
     this.#world.emit(error ? 'failed' : 'done', error ? errorEvent(error) : entry);
+    // They were told that it would leave; a roll back has brought all of it back by now.
+    const event = rest.outcome === 'moved' ? 'post-arrive' : 'post-fail';
+    if (this.#askedOf === request.id) void this.#goOn(() => this.#hook(event, request));
   }
 
   /** The OS runs here, come what may: a step that fails is told, and the next one taken. */

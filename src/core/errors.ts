@@ -303,6 +303,11 @@ export const errorTable = {
     what: '{computer} has {free} of free memory, but the image needs {needed}.',
     hint: 'choose a computer with more memory: yado computers',
   },
+  hookRefused: {
+    family: 'refused',
+    what: 'A program of yours does not let the OS leave {computer} ({event}): {reason}; nothing was stopped.',
+    hint: 'ls -l {computer}:/etc/yadokari/hooks/{event}, and when it agrees: yado migrate {target}',
+  },
   downtimeTooLong: {
     family: 'refused',
     what: 'The OS stays on {source}: to go to {computer} it would stand still for about {seconds} s, more than the {most} s that were allowed ({reason}).',

@@ -110,6 +110,13 @@ function partitionTable(count: number): string {
   table.set([0x55, 0xaa], 510);
   return [...table].map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 }
+/** Programs of a user that are told of moves, and one that lets nothing go while there is /root/backup. */
+const putHooks = (): Promise<string> =>
+  a.shell(`cd /etc/yadokari && mkdir -p hooks && cd hooks
+printf '#!/bin/sh\necho $YADO_EVENT $YADO_SOURCE $YADO_TARGET >> /root/asked\n' > tell && chmod +x tell
+for event in pre-move pre-freeze post-arrive post-fail; do mkdir $event && cp tell $event/10-tell; done
+printf '#!/bin/sh\n[ ! -e /root/backup ] || { echo a backup is running; exit 1; }\n' > tell && cp tell pre-move/20-backup
+touch /root/backup`);
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
 const mountedAt = async (at: Computer, path: string): Promise<string> =>
   (await at.exec(`grep " ${path} " /proc/mounts`)).output.trim();
@@ -130,6 +137,14 @@ story(
     const refused = await a.exec('yado migrate b', { timeoutMs: 60_000 });
     assert.match(refused.output, /\/srv on [^ ]+3\. They are mounted anew when the OS is back/);
     assert.equal(refused.code, 4, refused.output);
+    await putHooks();
+    const forbidden = await a.exec('yado migrate b --accept-risk=other-disks', { timeoutMs: 120_000 });
+    assert.equal(forbidden.code, 4, forbidden.output);
+    assert.match(
+      forbidden.output,
+      /\(pre-move\): 20-backup ended with 1: a backup is running; nothing was stopped/,
+    );
+    await a.shell('rm /root/backup');
     const moved = await a.exec('yado migrate b --accept-risk=other-disks', { timeoutMs: 400_000 });
     assert.equal(moved.code, 0, moved.output);
     assert.equal(await bootIdOf(b), bootId);
@@ -147,6 +162,14 @@ story(
     };
     await waitFor('the swap to be on again and the disks to be mounted', areOn, { timeoutMs: 60_000 });
     assert.equal(await a.shell('cat /boot/efi/file /srv/file'), 'whole\nwhole\n');
+    const asked = ['pre-move a b', 'post-fail a b'];
+    for (const way of ['a b', 'b a'])
+      asked.push(`pre-move ${way}`, `pre-freeze ${way}`, `post-arrive ${way}`);
+    await waitFor(
+      'the programs to be told of all that',
+      async () => ((await a.shell('cat /root/asked')).trim() === asked.join('\n') ? true : undefined),
+      { timeoutMs: 60_000 },
+    );
   },
 );
 

@@ -1,0 +1,82 @@
+// Programs of the user that are run at the OS around a move, from /etc/yadokari/hooks/EVENT: to say no to it, to bring a service to
+// rest before everything stands still, to tell somebody where the OS is. They lie on the disk of the OS, and so are run as its
+// tools are: the agent itself never waits for that disk.
+import { yadoError } from '#core/errors.ts';
+import { log } from './log.ts';
+import { reasonOf, runTool } from './os-tools.ts';
+
+/** By event: how long its programs may take together, and whether one that fails keeps the OS where it is. */
+const events = {
+  /** The checks have passed, nothing is prepared. */
+  'pre-move': { limitMs: 60_000, mayRefuse: true },
+  /** Memory is copied; when they have ended everything stands still. */
+  'pre-freeze': { limitMs: 10_000, mayRefuse: true },
+  /** At the target, with all devices. */
+  'post-arrive': { limitMs: 60_000, mayRefuse: false },
+  /** At the source, where the OS goes on; only behind `pre-move`. */
+  'post-fail': { limitMs: 60_000, mayRefuse: false },
+} as const;
+export type HookEvent = keyof typeof events;
+
+export interface HookWords {
+  readonly osId: string;
+  readonly source: string;
+  readonly target: string;
+}
+
+export const hooksFolder = '/etc/yadokari/hooks';
+
+/**
+ * Names as run-parts has them, so that what an editor or dpkg leaves is not run. What a program says goes to a file: it may start a
+ * service, which keeps its output open.
+ */
+const script = `
+folder=$1
+for each in "$folder"/*; do
+  name=\${each##*/}
+  case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+  [ -f "$each" ] && [ -x "$each" ] || continue
+  said=$(mktemp /run/yado-hook.XXXXXX) || exit 1
+  "$each" > "$said" 2>&1 < /dev/null
+  code=$?
+  last=$(tail -n 1 "$said" | tr -d '\\000-\\037' | cut -c 1-200)
+  rm -f "$said"
+  [ $code -eq 0 ] || { echo "$name ended with $code\${last:+: $last}" >&2; exit 1; }
+done`;
+
+export interface HooksWorld {
+  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
+  readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
+  readonly folder: string;
+  readonly say: (line: string) => void;
+}
+
+export class Hooks {
+  readonly #world: HooksWorld;
+
+  constructor(world: Partial<HooksWorld> = {}) {
+    this.#world = { run: runTool, folder: hooksFolder, say: log, ...world };
+  }
+
+  /**
+   * Runs those of an event, in the order of their names, until one fails.
+   * @param signal the move is cancelled
+   * @throws YadoError `hookRefused` where the event may refuse; else a failure is only told. The reason of the signal
+   */
+  async run(event: HookEvent, { osId, source, target }: HookWords, signal?: AbortSignal): Promise<void> {
+    const { limitMs, mayRefuse } = events[event];
+    const limit = AbortSignal.timeout(limitMs);
+    const words = [
+      ...[`YADO_EVENT=${event}`, `YADO_OS=${osId}`, `YADO_SOURCE=${source}`, `YADO_TARGET=${target}`],
+      ...['sh', '-c', script, 'sh', `${this.#world.folder}/${event}`],
+    ];
+    try {
+      await this.#world.run(words, signal ? AbortSignal.any([limit, signal]) : limit);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = limit.aborted ? `not done after ${limitMs / 1000} s` : reasonOf(error);
+      if (mayRefuse) throw yadoError('hookRefused', { computer: source, target, event, reason }, error);
+      this.#world.say(`a program in ${this.#world.folder}/${event} failed: ${reason}`);
+    }
+  }
+}
