@@ -83,12 +83,12 @@ test('an OS that has left is not started, with the stub or without it', t => {
 });
 
 test('a disk that comes late, in the end through a person in a shell, is looked at too', t => {
-  const { root, waits } = start(t, marked, 'quiet', { setup: '[ "${3:-true}" = true ] || return 1' });
+  const { root, waits } = start(t, marked, 'quiet', { setup: `[ "\${3:-true}" = true ] || return 1` });
   assert.deepEqual([root, waits], ['', true]);
 });
 
 test('what lies beneath an unlocked disk is looked at before it is mounted', t => {
-  const { said } = start(t, firstBytes(''), 'quiet', { top: 'echo "looks $1 ${2##*/}"' });
+  const { said } = start(t, firstBytes(''), 'quiet', { top: `echo "looks $1 \${2##*/}"` });
   assert.equal(said, 'looks beneath vda\n');
 });
 
