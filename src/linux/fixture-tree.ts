@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
 /** Path -> text of a file, or { link: path from the root } of a symbolic link. */
-export type Tree = Readonly<Record<string, string | { readonly link: string }>>;
+export type Tree = Readonly<Record<string, string | Buffer | { readonly link: string }>>;
 
 export class FixtureTree implements Disposable {
   readonly root: string;
@@ -15,7 +15,7 @@ export class FixtureTree implements Disposable {
     for (const [path, content] of Object.entries(tree)) {
       const full = join(this.root, path);
       mkdirSync(dirname(full), { recursive: true });
-      if (typeof content === 'string') writeFileSync(full, content);
+      if (typeof content === 'string' || Buffer.isBuffer(content)) writeFileSync(full, content);
       else symlinkSync(relative(dirname(full), join(this.root, content.link)), full);
     }
   }

@@ -136,3 +136,34 @@ test('the checksum covers count and packed entries, in numeric order of the entr
   assert.equal(e820Checksum(map), crc32(Buffer.from(bytes, 'hex')));
   assert.throws(() => e820Checksum([{ start: 0n, end: 1n, type: 'Unknown E820 type' }]), /unknown type/);
 });
+
+test('RAM that the kernel before kexec had something of its boot loader in counts as another kind', () => {
+  const parameters = Buffer.alloc(4096);
+  const entries: readonly (readonly [start: bigint, size: bigint, type: number])[] = [
+    [0x90_0000n, 0x5ba5_e018n, 1],
+    [0x5c35_e018n, 0x9c40n, 128],
+    [0x5c36_7c58n, 0x2b3_d3a8n, 1],
+  ];
+  parameters[0x1e8] = entries.length;
+  for (const [i, [start, size, type]] of entries.entries()) {
+    parameters.writeBigUInt64LE(start, 0x2d0 + 20 * i);
+    parameters.writeBigUInt64LE(size, 0x2d8 + 20 * i);
+    parameters.writeUInt32LE(type, 0x2e0 + 20 * i);
+  }
+  const names = entries.flatMap(([start, size], i) => [
+    [`sys/firmware/memmap/${i}/start`, `0x${start.toString(16)}\n`],
+    [`sys/firmware/memmap/${i}/end`, `0x${(start + size - 1n).toString(16)}\n`],
+    [`sys/firmware/memmap/${i}/type`, 'System RAM\n'],
+  ]);
+  using tree = new FixtureTree({ ...Object.fromEntries(names), 'sys/kernel/boot_params/data': parameters });
+  const table = Buffer.concat([
+    Buffer.from([3, 0, 0, 0]),
+    parameters.subarray(0x2d0, 0x2d0 + 20 * entries.length),
+  ]);
+  assert.equal(e820Checksum(readFirmwareMap(tree.root)), crc32(table));
+  using untold = new FixtureTree(Object.fromEntries(names));
+  assert.ok(readFirmwareMap(untold.root).every(each => each.type === 'System RAM'));
+  const cut = { ...Object.fromEntries(names), 'sys/kernel/boot_params/data': parameters.subarray(0, 0x2e2) };
+  using short = new FixtureTree(cut);
+  assert.ok(readFirmwareMap(short.root).every(each => each.type === 'System RAM'));
+});

@@ -1,5 +1,6 @@
 // A computer's physical memory as the kernel describes it: usable page ranges, page count and e820 checksum.
 // Parsers are pure; read… functions take them from this computer and need root (/proc/iomem hides addresses else).
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { DeviceRange, RamRange } from '#core/capabilities.ts';
@@ -16,16 +17,27 @@ export interface MemoryRegion {
   readonly name: string;
 }
 
-/** Entry of the firmware's table; `end` included, bytes. `type` as text from sysfs ("System RAM"). */
+/** Entry of the firmware's table; `end` included, bytes. `type` as text from sysfs ("System RAM"), or `keptRam`. */
 export interface FirmwareRegion {
   readonly start: bigint;
   readonly end: bigint;
   readonly type: string;
 }
 
+/**
+ * What a kernel started by kexec finds where the one before had something of its boot loader, as the ROMs of cards with UEFI: RAM for
+ * every purpose but the checksum. In sysfs it is called as the rest of RAM (E820_TYPE_RESERVED_KERN).
+ */
+const keptRam = 'System RAM, kept';
+const keptRamType = 128;
+
+/** Offsets in struct boot_params (Documentation/arch/x86/zero-page.rst): e820_entries, e820_table. */
+const bootTable = { countAt: 0x1e8, at: 0x2d0, entryBytes: 20 };
+
 // e820_type_to_string() in arch/x86/kernel/e820.c; other types are printed "Unknown E820 type" and ambiguous
 const E820_TYPES: Readonly<Record<string, number>> = {
   'System RAM': 1,
+  [keptRam]: keptRamType,
   Reserved: 2,
   'ACPI Tables': 3,
   'ACPI Non-volatile Storage': 4,
@@ -141,12 +153,34 @@ export function readFirmwareMap(root = REAL_ROOT): FirmwareRegion[] {
   const directory = join(root, 'sys/firmware/memmap');
   const names = listNames(directory);
   if (names.length === 0) throw new FormatError('firmware memory map', `nothing in ${directory}`);
+  const kept = keptRamStarts(root);
   return names.map(name => {
     const field = (file: string) => readText(directory, name, file) ?? '';
     const [start, end] = [field('start'), field('end')];
     if (!/^0x[0-9a-f]+$/.test(start) || !/^0x[0-9a-f]+$/.test(end)) {
       throw new FormatError('firmware memory map', `entry ${name}: ${start}-${end}`);
     }
-    return { start: BigInt(start), end: BigInt(end), type: field('type') };
+    const type = field('type');
+    return {
+      start: BigInt(start),
+      end: BigInt(end),
+      type: type === 'System RAM' && kept.has(BigInt(start)) ? keptRam : type,
+    };
   });
+}
+
+/** Where kept RAM begins, by what the boot loader has told this kernel. */
+function keptRamStarts(root: string): Set<bigint> {
+  const path = join(root, 'sys/kernel/boot_params/data');
+  const parameters = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  const { countAt, at, entryBytes } = bootTable;
+  const count = parameters[countAt] ?? 0;
+  const starts = new Set<bigint>();
+  for (
+    let entry = at;
+    entry < at + count * entryBytes && entry + entryBytes <= parameters.length;
+    entry += entryBytes
+  )
+    if (parameters.readUInt32LE(entry + 16) === keptRamType) starts.add(parameters.readBigUInt64LE(entry));
+  return starts;
 }
