@@ -142,6 +142,31 @@ const cases: readonly Case[] = [
     id: 'ram-map',
     b: memory(beta, { ramRanges: [{ startPfn: 1, endPfn: 0x20000 }] }),
     says: /of the memory of alpha lie where beta has none/,
+    hint: /^start the OS with mem=512M$/,
+  },
+  {
+    // the firmware of beta keeps some for itself, in two places near each other and at the end
+    id: 'ram-map',
+    b: memory(beta, {
+      ramRanges: [
+        { startPfn: 1, endPfn: 0x800 },
+        { startPfn: 0x808, endPfn: 0x80b },
+        { startPfn: 0x810, endPfn: 0x3fe40 },
+      ],
+    }),
+    says: /of the memory of alpha lie where beta has none/,
+    hint: /^start the OS with mem=1022M memmap=64K\$8192K \(within the quotes of \/etc\/default\/grub write \\\\\\\$ for \$\)$/,
+  },
+  {
+    id: 'ram-map',
+    b: memory(beta, {
+      ramRanges: Array.from({ length: 64 }, (_, at) => ({
+        startPfn: at * 0x1000 + 1,
+        endPfn: at * 0x1000 + 0x800,
+      })),
+    }),
+    says: /of the memory of alpha lie where beta has none/,
+    hint: /^choose another computer/,
   },
   {
     id: 'ram-map',

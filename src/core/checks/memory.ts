@@ -4,7 +4,7 @@ import type { Capabilities, DeviceRange, RamRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
 import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
 import { formatBytes } from '../quantities.ts';
-import { countFrames, subtractRanges } from '../ram-ranges.ts';
+import { countFrames, mergeRanges, subtractRanges } from '../ram-ranges.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 const pageBytes = 4096;
@@ -14,9 +14,17 @@ const roomBytes = 32 * 1024 * 1024;
 /** ACPI tables of other cards move the edge of RAM by a few pages; more than this is another memory map. */
 const edgePages = 256;
 
+/** Both the shell that reads that file and GRUB take the sign for the beginning of a variable's name. */
+const grubQuoting = String.raw`(within the quotes of /etc/default/grub write \\\$ for $)`;
+
 function framesOutside(a: Capabilities, b: Capabilities): number {
   return countFrames(subtractRanges(a.memory.ramRanges, b.memory.ramRanges));
 }
+
+/** Gaps between two places that are not worth a parameter of their own. */
+const nearPages = 256;
+/** The kernel takes 2048 characters, and the OS has parameters of its own. */
+const parametersLimit = 1000;
 
 /** The first MiB: the kernel keeps it for itself, uses some of it, and has all of it in every image. */
 const lowPages = 256;
@@ -26,6 +34,29 @@ const lowOutside = (a: Capabilities, b: Capabilities): RamRange[] =>
   subtractRanges(subtractRanges(a.memory.ramRanges, b.memory.ramRanges), [
     { startPfn: lowPages, endPfn: Number.MAX_SAFE_INTEGER },
   ]);
+
+/** A parameter for each of these places, with which a kernel keeps off it from the start. */
+const keptFree = (places: readonly RamRange[]): string[] =>
+  places.map(({ startPfn, endPfn }) => `memmap=${(endPfn - startPfn) * 4}K$${startPfn * 4}K`);
+
+/** Parameters with which the OS has no memory but where B has some; none when they would be too many. */
+function fittingParameters(a: Capabilities, b: Capabilities): string | undefined {
+  const missing = subtractRanges(a.memory.ramRanges, b.memory.ramRanges);
+  const topPfn = Math.max(0, ...b.memory.ramRanges.map(each => each.endPfn));
+  const within = missing
+    .filter(each => each.startPfn < topPfn)
+    .map(({ startPfn, endPfn }) => ({ startPfn, endPfn: endPfn + nearPages }));
+  const joined = mergeRanges(within).map(({ startPfn, endPfn }) => ({
+    startPfn,
+    endPfn: endPfn - nearPages,
+  }));
+  const pagesPerMiB = 256;
+  const parameters = [
+    ...(missing.some(each => each.startPfn >= topPfn) ? [`mem=${Math.floor(topPfn / pagesPerMiB)}M`] : []),
+    ...keptFree(joined),
+  ].join(' ');
+  return parameters.length <= parametersLimit ? parameters : undefined;
+}
 
 const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
 
@@ -67,18 +98,18 @@ export const memoryChecks: readonly PreflightCheck[] = [
       const outside = framesOutside(a, b);
       const low = lowOutside(a, b);
       if (outside <= edgePages && low.length > 0) {
-        const reserved = low.map(
-          ({ startPfn, endPfn }) => `memmap=${(endPfn - startPfn) * 4}K$${startPfn * 4}K`,
-        );
         return finding(
           `${countFrames(low)} page frames of the first MiB of ${a.name}, which is in every image, are missing on ${b.name}.`,
-          `start the OS with ${reserved.join(' ')}`,
+          `start the OS with ${keptFree(low).join(' ')} ${grubQuoting}`,
         );
       }
       if (outside <= edgePages) return null;
+      const parameters = fittingParameters(a, b);
       return finding(
         `${formatBytes(outside * pageBytes)} of the memory of ${a.name} lie where ${b.name} has none.`,
-        `start the OS with mem= set to the memory of ${b.name}`,
+        parameters === undefined
+          ? 'choose another computer; these two keep too many places for themselves'
+          : `start the OS with ${parameters}${parameters.includes('$') ? ` ${grubQuoting}` : ''}`,
       );
     },
   },
@@ -120,7 +151,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
       if (names.length === 0) return null;
       return finding(
         `${b.name} has memory where the OS looks for places for cards (${listed(names)}); one that it finds on ${b.name} may not work.`,
-        `if one does not, start the OS with: ${reservation(a, b)}`,
+        `if one does not, start the OS with: ${reservation(a, b)} ${grubQuoting}`,
       );
     },
   },
@@ -135,7 +166,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
       if (onMemoryOf(a, b, isWindow).length === 0) return null;
       return finding(
         `${b.name} has another network card than ${a.name}, and memory where the OS would put its registers.`,
-        `start the OS with: ${reservation(a, b)} (in GRUB's files with \\$ for $)`,
+        `start the OS with: ${reservation(a, b)} ${grubQuoting}`,
       );
     },
   },
