@@ -8,7 +8,7 @@ import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaimDesk, refusalOf } from '../../src/agent/claim-desk.ts';
 import { type FakeHelper, logOf, waitForLog } from './test/helpers.ts';
-import { assertImage, type Changes, claimKey, ip, move, needsRoot, runsAt } from './test/world.ts';
+import { assertImage, type Changes, claimKey, ip, lateGhost, move, needsRoot, runsAt } from './test/world.ts';
 
 test('a move: the OS runs at B, and only there', needsRoot, async () => {
   await using world = await move();
@@ -36,6 +36,19 @@ test('a move: the OS runs at B, and only there', needsRoot, async () => {
   assert.ok(report.timesUs.send > 0);
   assertImage(world);
 });
+
+test(
+  'a disk that is found by threads of the kernel is marked before the grant: B has all of the image by then',
+  needsRoot,
+  async () => {
+    await using world = await move({ ghost: lateGhost });
+    assert.equal((await world.a.report).outcome, 'arrived');
+    await waitForLog(world.folder, 'copy unfreeze');
+    const log = logOf(world.folder);
+    assert.ok(log.indexOf('B freeze') < log.indexOf('A free') && log.includes('A free'), log.join(', '));
+    assert.deepEqual(runsAt(log), ['B']);
+  },
+);
 
 test('an image that leaves pages of zeros out arrives as if it had them', needsRoot, async () => {
   await using world = await move({ marks: true });

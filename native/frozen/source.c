@@ -201,7 +201,7 @@ static int ghost_says(void) {
   if (frame.type == FRAME_MARKED) return marked();
   if (frame.type == FRAME_UNMARKED) { because(REASON_MARK, 0, -1, (char *)text); return SOURCE_ON_FAILED; }
   if (frame.type == FRAME_CANCEL) { because(REASON_CANCELLED, 0, -1, NULL); return SOURCE_ON_CANCEL; }
-  if (frame.type == FRAME_RELEASE && granted) ioctl(snapshot, SNAPSHOT_FREE, 0);
+  if (frame.type == FRAME_RELEASE && (go_at || granted)) ioctl(snapshot, SNAPSHOT_FREE, 0); // B has all of it; a roll back frees it, too
   return WAIT;
 }
 

@@ -97,6 +97,7 @@ export async function runGhost(told: unknown): Promise<void> {
     try {
       await faults.at('ghost.mark');
       await rescanned.catch(() => {});
+      if (!left.isHere) release(); // what hangs at USB or in a card reader is looked for by threads that stand still as yet
       const nic = macOfCard();
       const move = { epoch, to: target, key: Uint8Array.from(key) };
       await left.markLeaving({ ...(nic !== undefined && { nic }), move });
@@ -124,7 +125,7 @@ export async function runGhost(told: unknown): Promise<void> {
     ]);
   }
 
-  /** Of this kernel's image nobody will need anything any more; its threads may go on. */
+  /** From GO on nobody needs this kernel's image any more; its threads may go on. */
   function release(): void {
     if (!helper.destroyed) return void helper.write(encodeFrame(frameTypes.release.number, 0n));
     try {

@@ -95,6 +95,11 @@ export class DevicesLeft {
     return this.#services.has(device);
   }
 
+  /** False while something that is to be marked has not been found again. */
+  get isHere(): boolean {
+    return [...this.#services.values()].every(each => each.isHere !== false);
+  }
+
   /** Classes whose drivers a standby must load before it serves. */
   get driversNeeded(): DeviceClass[] {
     const needed = [...this.#services.values()].filter(each => each.needsDrivers);

@@ -83,6 +83,8 @@ export interface LeftService extends DeviceAnswers {
   readonly needsDrivers?: boolean;
   /** True: the OS has it elsewhere and will not ask for it any more. */
   readonly isOver?: boolean;
+  /** False: it is to be marked, and has not been found again yet. */
+  readonly isHere?: boolean;
   /** Writes on it that the OS is about to leave, for good when this is fulfilled. @throws Error saying why it cannot */
   mark?(text: string): Promise<void>;
   /** The OS may write to it from now on. What cannot be served is said, and tried again when the OS asks for it. */

@@ -48,6 +48,8 @@ export const pastClaim: ClaimKey = { epoch: 41, key: new Uint8Array(32).fill(0x6
 const fakeGhost = `echo $$ | tee -a ghosts > ghost-pid; exec ${process.execPath} ${join(import.meta.dirname, 'fake-ghost.ts')}`;
 /** One that has not come as far as to write `left` on the disk when the power goes. */
 export const slowGhost = `${fakeGhost} slow`;
+/** It finds the disk only once the kernel's threads go on. */
+export const lateGhost = `${fakeGhost} late`;
 
 export interface World extends AsyncDisposable {
   readonly folder: string;

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { regionsOf } from '#core/disk-follow.ts';
 import { BlockPlaceSchema } from '#core/disk-wish.ts';
 import { yadoError } from '#core/errors.ts';
-import { nodePath } from '#linux/block.ts';
+import { findBlockDevice, nodePath } from '#linux/block.ts';
 import { hashParts } from '#linux/region-hashes.ts';
 import { type ControlAnswer, type ControlRequest, nbdPort } from '#wire/control.ts';
 import { secretBytes } from '#wire/frames.ts';
@@ -44,6 +44,11 @@ export class LeftDisk implements LeftService {
   constructor(state: DiskLeft, world: LeftWorld) {
     this.state = state;
     this.#world = world;
+  }
+
+  get isHere(): boolean {
+    const { volume: _, ...hardware } = this.state.place;
+    return findBlockDevice(hardware) !== undefined;
   }
 
   async mark(text: string): Promise<void> {
