@@ -27,6 +27,7 @@ export const standbyModules: Readonly<Record<string, readonly string[]>> = {
     ...['alx', 'atl1c', 'atlantic', 'forcedeth', 'i40e', 'ixgbe', 'jme', 'sky2'],
   ],
   'set-aside memory': ['nd_e820', 'nd_btt', 'nd_pmem', 'crc32c_generic', 'erofs', 'loop'],
+  'what the CPU can': ['cpuid'],
   'devices served to others': ['nbd', 'parport_pc', 'lp'],
   // Which of these fit the CPU and which are built in differs: the ciphers of src/core/ciphers.ts and what makes them fast.
   'the wire': [

@@ -97,6 +97,10 @@ export const pairs: readonly Pair[] = [
       { ramMiB: 2048, nic: 'e1000e' },
     ],
   ]),
+  ...pairsOf({ kernelParameters: ['clearcpuid=avx,avx2'] }, [
+    ['cpu-masked', 'the CPU of B lacks AVX2, and the OS was started without', { lacks: ['avx2'] }],
+  ]),
+  ...pairsOf({ lacks: ['avx', 'avx2', 'fma', 'f16c'] }, [['cpu-more', 'the CPU of B has AVX', {}]]),
   ...pairsOf({ nic: 'e1000' }, [
     ['e1000-to-virtio', 'e1000 to virtio-net', {}],
     ['e1000-to-rtl8139', 'e1000 to rtl8139', { nic: 'rtl8139' }],

@@ -9,8 +9,10 @@ import {
   movingAgentImage,
 } from '#core/capabilities.ts';
 import type { CipherRates } from '#core/ciphers.ts';
+import { instructionsOf } from '#core/cpu-instructions.ts';
 import { classOfPci, deviceClasses, deviceClassNames } from '#core/device-class.ts';
 import type { OsState } from '#core/os-state.ts';
+import { withCpuid } from '#linux/cpuid.ts';
 import { readCpuinfo, readHardwareApicIds } from '#linux/cpuinfo.ts';
 import { readKernelLog } from '#linux/kernel-log.ts';
 import { measureCiphers } from '#linux/ktls-probe.ts';
@@ -71,6 +73,7 @@ export function gatherCapabilities(
       vendor: cpu.vendor,
       model: cpu.modelName,
       flags: [...cpu.flags],
+      instructions: withCpuid(cpuid => instructionsOf(cpuid, cpu.flags)) ?? null,
       count: Math.max(cpu.count, apicIds.length),
       online: cpu.count,
       onlineApicIds: cpu.apicIds.slice(0, cpus),

@@ -78,6 +78,8 @@ export const CapabilitiesSchema = v.strictObject({
     vendor: Short,
     model: Short,
     flags: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(1024)),
+    /** What programs find by themselves; null where the CPU cannot be asked. */
+    instructions: v.nullable(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(1024))),
     /** CPUs the hardware has, also those not started (a standby starts one only). */
     count: v.pipe(Count, v.minValue(1)),
     /** CPUs at work. */

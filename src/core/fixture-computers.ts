@@ -55,6 +55,7 @@ export const alpha: Capabilities = {
     vendor: 'GenuineIntel',
     model: 'x',
     flags: ['fpu', 'sse2', 'ht'],
+    instructions: ['movbe'],
     count: 1,
     online: 1,
     onlineApicIds: [0],

@@ -238,6 +238,39 @@ const cases: readonly Case[] = [
     hint: /clearcpuid=ibt/,
   },
   {
+    id: 'cpu-flags', // avx2 is hidden from programs only with all that needs its registers
+    a: { cpu: { ...alpha.cpu, flags: [...alpha.cpu.flags, 'avx', 'avx2'] } },
+    b: cpu({ flags: [...beta.cpu.flags, 'avx'] }),
+    says: /^The CPU of beta lacks: avx2\.$/,
+    hint: /^start the OS with clearcpuid=avx,avx2, or choose/,
+  },
+  {
+    id: 'cpu-flags', // no parameter keeps programs from using it
+    a: { cpu: { ...alpha.cpu, flags: [...alpha.cpu.flags, 'bmi2'] } },
+    says: /^The CPU of beta lacks: bmi2\.$/,
+    hint: /^choose another computer: programs find/,
+  },
+  {
+    id: 'cpu-programs', // started with clearcpuid=bmi2
+    a: { cpu: { ...alpha.cpu, instructions: ['bmi2', 'movbe'] } },
+    says: /^The CPU of beta lacks what programs of the OS may have found on alpha: bmi2; one that uses it ends on beta\.$/,
+    hint: /^end the programs that were started on alpha first$/,
+  },
+  {
+    id: 'cpu-programs', // it had only the AVX of an older CPU at its start
+    a: {
+      cpu: { ...alpha.cpu, flags: [...alpha.cpu.flags, 'avx'], instructions: ['avx2', 'movbe'] },
+    },
+    b: cpu({ flags: [...beta.cpu.flags, 'avx'] }),
+    says: /: avx2; /,
+    hint: /^start the OS with clearcpuid=avx,avx2, or end the programs/,
+  },
+  {
+    id: 'cpu-home',
+    b: cpu({ instructions: ['avx2', 'bmi2', 'movbe'] }), // alpha's kernel has not switched on what avx2 needs
+    says: /^Programs that are started on beta may use what the CPU of alpha lacks: bmi2; /,
+  },
+  {
     id: 'cpu-count',
     a: { cpu: { ...alpha.cpu, online: 2, onlineApicIds: [0, 1] } },
     says: /^beta lacks 1 of the 2 CPUs of alpha: the OS goes on with 1 there/,

@@ -1,6 +1,7 @@
 // Checks of the processors: a kernel that is at work believes in the CPU it was started on. Pure.
 
 import { cpusMissing } from '../cpu-fit.ts';
+import { instructionsGained, maskOf } from '../cpu-instructions.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 /**
@@ -36,6 +37,16 @@ const unnamedFlags: readonly string[] = [
   ...['sev_snp', 'svsm', 'debug_swap'],
 ];
 
+/** The kernel reads so much of `clearcpuid=` (cpu_parse_early_param); when the word comes twice, the last one counts. */
+const clearedLimit = 127;
+
+/** With which the OS and its programs do without these; undefined when nothing hides them. */
+function clearing(features: readonly string[]): string | undefined {
+  const masks = features.map(maskOf);
+  const cleared = [...new Set([...masks, ...features])].join(',');
+  return masks.includes(undefined) || cleared.length > clearedLimit ? undefined : `clearcpuid=${cleared}`;
+}
+
 export const cpuChecks: readonly PreflightCheck[] = [
   {
     id: 'cpu-vendor',
@@ -70,12 +81,52 @@ export const cpuChecks: readonly PreflightCheck[] = [
     why: 'Programs and the kernel use what they found when they started.',
     compare: (a, b) => {
       const isSame = a.cpu.model === b.cpu.model && a.cpu.model !== '';
-      const has = new Set([...b.cpu.flags, ...(isSame ? unnamedFlags : [])]);
+      const has = new Set([...b.cpu.flags, ...(b.cpu.instructions ?? []), ...(isSame ? unnamedFlags : [])]);
       const missing = a.cpu.flags.filter(flag => !has.has(flag) && !kernelFlags.has(flag));
       if (missing.length === 0) return null;
+      const parameter = clearing(missing);
       return finding(
         `The CPU of ${b.name} lacks: ${listed(missing)}.`,
-        `start the OS with clearcpuid=${missing.slice(0, 8).join(',')}, or choose another computer`,
+        parameter === undefined
+          ? 'choose another computer: programs find some of these by themselves, and nothing hides them'
+          : `start the OS with ${parameter}, or choose another computer`,
+      );
+    },
+  },
+  {
+    id: 'cpu-programs',
+    severity: 'warning',
+    title: 'the target has every instruction that programs find by themselves',
+    why: 'Programs ask the CPU and not the kernel. One that was started where the CPU has an instruction may use it, and ends where there is none: after `clearcpuid=`, and on the way home from a newer CPU.',
+    compare: (a, b) => {
+      if (!a.cpu.instructions || !b.cpu.instructions) return null;
+      const known = new Set([...a.cpu.flags, ...b.cpu.flags, ...b.cpu.instructions]);
+      const missing = a.cpu.instructions.filter(each => !known.has(each));
+      if (missing.length === 0) return null;
+      const parameter = clearing(missing);
+      const hidden = parameter === undefined ? '' : `start the OS with ${parameter}, or `;
+      return finding(
+        `The CPU of ${b.name} lacks what programs of the OS may have found on ${a.name}: ${listed(missing)}; one that uses it ends on ${b.name}.`,
+        `${hidden}end the programs that were started on ${a.name} first`,
+      );
+    },
+  },
+  {
+    id: 'cpu-home',
+    severity: 'note',
+    title: 'programs that are started at the target can come back',
+    why: 'They may use what only the CPU of the target has.',
+    compare: (a, b) => {
+      if (!a.cpu.instructions || !b.cpu.instructions) return null;
+      const gained = instructionsGained(
+        b.cpu.instructions,
+        [...a.cpu.instructions, ...a.cpu.flags],
+        a.cpu.flags,
+      );
+      if (gained.length === 0) return null;
+      return finding(
+        `Programs that are started on ${b.name} may use what the CPU of ${a.name} lacks: ${listed(gained)}; they would end on the way back.`,
+        'nothing to do; the move back asks to accept that (--accept-risk cpu-programs)',
       );
     },
   },
