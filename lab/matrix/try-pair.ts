@@ -75,7 +75,7 @@ export async function tryPair(lab: Lab, pair: Pair, say: (text: string) => void)
     demand(tried.code === 4, `${ids} should have refused it: ${tried.output}`);
     demand((await bootIdOf(a)) === bootId, 'another system runs on a');
     await checkWorkload(a);
-    return { result: 'refused', reason: `${ids}: ${against.map(each => each.text).join(' ')}`, notes };
+    return { result: 'refused', reason: `${ids}: ${against.map(each => `${each.text} (${each.hint})`).join(' ')}`, notes };
   }
   const there = await moveOnce(lab, a, b, bootId);
   say(`${pair.name}: on B after ${there.downtimeMs.toFixed(0)} ms; going home`);

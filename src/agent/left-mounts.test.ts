@@ -33,6 +33,7 @@ function os(saved: readonly LeftMount[] = []) {
       if (state.isInUse === path && words[0] === 'umount' && words[1] !== '-l')
         throw new Error(`umount: ${path}: target is busy.`);
       done.push(words.join(' '));
+      if (words[0] === 'chattr') return;
       if (words[0] === 'umount') state.mounted.delete(path);
       else state.mounted.set(path, { ...mounted(0, path), device: words.at(-2) ?? '' });
     },
@@ -61,32 +62,36 @@ function os(saved: readonly LeftMount[] = []) {
 test('what is for starting is unmounted, inner ones first; at home alone all are mounted anew, outer ones first', async () => {
   const { mounts, off, leave, on, done } = os();
   await off();
-  assert.deepEqual(done.splice(0), ['umount /boot/efi', 'umount /boot']);
+  const emptied = ['umount /boot/efi', 'chattr +i /boot/efi', 'umount /boot', 'chattr +i /boot'];
+  assert.deepEqual(done.splice(0), emptied); // whoever writes there meanwhile is told so
   const { saved } = mounts;
   leave();
   await on('b');
   assert.equal(done.length, 0);
   await on();
   const again = [
+    'chattr -i /boot',
+    'chattr -i /boot/efi',
     'mount -t ext4 -o rw,noatime /dev/vdb2 /boot',
     'umount -l /home',
     'mount -t ext4 -o rw /dev/vdb3 /home',
     'mount -t ext4 -o rw /dev/vdb1 /boot/efi',
   ];
   assert.deepEqual(done.toSorted(), again.toSorted());
-  assert.ok(done.indexOf(again[0]!) < done.indexOf(again[3]!));
+  const inTurn = done.filter(each => each.includes('/boot')).map(each => each.replace(/-t.* /, ''));
+  assert.deepEqual(inTurn, ['chattr -i /boot', 'mount /boot', 'chattr -i /boot/efi', 'mount /boot/efi']);
   assert.deepEqual(mounts.saved, []);
   const later = os(saved); // of an agent that is started anew
   later.state.mounted.clear();
   await later.on();
-  assert.equal(later.done.length, 3);
+  assert.equal(later.done.filter(each => each.startsWith('mount ')).length, 3);
 });
 
 test('one for starting that is in use stays mounted until the OS is back, and that is told', async () => {
   const { off, leave, on, state, done, said } = os();
   state.isInUse = '/boot';
   await off();
-  assert.deepEqual(done.splice(0), ['umount /boot/efi']);
+  assert.deepEqual(done.splice(0), ['umount /boot/efi', 'chattr +i /boot/efi']);
   assert.equal(said.at(-1), '/boot stays at a and could not be unmounted: umount: /boot: target is busy');
   leave();
   await on();
@@ -99,7 +104,7 @@ test('what was given up before a disk was gone, or mounted by somebody else, is 
   await off();
   state.mounted.set('/boot/efi', mounted(1, '/boot/efi'));
   await on();
-  assert.deepEqual(done.slice(2), ['mount -t ext4 -o rw,noatime /dev/vdb2 /boot']);
+  assert.deepEqual(done.slice(4), ['chattr -i /boot', 'mount -t ext4 -o rw,noatime /dev/vdb2 /boot']);
 });
 
 test('what systemd unmounts when it hears late that the disk was gone is mounted once more', async () => {

@@ -1,6 +1,7 @@
 // File systems on disks that stay at a computer. A mount whose disk goes away gives errors for ever, also at home. What is for
 // starting the computer (/boot, /boot/efi) is unmounted before the OS leaves: the next update of the kernel or of GRUB would be
-// lost, and the computer might not start any more. Others stay mounted: programs rather get errors than find an empty folder.
+// lost, and the computer might not start any more. The empty folder that is left takes no files meanwhile: an update of the kernel
+// there fails before anything is changed, instead of going where no boot loader looks. Others stay mounted: programs rather get errors than find an empty folder.
 // All are mounted anew when the OS is back, or has not left after all. Kept for an agent that is started anew.
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
@@ -84,6 +85,12 @@ export class LeftMounts {
     try {
       await this.#world.run(['umount', path], signal);
       this.#world.say(`${path} stays at ${computer}: it is mounted again when the OS is back`);
+      await this.#world.run(['chattr', '+i', path], signal).catch(error => {
+        signal.throwIfAborted();
+        this.#world.say(
+          `what is written to ${path} meanwhile will be hidden at ${computer}: ${reasonOf(error)}`,
+        );
+      });
     } catch (error) {
       signal.throwIfAborted();
       this.#world.say(`${path} stays at ${computer} and could not be unmounted: ${reasonOf(error)}`);
@@ -101,10 +108,11 @@ export class LeftMounts {
 
   async #mount(left: LeftMount): Promise<void> {
     const { path, place, computer } = left;
-    const { find, run, pause, say } = this.#world;
+    const { find, run, pause, say, mountedAt: mountedHere } = this.#world;
     try {
       const node = nodePath((await find(place, AbortSignal.timeout(findMs))).name);
       await run(['udevadm', 'settle', '--timeout=10']).catch(() => {});
+      if (isForBooting(left) && !mountedHere(path)) await run(['chattr', '-i', path]).catch(() => {});
       for (let look = 1; look <= looks && (await this.#mountOnce(left, node)); look++) {
         say(`${path} is mounted again`);
         await pause(betweenLooksMs);

@@ -96,7 +96,7 @@ export type MountThatStays = MountInUse & Required<Pick<MountInUse, 'place'>>;
 
 /** Mount points that nothing needs but an update of the kernel or the boot loader. */
 const bootFolders = /^\/(boot|efi)(\/|$)/;
-export const isForBooting = ({ path }: MountInUse): boolean => bootFolders.test(path);
+export const isForBooting = ({ path }: Pick<MountInUse, 'path'>): boolean => bootFolders.test(path);
 
 export const mountsThatStay = (mounts: readonly MountInUse[]): MountThatStays[] =>
   mounts.filter((each): each is MountThatStays => each.place !== undefined);

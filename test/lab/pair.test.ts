@@ -150,6 +150,8 @@ story(
     assert.equal(await bootIdOf(b), bootId);
     assert.equal((await swaps(b)).trim(), '');
     assert.equal(await mountedAt(b, '/boot/efi'), '');
+    const refused = await b.exec('touch /boot/efi/kernel'); // it would be hidden at home
+    assert.match(refused.output, /Operation not permitted/);
     const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
     assert.equal(home.code, 0, home.output);
     assert.equal(await bootIdOf(a), bootId);
@@ -162,6 +164,8 @@ story(
     };
     await waitFor('the swap to be on again and the disks to be mounted', areOn, { timeoutMs: 60_000 });
     assert.equal(await a.shell('cat /boot/efi/file /srv/file'), 'whole\nwhole\n');
+    const beneath = 'mount --bind / /mnt && lsattr -d /mnt/boot/efi; umount /mnt';
+    assert.match(await a.shell(beneath), /^[-e]+ /, 'the folder beneath takes files again');
     const asked = ['pre-move a b', 'post-fail a b'];
     for (const way of ['a b', 'b a'])
       asked.push(`pre-move ${way}`, `pre-freeze ${way}`, `post-arrive ${way}`);

@@ -138,7 +138,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
     severity: 'note',
     on: 'source',
     title: 'the files for starting the computer lie on no disk that stays',
-    why: 'They are unmounted meanwhile; kernels and GRUB must not be updated while the OS is elsewhere.',
+    why: 'They are unmounted meanwhile; kernels and GRUB can be updated only at home.',
     inspect: ofOs(({ mounts }, { name }) => {
       const left = mounts.filter(isForBooting);
       if (left.length === 0) return null;
@@ -156,7 +156,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
       ];
       const paths = lost.map(each => each.path).toReversed();
       return finding(
-        `${texts.join(' ')} Kernels and GRUB must not be updated elsewhere.`,
+        `${texts.join(' ')} Kernels and GRUB can be updated only at home.`,
         paths.length === 0
           ? 'nothing to do'
           : `umount ${paths.join(' ')}; at home again: mount ${paths.toReversed().join(' ')}`,
