@@ -30,16 +30,19 @@ export interface Pair {
   readonly a: ComputerSpec;
   readonly b: ComputerSpec;
   readonly expected: Expected;
+  /** A warning that the way home is accepted with. */
+  readonly riskHome?: string;
 }
 
 const [plainA, plainB] = scenarioNamed('paper').computers as readonly [ComputerSpec, ComputerSpec];
 
-type Row = readonly [name: string, about: string, b: Hardware, expected?: Expected];
+type Row = readonly [name: string, about: string, b: Hardware, expected?: Expected, riskHome?: string];
 
 /** Pairs with one A; where nothing else is said both are as in the scenario "paper". */
 function pairsOf(hardwareA: Hardware, rows: readonly Row[]): Pair[] {
   const a = { ...plainA, ...hardwareA };
-  return rows.map(([name, about, hardwareB, expected = 'moves']) => ({
+  return rows.map(([name, about, hardwareB, expected = 'moves', riskHome]) => ({
+    ...(riskHome !== undefined && { riskHome }),
     name,
     about,
     a,
@@ -100,7 +103,9 @@ export const pairs: readonly Pair[] = [
   ...pairsOf({ kernelParameters: ['clearcpuid=avx,avx2'] }, [
     ['cpu-masked', 'the CPU of B lacks AVX2, and the OS was started without', { lacks: ['avx2'] }],
   ]),
-  ...pairsOf({ lacks: ['avx', 'avx2', 'fma', 'f16c'] }, [['cpu-more', 'the CPU of B has AVX', {}]]),
+  ...pairsOf({ lacks: ['avx', 'avx2', 'fma', 'f16c', 'bmi2'] }, [
+    ['cpu-more', 'the CPU of B has AVX and BMI2', {}, 'moves', 'cpu-programs'],
+  ]),
   ...pairsOf({ nic: 'e1000' }, [
     ['e1000-to-virtio', 'e1000 to virtio-net', {}],
     ['e1000-to-rtl8139', 'e1000 to rtl8139', { nic: 'rtl8139' }],

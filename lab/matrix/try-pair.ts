@@ -34,11 +34,19 @@ function noComplaint(computers: readonly Computer[]): void {
 }
 
 /** One move; `proofs` of what a user would notice. */
-async function moveOnce(lab: Lab, from: Computer, to: Computer, bootId: string): Promise<Way> {
+async function moveOnce(lab: Lab, from: Computer, to: Computer, bootId: string, risk?: string): Promise<Way> {
   await using connection = await lab.third.watchConnection(os.address, tickerPort);
   await using probe = await lab.third.probe(os.address, tickerPort);
   const before = await checkWorkload(from);
-  const moved = await from.exec(`yado migrate ${to.name}`, { timeoutMs: 400_000 });
+  const accepted = risk === undefined ? '' : ` --accept-risk ${risk}`;
+  if (risk !== undefined) {
+    const refused = await from.exec(`yado migrate ${to.name}`, { timeoutMs: 120_000 });
+    demand(
+      refused.code === 4 && refused.output.includes(risk),
+      `${risk} should have refused it: ${refused.output}`,
+    );
+  }
+  const moved = await from.exec(`yado migrate ${to.name}${accepted}`, { timeoutMs: 400_000 });
   demand(moved.code === 0, moved.output.trim().slice(-600));
   demand((await bootIdOf(to)) === bootId, `another system runs on ${to.name}`);
   const work = await waitFor(
@@ -75,11 +83,15 @@ export async function tryPair(lab: Lab, pair: Pair, say: (text: string) => void)
     demand(tried.code === 4, `${ids} should have refused it: ${tried.output}`);
     demand((await bootIdOf(a)) === bootId, 'another system runs on a');
     await checkWorkload(a);
-    return { result: 'refused', reason: `${ids}: ${against.map(each => `${each.text} (${each.hint})`).join(' ')}`, notes };
+    return {
+      result: 'refused',
+      reason: `${ids}: ${against.map(each => `${each.text} (${each.hint})`).join(' ')}`,
+      notes,
+    };
   }
   const there = await moveOnce(lab, a, b, bootId);
   say(`${pair.name}: on B after ${there.downtimeMs.toFixed(0)} ms; going home`);
-  const home = await moveOnce(lab, b, a, bootId);
+  const home = await moveOnce(lab, b, a, bootId, pair.riskHome);
   noComplaint([a, b]);
   demand(b.spec.disk === undefined || (await b.hasFreshDisk()), 'somebody has written to the disk of b');
   return { result: 'moved', there, home, notes };
