@@ -134,6 +134,19 @@ export const pairs: readonly Pair[] = [
     ['q35-e1000', 'both q35; e1000e to e1000', { machine: 'q35', nic: 'e1000' }],
     ['q35-to-pc', 'other chipset and network card', {}],
   ]),
+  // What `ram-map` says of the pairs bios-to-uefi and uefi-to-bios.
+  ...pairsOf(
+    {
+      kernelParameters: [
+        'mem=1535M',
+        ...['memmap=1024K$8192K', 'memmap=772K$1555092K', 'memmap=3144K$1565620K'],
+      ],
+    },
+    [['bios-to-uefi-fits', 'B has UEFI, and the OS keeps off its memory', { firmware: 'uefi' }]],
+  ),
+  ...pairsOf({ firmware: 'uefi', kernelParameters: ['efi=noruntime', 'memmap=4K$636K'] }, [
+    ['uefi-to-bios-fits', 'A has UEFI, and the OS keeps off the memory of the BIOS', {}],
+  ]),
   ...pairsOf({ firmware: 'uefi' }, [
     ['uefi-to-bios-calls', 'A has UEFI, and the OS calls it', {}, { refusedBy: 'firmware-calls' }],
   ]),
