@@ -9,6 +9,7 @@ import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
+import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { freeImage } from '#linux/power.ts';
 import { loadServices } from '#managers/service-list.ts';
@@ -211,6 +212,13 @@ export async function runGhost(told: unknown): Promise<void> {
   log(`ghost of ${osId} on ${computer.name}`);
 }
 
+/** The kernel tells a card's driver of its end, and some leave the card receiving, into memory that is the next kernel's. */
+function changeCards(up: boolean): void {
+  using links = new LinkClient();
+  for (const each of links.links())
+    if (each.kind === undefined && each.up !== up && each.name !== 'lo') links.changeLink(each.index, { up });
+}
+
 /** Returns when the kernel has taken the standby image, just before the jump; `stayed` is called when that fails. */
 async function becomeStandby(
   state: GhostState,
@@ -238,7 +246,13 @@ async function becomeStandby(
   const jump = async (): Promise<void> => {
     await left.stop();
     writeFileSync('/proc/sys/vm/drop_caches', '1');
-    kexecJump();
+    try {
+      changeCards(false);
+      kexecJump();
+    } catch (error) {
+      changeCards(true);
+      throw error;
+    }
   };
   setTimeout(() => {
     jump().catch((error: Error) => {

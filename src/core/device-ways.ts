@@ -80,11 +80,12 @@ export function functionsToQuiet(target: readonly PciFunction[], kept: readonly 
 }
 
 /**
- * Network drivers that leave their card at work when the kernel only freezes them, and begin without a reset when they
- * find it: vmxnet3 takes no new rings while the old ones are active, so the OS would hear and say nothing. Such a card
- * is stopped by taking its interface down.
+ * Network drivers that leave their card at work when the kernel only freezes them. vmxnet3 takes no new rings while the old ones
+ * are active, so the OS would hear and say nothing. e1000e goes on receiving (FLAG2_NO_DISABLE_RX): what comes is written to where
+ * the rings were, into memory that is the OS's by then, wherever a card does not mind that it was told to leave the bus alone. Such
+ * a card is stopped by taking its interface down.
  */
-const stoppedWhenDown: readonly string[] = ['vmxnet3'];
+const stoppedWhenDown: readonly string[] = ['vmxnet3', 'e1000e'];
 
 /** The interface of the target that is taken down before it becomes the OS, if its card needs that. */
 export function interfaceToTakeDown({ pci, nic }: Cards): string | undefined {
