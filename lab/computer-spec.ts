@@ -32,6 +32,8 @@ export interface ComputerSpec {
   readonly address: string;
   readonly vga: 'std' | 'cirrus' | 'vmware' | 'virtio' | 'qxl' | 'none';
   readonly disk?: Disk;
+  /** It is the disk of the computer of that name, which others reach too. */
+  readonly sharedDisk?: string;
   /** What its processor lacks of all that QEMU can emulate: "avx2". */
   readonly lacks?: readonly string[];
   /** Further kernel parameters, whatever it boots. */

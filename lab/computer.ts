@@ -2,7 +2,7 @@
 // Owns its QEMU process and its files in `dir`; the process dies with ours whatever happens.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { packKeys } from '../standby/keys.ts';
@@ -112,7 +112,8 @@ export class Computer {
 
   /** The disk's raw image on the host, for looking at it while the power is off. */
   get diskFile(): string {
-    return this.#file('disk.raw');
+    const owner = this.spec.sharedDisk;
+    return owner === undefined ? this.#file('disk.raw') : join(this.#around.dir, `${owner}.disk.raw`);
   }
 
   /** The second disk's raw image, of a computer that has one. */
@@ -145,6 +146,17 @@ export class Computer {
     return whole;
   }
 
+  /** Whoever has it makes it; the others wait for that. */
+  async #fillDisk(disk: string): Promise<void> {
+    const { sharedDisk } = this.spec;
+    if (sharedDisk !== undefined && sharedDisk !== this.name) {
+      await waitFor(`the disk of ${sharedDisk}`, () => existsSync(disk) || undefined, { timeoutMs: 60_000 });
+      return;
+    }
+    await copySparse(this.#around.os.disk, `${disk}.new`);
+    renameSync(`${disk}.new`, disk);
+  }
+
   /** Switches the power on. Its disk keeps what it held; the first boot starts from a fresh OS image. */
   async boot(role: Role = this.spec.role, options: BootOptions = {}): Promise<void> {
     if (this.on) throw new LabError(`computer ${this.name} is on already`, `yado lab kill ${this.name}`);
@@ -157,7 +169,7 @@ export class Computer {
       throw new LabError(`computer ${this.name} has no firmware: ${uefiFile} is missing`, 'apt install ovmf');
     await this.#clear();
     const disk = this.spec.disk && (options.diskFile ?? this.diskFile);
-    if (disk !== undefined && !existsSync(disk)) await copySparse(os.disk, disk);
+    if (disk !== undefined && !existsSync(disk)) await this.#fillDisk(disk);
     const spare = this.spec.spareMiB === undefined ? undefined : this.spareFile;
     if (spare !== undefined && !existsSync(spare))
       await run(['truncate', '-s', `${this.spec.spareMiB}M`, spare]);

@@ -119,8 +119,14 @@ export function qemuArguments(
   if (vga !== undefined) args.push('-device', `${vga},addr=2`);
   if (spec.disk !== undefined && files.disk !== undefined) {
     // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.
-    args.push('-drive', `file=${quoted(files.disk)},format=raw,if=none,id=disk,cache=unsafe,discard=unmap`);
-    args.push(...diskDevices[spec.disk](spec.machine).flatMap(each => ['-device', each]));
+    const isShared = spec.sharedDisk !== undefined;
+    const options = `format=raw,if=none,id=disk,cache=unsafe,discard=unmap${isShared ? ',file.locking=off' : ''}`;
+    args.push('-drive', `file=${quoted(files.disk)},${options}`);
+    const serial = isShared ? `,serial=shared-${spec.sharedDisk}` : '';
+    const devices = diskDevices[spec.disk](spec.machine);
+    args.push(
+      ...devices.flatMap((each, at) => ['-device', at === devices.length - 1 ? each + serial : each]),
+    );
   }
   if (files.spare !== undefined) {
     const options = 'format=raw,if=none,id=spare,cache=unsafe,discard=unmap';

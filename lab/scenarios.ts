@@ -106,6 +106,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       { ...b, spareMiB: 3200 },
     ],
   },
+  shared: {
+    about: 'as paper, without a printer; B reaches the disk of A by itself',
+    computers: [
+      { ...a, printer: undefined, sharedDisk: 'a' },
+      { ...b, disk: 'virtio-blk', sharedDisk: 'a' },
+    ],
+  },
   peers: { about: 'two computers like A, with a spare disk, both for a plain Debian', computers: peers },
   alone: { about: 'computer A only', computers: [a] },
 };

@@ -27,14 +27,27 @@ const found: FoundDisk = {
 const storage: Storage = {
   sizeBytes: 1 << 30,
   isContainer: false,
+  isVolume: false,
+  isShared: false,
+  name: 'virtio-root',
+  sameness: 'i1 ',
   fileSystem: async () => 'f5',
   placeAt: computer => (computer === 'b' ? place : undefined),
 };
-const mine = (at: string): StorageAt => ({ device: 'disk0', at, storage });
+const mine = (at: string, change: Partial<Storage>): StorageAt => ({
+  ...{ device: 'disk0', at },
+  storage: { ...storage, ...change },
+});
 
-async function asked(address: string, disk: DiskRequest | undefined, at = 'a') {
+async function asked(
+  address: string,
+  disk: DiskRequest | undefined,
+  at = 'a',
+  change: Partial<Storage> = {},
+  there: DiskLook['found'] = found,
+) {
   const heard: ControlRequest<'diskLook'>[] = [];
-  const look: DiskLook = { found, matches: 1, names: ['virtio-spare'] };
+  const look: DiskLook = { found: there, matches: there ? 1 : 0, names: ['virtio-spare'] };
   const server = new ControlServer(
     () => 'b',
     {
@@ -52,7 +65,7 @@ async function asked(address: string, disk: DiskRequest | undefined, at = 'a') {
     signal: new AbortController().signal,
   } as unknown as MoveRequest;
   try {
-    return { plan: await planDisk(request, mine(at)), heard, request };
+    return { plan: await planDisk(request, mine(at, change)), heard, request };
   } finally {
     await server.close();
   }
@@ -79,6 +92,27 @@ test('the disk that was typed counts, then that of the settings, then the one th
   assert.deepEqual(destinyOf(plan, request), {
     ...{ mode: 'follow', computer: 'b', name: 'virtio-spare', place, mayOverwrite: true },
   });
+});
+
+test('a disk that both reach is looked for by its own name; one that was reached so before, without a word', async () => {
+  const wanted = wish({ wish: { mode: 'shared' }, inSettings: 'other' });
+  const { heard, plan, request } = await asked('127.60.0.7', wanted);
+  assert.equal(heard[0]?.disk, 'virtio-root');
+  assert.deepEqual([plan?.mode, plan?.identity, plan?.lacks], ['shared', 'i1 ', undefined]);
+  assert.equal(destinyOf(plan, request)?.mode, 'shared');
+  const again = await asked('127.60.0.7', undefined, 'a', { isShared: true });
+  assert.equal(again.plan?.mode, 'shared');
+  const away = await asked('127.60.0.7', undefined, 'a', { isShared: true }, null);
+  assert.equal(away.plan, undefined, 'not reached from there: it is used over the network');
+  const stays = await asked('127.60.0.7', wish({ wish: { mode: 'remote' } }), 'a', { isShared: true });
+  assert.equal(stays.plan, undefined);
+});
+
+test('in a container or a volume it is not used from both', async () => {
+  for (const change of [{ isContainer: true }, { isVolume: true }])
+    await assert.rejects(asked('127.60.0.8', wish({ wish: { mode: 'shared' } }), 'a', change), {
+      code: 'diskNotShared',
+    });
 });
 
 test('a computer that had the disk is told until it answers; one that knows of none any more is left alone', async () => {

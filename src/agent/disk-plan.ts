@@ -31,17 +31,19 @@ export interface DiskRequest {
 
 /**
  * Undefined when it is to stay, or is at the target already.
- * @throws YadoError `diskStays`; what the target answers; `diskUnreachable` when the OS's own disk cannot be looked at
+ * @throws YadoError `diskStays`, `diskNotShared`; what the target answers; `diskUnreachable` when the OS's own disk cannot be looked at
  */
 export async function planDisk(
   request: MoveRequest,
   mine: StorageAt | undefined,
 ): Promise<DiskPlan | undefined> {
   const { disk, target, osId, signal } = request;
-  if (!disk || disk.wish.mode === 'remote' || !mine || mine.at === target.name) return undefined;
-  if (mine.storage.isContainer) throw yadoError('diskStays', { computer: target.name });
+  // A disk that was reached from both before is so again, when nothing else is said.
+  const mode = disk?.wish.mode ?? (mine?.storage.isShared ? 'shared' : 'remote');
+  if (mode === 'remote' || !mine || mine.at === target.name) return undefined;
+  refuseLayers(mode, mine.storage, target.name);
   const fileSystem = await fileSystemOf(mine, signal);
-  const asked = disk.wish.disk ?? disk.inSettings;
+  const asked = disk?.wish.disk ?? (mode === 'shared' ? mine.storage.name : disk?.inSettings);
   const place = mine.storage.placeAt(target.name);
   const look = await ask(
     peerOf(request, target),
@@ -53,15 +55,29 @@ export async function planDisk(
     },
     { timeoutMs: lookMs, signal },
   );
+  if (!disk && !look.found) return undefined;
   return {
+    mode,
+    identity: mine.storage.sameness,
+    isShared: mine.storage.isShared,
     os: osId,
     asked,
     sizeBytes: mine.storage.sizeBytes,
     fileSystem,
     at: mine.at,
     look,
-    lacks: await lackOfModule(mirrorModule, OS_ROOT),
+    lacks: mode === 'follow' ? await lackOfModule(mirrorModule, OS_ROOT) : undefined,
   };
+}
+
+/** @throws YadoError `diskStays`, `diskNotShared` */
+function refuseLayers(mode: DiskWish['mode'], { isContainer, isVolume }: Storage, computer: string): void {
+  if (mode === 'shared' && (isContainer || isVolume))
+    throw yadoError('diskNotShared', {
+      layer: isContainer ? 'a LUKS container' : 'a volume of LVM',
+      computer,
+    });
+  if (isContainer) throw yadoError('diskStays', { computer });
 }
 
 async function fileSystemOf({ device, at, storage }: StorageAt, signal: AbortSignal) {
@@ -76,7 +92,7 @@ export function destinyOf(plan: DiskPlan | undefined, request: MoveRequest): Des
   const found = plan?.look.found;
   if (!plan || !found) return undefined;
   return {
-    mode: 'follow',
+    mode: plan.mode,
     computer: request.target.name,
     name: found.name,
     place: found.place,

@@ -39,6 +39,8 @@ export const markSchema = (services: ServiceList) =>
     computer: ComputerSchema,
     /** MAC of the card with the machine address. */
     nic: v.exactOptional(Text),
+    /** A computer that reaches the disk by itself, and has the OS. */
+    usedBy: v.exactOptional(Text),
     move: v.exactOptional(LeftMoveSchema),
   });
 export type Mark = v.InferOutput<ReturnType<typeof markSchema>>;

@@ -8,7 +8,7 @@ import { LeftDisk } from '#devices/disk/service.ts';
 import { loadServices } from '#managers/service-list.ts';
 import type { ControlAnswer } from '#wire/control.ts';
 import { encodeMarkText, leftBehindSchema, type Mark, markSchema } from './ghost-state.ts';
-import { DevicesLeft, foundAt, newestOf } from './left-behind.ts';
+import { DevicesLeft, foundAt, isThatDisk, newestOf } from './left-behind.ts';
 
 mock.method(console, 'log', () => {});
 
@@ -172,20 +172,42 @@ test('what no class knows is not taken for something left', () => {
 });
 
 test('of several disks an OS has left here the last one counts, also when it has none here any more', () => {
-  const marked = (node: string, change: Partial<Mark>) => ({
-    node,
+  const marked = (node: string, change: Partial<Mark>, isThatDisk = true) => ({
+    ...{ node, isThatDisk },
     mark: { ...leftBy(disk).state, state: 'left', computer, ...change } as Mark,
   });
+  const nodeOf = (all: ReturnType<typeof marked>[], osId?: string): string | undefined => {
+    const found = newestOf(all, osId);
+    return found === 'several' ? found : found?.node;
+  };
   const [old, last] = [marked('/dev/vda', {}), marked('/dev/vdb', { epoch: 9 })];
   assert.equal(newestOf([]), undefined);
-  assert.equal(newestOf([old, last])?.node, '/dev/vdb');
-  assert.equal(newestOf([last, old])?.node, '/dev/vdb');
+  assert.equal(nodeOf([old, last]), '/dev/vdb');
+  assert.equal(nodeOf([last, old]), '/dev/vdb');
   const released = marked('/dev/vdb', { epoch: 9, behind: [] });
-  assert.equal(newestOf([old, released])?.node, '/dev/vdb', 'the older disk is not served');
+  assert.equal(nodeOf([old, released]), '/dev/vdb', 'the older disk is not served');
   const another = marked('/dev/vdc', { osId: 'lobster', epoch: 3 });
-  assert.equal(newestOf([old, released, another])?.node, '/dev/vdc');
-  assert.equal(newestOf([another, old, last], last.mark.osId)?.node, '/dev/vdb', 'asked for one OS');
+  assert.equal(nodeOf([old, released, another]), '/dev/vdc');
+  assert.equal(nodeOf([another, old, last], last.mark.osId), '/dev/vdb', 'asked for one OS');
   assert.equal(newestOf([another], last.mark.osId), undefined);
+  // Somebody has copied the disk while the OS was away, with its mark.
+  const copy = marked('/dev/vdd', { epoch: 9 }, false);
+  assert.equal(nodeOf([copy, last]), '/dev/vdb', 'the copy has an older state');
+  assert.equal(nodeOf([copy, old]), '/dev/vdd', 'the disk itself is not here');
+  assert.equal(nodeOf([copy, { ...copy, node: '/dev/vde' }]), 'several');
+  assert.equal(nodeOf([last, { ...last, node: '/dev/vde' }]), 'several');
+});
+
+test('a disk is the one its mark was written on by what it says of itself, wherever it is plugged in', () => {
+  const place = { pciAddress: '0000:00:06.0', identity: 'i1', partition: 2 };
+  const mark = { ...leftBy({ ...disk, place }).state, state: 'left', computer } as Mark;
+  assert.ok(isThatDisk(mark, { ...place, pciAddress: '0000:07:00.0' }));
+  assert.ok(!isThatDisk(mark, { ...place, identity: 'i2' }));
+  assert.ok(!isThatDisk(mark, { ...place, partition: 3 }));
+  const { identity: _, ...silent } = place;
+  const ofSilent = { ...leftBy({ ...disk, place: silent }).state, state: 'left', computer } as Mark;
+  assert.ok(isThatDisk(ofSilent, silent));
+  assert.ok(!isThatDisk(ofSilent, { ...silent, pciAddress: '0000:07:00.0' }));
 });
 
 test('a disk that was plugged in elsewhere is served from where its mark was found', () => {

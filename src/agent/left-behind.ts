@@ -3,9 +3,11 @@
 import * as v from 'valibot';
 import type { Cipher } from '#core/ciphers.ts';
 import type { DeviceClass } from '#core/device-class.ts';
+import { sameness } from '#core/disk-wish.ts';
 import { yadoError } from '#core/errors.ts';
 import type { Computer, ServeState } from '#devices/device.ts';
 import { readMark } from '#devices/disk/left-mark.ts';
+import type { DiskLeft } from '#devices/disk/service.ts';
 import { findMarkedVolume, findServed } from '#devices/disk/volume.ts';
 import {
   answerOf,
@@ -122,8 +124,10 @@ export class DevicesLeft {
   /** @throws Error when what was there says nothing of this OS: it is another disk than was left */
   #recordLeft(before: string | undefined): string {
     const { osId } = this.#left;
-    if (readMarkText(before, this.#list)?.osId !== osId)
+    const mark = readMarkText(before, this.#list);
+    if (mark?.osId !== osId)
       throw new Error(`the disk that was found here does not bear the mark of ${osId}`);
+    if (mark.usedBy !== undefined) throw new Error(`${mark.usedBy} uses it by itself`);
     return this.#record('left', before);
   }
 
@@ -222,20 +226,39 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
   return left.output;
 }
 
-/**
- * A disk here that an OS has left, or was about to leave when this computer was switched off. @param osId of this OS alone: whose
- * ghost was here a moment ago; that of another one, left earlier, is none of its business
- */
-export function findMarkedDisk(services: ServiceList, osId?: string): MarkedNode | undefined {
-  const all: { readonly node: () => string; readonly mark: Mark }[] = [];
+/** Whose mark is looked for. */
+interface Wanted {
+  /** Of this OS alone: whose ghost was here a moment ago; that of another one, left earlier, is none of its business. */
+  readonly osId?: string | undefined;
+  /** Left at this computer: a disk that several reach may have been left at another one, which serves it. */
+  readonly computer?: string | undefined;
+}
+
+/** A disk here that an OS has left, or was about to leave when this computer was switched off. */
+export function findMarkedDisk(
+  services: ServiceList,
+  { osId, computer }: Wanted = {},
+): MarkedNode | undefined {
+  const all: (MarkedThere & { readonly node: () => string })[] = [];
   for (const device of listBlockDevices()) {
     const found = findMarkOn(device);
     if (!found) continue;
     const mark = readMarkText(found.text, services);
-    if (mark) all.push({ node: found.node, mark: foundAt(mark, found.place) });
-    else log(`${device.name} has a mark that cannot be read`);
+    if (!mark) log(`${device.name} has a mark that cannot be read`);
+    else if (computer !== undefined && mark.computer.name !== computer)
+      log(`${device.name} was left by ${mark.osId} at ${mark.computer.name}, and is not this computer's`);
+    else
+      all.push({
+        node: found.node,
+        mark: foundAt(mark, found.place),
+        isThatDisk: isThatDisk(mark, found.place),
+      });
   }
   const newest = newestOf(all, osId);
+  if (newest === 'several') {
+    log('several disks bear the same mark, and none is the one it was written on: none is used');
+    return undefined;
+  }
   return newest && { node: newest.node(), mark: newest.mark };
 }
 
@@ -244,17 +267,44 @@ export interface MarkedNode {
   readonly mark: Mark;
 }
 
+interface MarkedThere {
+  readonly mark: Mark;
+  /** Not a copy of it on another disk. */
+  readonly isThatDisk: boolean;
+}
+
 /**
  * Of several disks that an OS has left here the one it left last: it has followed to another one, and the others have an older
- * state of it. Of several OSes, where none is named, the first one that still has something here.
+ * state of it. Of several OSes, where none is named, the first one that still has something here. Somebody may have copied the
+ * disk since, with its mark: the copy has an older state, too. several: which is the copy cannot be told.
  */
-export function newestOf<T extends { readonly mark: Mark }>(all: readonly T[], osId?: string): T | undefined {
+export function newestOf<T extends MarkedThere>(all: readonly T[], osId?: string): T | 'several' | undefined {
   const newest = all.filter(
     ({ mark }) =>
       (osId === undefined || mark.osId === osId) &&
       !all.some(each => each.mark.osId === mark.osId && each.mark.epoch > mark.epoch),
   );
-  return newest.find(each => each.mark.behind.length > 0) ?? newest[0];
+  const first = newest.find(each => each.mark.behind.length > 0) ?? newest[0];
+  const alike = newest.filter(
+    ({ mark }) => mark.osId === first?.mark.osId && mark.behind.length === first.mark.behind.length,
+  );
+  if (alike.length <= 1) return first;
+  const [only, ...more] = alike.filter(each => each.isThatDisk);
+  return only && more.length === 0 ? only : 'several';
+}
+
+export const isDisk = (left: ServeState): left is DiskLeft => left.kind === 'disk';
+
+/** What was found there is the disk on which that was written: by what it says of itself, or by its place where it says nothing. */
+export function isThatDisk(mark: Mark, place: BlockPlace | undefined): boolean {
+  if (!place) return false;
+  return mark.behind.some(
+    each =>
+      isDisk(each) &&
+      (sameness(each.place) === undefined
+        ? each.place.pciAddress === place.pciAddress && each.place.partition === place.partition
+        : sameness(each.place) === sameness(place)),
+  );
 }
 
 /** The disk is where its mark was found: since it was left it may have been plugged in elsewhere, or another card before it. */

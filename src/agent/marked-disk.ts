@@ -96,18 +96,27 @@ export class MarkedDisk {
   }
 
   get status(): NonNullable<Status['left']> {
-    const { osId, move } = this.#mark;
+    const { osId, move, usedBy } = this.#mark;
+    const to = usedBy ?? move?.to.name;
     return {
       os: osId,
       state: this.#doubt.decision === 'left' ? 'left' : 'leaving',
-      ...(move && { to: move.to.name }),
+      ...(to !== undefined && { to }),
     };
   }
 
   /** For the screen; none once it is settled. */
   get lines(): string[] {
+    const { osId, move, usedBy } = this.#mark;
+    if (this.#doubt.decision === 'left' && usedBy !== undefined)
+      return [
+        `${osId} is at ${usedBy}, which uses the disk here by itself`,
+        '',
+        `when ${usedBy} has lost it for good: Alt+F2, and type`,
+        '    yado resume',
+        '',
+      ];
     if (this.#doubt.decision) return [];
-    const { osId, move } = this.#mark;
     const to = move?.to.name ?? 'another computer';
     return [
       `${osId} was leaving to ${to} when this computer was switched off`,
@@ -122,7 +131,10 @@ export class MarkedDisk {
 
   async #act(decision: 'left' | 'starts'): Promise<void> {
     if (decision === 'left') {
-      log(`${this.#mark.osId} is elsewhere: what it left is served`);
+      const { osId, usedBy } = this.#mark;
+      log(
+        `${osId} is elsewhere: ${usedBy === undefined ? 'what it left is served' : `${usedBy} uses its disk by itself`}`,
+      );
       this.#world.changed();
       await this.#world.serve();
       return;

@@ -113,7 +113,7 @@ export class Moves {
 
   /**
    * Begins a move, or says what it would do.
-   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`, `diskNotShared`; of a dry run also what the checks find
+   * @throws YadoError `busy`, `unknownComputer`, `sameComputer`; of a dry run also what the checks find
    */
   async migrate({
     to,
@@ -173,9 +173,7 @@ export class Moves {
     };
   }
 
-  /** @throws YadoError `diskNotShared` */
   #diskRequest(to: string, wish: DiskWish | undefined): MoveRequest['disk'] {
-    if (wish?.mode === 'shared') throw yadoError('diskNotShared', { computer: to });
     return wish && { wish, inSettings: this.#os.diskAt(to) };
   }
 

@@ -140,7 +140,7 @@ export async function checkMove(
     ways: prepared.ways,
     disk,
   });
-  const modules = disk ? [...load, mirrorModule] : load;
+  const modules = disk?.mode === 'follow' ? [...load, mirrorModule] : load;
   return { source, target, checks, prepared, load: modules, cardModules, room, disk };
 }
 

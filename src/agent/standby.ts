@@ -61,8 +61,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const keyring = new ComputerKeyring();
   const services = await loadServices();
   const told = readLeftBehind(services);
-  const found = findMarkedDisk(services, told?.osId);
-  const behind = told ?? found?.mark;
+  const found = findMarkedDisk(services, { osId: told?.osId, computer: name });
+  const usedBy = found?.mark.usedBy;
+  const behind = told ?? (usedBy === undefined ? found?.mark : undefined);
   const cipherRates = measuredOnce();
   const left = behind?.behind.length
     ? new DevicesLeft(
@@ -79,7 +80,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       here: { name, address: ip },
       asker: readAskerKeys(),
       changed: () => idle(),
-      isOld: () => !left?.hasDisk,
+      isOld: () => usedBy === undefined && !left?.hasDisk,
       serve: () => serve(),
       stop: async () => left?.stop(),
       restart,

@@ -126,8 +126,11 @@ export function newProgram(
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
     .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
-    .option('--disk <way>', 'what becomes of the disk: remote (it stays where it is), or follow')
-    .option('--to-disk <disk>', 'with follow: which disk there, as /dev/disk/by-id names it')
+    .option(
+      '--disk <way>',
+      'what becomes of the disk: remote (it stays where it is), follow, or shared (there is the same one)',
+    )
+    .option('--to-disk <disk>', 'with follow or shared: which disk there, as /dev/disk/by-id names it')
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect)
     .action(async (to: string, options: MigrateOptions) => {
       const request = requestOf(to, options);

@@ -29,9 +29,13 @@ function diskWish({ disk, toDisk }: MigrateOptions): Pick<MigrateRequest, 'disk'
   if (disk === undefined && toDisk === undefined) return {};
   const mode = diskModes.find(each => each === disk);
   if (!mode)
-    throw wrongUse(disk === undefined ? '--to-disk is for --disk=follow' : '--disk takes remote or follow');
+    throw wrongUse(
+      disk === undefined
+        ? '--to-disk is for --disk=follow or shared'
+        : '--disk takes remote, follow or shared',
+    );
   if (mode === 'remote' && toDisk !== undefined)
-    throw wrongUse('a disk that stays where it is needs no other: --to-disk is for --disk=follow');
+    throw wrongUse('a disk that stays where it is needs no other: --to-disk is for --disk=follow or shared');
   return { disk: { mode, ...(toDisk !== undefined && { disk: toDisk }) } };
 }
 

@@ -108,5 +108,8 @@ test('how far it is, in words and figures', () => {
   assert.equal(afterFollow(waiting, copying), copying);
   assert.equal(afterFollow(copying, done), done);
   assert.throws(() => afterFollow(done, givenUp), /"done" cannot become "givenUp"/);
-  assert.throws(() => afterFollow(waiting, done), /"waiting" cannot become "done"/);
+  assert.throws(() => afterFollow(done, copying), /"done" cannot become "copying"/);
+  const shared = { kind: 'done', copiedBytes: 0, sizeBytes: 1, isShared: true } as const;
+  assert.equal(afterFollow(waiting, shared), shared, 'nothing is copied');
+  assert.equal(followReport(shared, 'b', 0).text, 'b uses it by itself');
 });

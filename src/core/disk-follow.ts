@@ -131,12 +131,17 @@ export const restMs = (workedMs: number): number =>
 export type FollowState =
   | { readonly kind: 'waiting'; readonly reason: string }
   | { readonly kind: 'copying'; readonly progress: FollowProgress }
-  | { readonly kind: 'done'; readonly copiedBytes: number; readonly sizeBytes: number }
+  | {
+      readonly kind: 'done';
+      readonly copiedBytes: number;
+      readonly sizeBytes: number;
+      readonly isShared?: true;
+    }
   | { readonly kind: 'givenUp'; readonly reason: string };
 
 /** What may come after what; from anywhere it may begin anew, after a move or with another agent. */
 const followSteps: Readonly<Record<FollowState['kind'], readonly FollowState['kind'][]>> = {
-  waiting: ['waiting', 'copying', 'givenUp'],
+  waiting: ['waiting', 'copying', 'done', 'givenUp'],
   copying: ['copying', 'done', 'givenUp', 'waiting'],
   done: ['waiting'],
   givenUp: ['waiting'],
@@ -162,6 +167,7 @@ export function followText(state: FollowState, computer: string, nowMs: number):
       return `follows to ${computer}: ${percent} %, ${formatBytes(copiedBytes)} copied${rest}`;
     }
     case 'done':
+      if (state.isShared) return `${computer} uses it by itself`;
       return `at ${computer}, verified; ${formatBytes(state.copiedBytes)} of ${formatBytes(state.sizeBytes)} were copied`;
     case 'givenUp':
       return `does not follow to ${computer}: ${state.reason}`;

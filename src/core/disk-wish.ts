@@ -5,7 +5,7 @@ import { Count, Short } from './shapes.ts';
 
 /**
  * remote: it stays and is used over the network; follow: afterwards it is copied to a disk of the target, which then is the
- * OS's disk; shared: the target reaches the same disk, which is refused by name until it is safe.
+ * OS's disk; shared: the target reaches the same disk, and afterwards uses it by itself.
  */
 export const diskModes = ['remote', 'follow', 'shared'] as const;
 export type DiskMode = (typeof diskModes)[number];
@@ -20,6 +20,10 @@ export const BlockPlaceSchema = v.strictObject({
 });
 
 export type BlockPlace = v.InferOutput<typeof BlockPlaceSchema>;
+
+/** The same for the same disk or partition wherever it is reached; undefined for a disk that says nothing of itself. */
+export const sameness = ({ identity, partition }: BlockPlace): string | undefined =>
+  identity === undefined ? undefined : `${identity} ${partition ?? ''}`;
 
 /** As a person names it: a path below /dev/disk/by-id, the last part of one, or a serial number. */
 export const DiskNameSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
@@ -70,7 +74,7 @@ export const isOwnOf = (disk: FoundDisk, os: string, fileSystem: string | undefi
 
 /** What is to become of the OS's disk at the computer it has come to: a disk of that computer. */
 export const DestinySchema = v.strictObject({
-  mode: v.literal('follow'),
+  mode: v.picklist(['follow', 'shared']),
   computer: v.string(),
   /** Of the disk, as that computer calls it. */
   name: v.string(),
@@ -80,8 +84,13 @@ export const DestinySchema = v.strictObject({
 });
 export type Destiny = Readonly<v.InferOutput<typeof DestinySchema>>;
 
-/** What is known before a move whose disk is to follow. */
+/** What is known before a move whose disk is to follow, or is shared. */
 export interface DiskPlan {
+  readonly mode: Destiny['mode'];
+  /** What the OS's disk says of itself, where one can tell it from others; with the number of a partition. */
+  readonly identity: string | undefined;
+  /** It is shared already, and a person has answered for that. */
+  readonly isShared: boolean;
   /** Id of the OS. */
   readonly os: string;
   /** As it was named; undefined: the one the OS had there before. */
@@ -93,6 +102,6 @@ export interface DiskPlan {
   /** The computer that has it now. */
   readonly at: string;
   readonly look: DiskLook;
-  /** Why the kernel of the OS cannot mirror disks; undefined when it can. */
+  /** Why the kernel of the OS cannot mirror disks; undefined when it can, or need not. */
   readonly lacks: string | undefined;
 }

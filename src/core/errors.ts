@@ -198,8 +198,8 @@ export const errorTable = {
   },
   diskNotShared: {
     family: 'refused',
-    what: 'A disk that {computer} reaches too cannot be used from there yet: nothing would keep the other computers from it.',
-    hint: 'let it stay: --disk=remote; or let it follow: --disk=follow',
+    what: 'The OS lies in {layer} on its disk: from {computer} that can only be used over the network yet, not by itself.',
+    hint: 'yado migrate {computer}',
   },
   diskStays: {
     family: 'refused',

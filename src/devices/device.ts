@@ -102,8 +102,15 @@ export interface Storage {
   readonly sizeBytes: number;
   /** UUID of its file system, when that is an ext4. @throws the reason of `signal`: it need not answer */
   fileSystem(signal: AbortSignal): Promise<string | undefined>;
+  /** As it is called on any computer; undefined for one that says nothing of itself. */
+  readonly name: string | undefined;
+  /** The same on every computer that reaches it; undefined where it cannot be told from others. */
+  readonly sameness: string | undefined;
+  /** The OS has used it from another computer than the one that starts from it. */
+  readonly isShared: boolean;
   /** It is a LUKS container, which cannot follow: its mark lies where a copy of it would overwrite it. */
   readonly isContainer: boolean;
+  readonly isVolume: boolean;
   /** Where it was at a computer before, and still is in an older state. */
   placeAt(computer: string): BlockPlace | undefined;
 }

@@ -61,7 +61,15 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 });
 /** A disk that may follow to one of beta. */
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
-  ...{ os: 'crab', asked: spare.name, sizeBytes: 2048 * MiB, at: 'alpha', fileSystem: 'f5' },
+  ...{
+    mode: 'follow',
+    identity: 'i1 ',
+    os: 'crab',
+    asked: spare.name,
+    sizeBytes: 2048 * MiB,
+    at: 'alpha',
+    fileSystem: 'f5',
+  },
   ...{ lacks: undefined, look: lookAt({}) },
   ...change,
 });
@@ -449,6 +457,12 @@ const cases: readonly Case[] = [
     says: /has sectors of 4096 bytes: it cannot be marked\.$/,
   },
   {
+    id: 'disk-named',
+    request: { disk: diskPlan({ mode: 'shared', look: { found: null, matches: 0, names: ['virtio-x'] } }) },
+    says: /^beta does not reach the disk of the OS \(virtio-spare\)\.$/,
+    hint: /^beta has: virtio-x; --to-disk=<one of these>, or let it stay: --disk=remote$/,
+  },
+  {
     id: 'disk-mirror',
     request: { disk: diskPlan({ lacks: 'there is no module dm-mirror' }) },
     says: /^The kernel of the OS on alpha cannot mirror disks: there is no module dm-mirror\.$/,
@@ -552,8 +566,34 @@ test('the first CPU cannot be switched off', () => {
   assert.match(results[1]?.text ?? '', withoutFirst.says);
 });
 
+test('of a disk that both reach it must be the same one, and a person answers for it', () => {
+  const place = { pciAddress: '0000:00:07.0', identity: 'i1' };
+  const shared = (change: Partial<DiskPlan>): string[] =>
+    found({
+      id: '',
+      says: /./,
+      request: {
+        disk: diskPlan({
+          mode: 'shared',
+          identity: 'i1 ',
+          look: lookAt({ place, holds: 'data' }),
+          ...change,
+        }),
+      },
+    }).map(each => each.id);
+  assert.deepEqual(shared({}), ['disk-unfenced']);
+  assert.deepEqual(shared({ identity: 'i2 ' }), ['disk-same', 'disk-unfenced']);
+  assert.deepEqual(shared({ identity: undefined }), ['disk-same', 'disk-unfenced']);
+  assert.deepEqual(shared({ identity: 'i1 2' }), ['disk-same', 'disk-unfenced'], 'a partition of it');
+  assert.deepEqual(shared({ sizeBytes: 2048 * MiB - 512 }), ['disk-unfenced'], 'nothing is mirrored');
+});
+
 test('every check is tried here, has a name of its own, and speaks in whole sentences', () => {
-  const tried = new Set([...cases, ...onAnotherModel, withOtherCard, withoutFirst].map(each => each.id));
+  const together = ['disk-same', 'disk-unfenced'];
+  const tried = new Set([
+    ...[...cases, ...onAnotherModel, withOtherCard, withoutFirst].map(each => each.id),
+    ...together,
+  ]);
   const ids = preflightChecks.map(each => each.id);
   assert.deepEqual(
     ids.filter(id => !tried.has(id)),

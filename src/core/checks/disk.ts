@@ -1,7 +1,7 @@
-// Checks of a move after which the disk does not stay where it is (`yado migrate --disk=follow`). Pure.
+// Checks of a move after which the disk is not used where it was (`yado migrate --disk=follow`, `--disk=shared`). Pure.
 
 import { diskUnitBytes, mostSectorBytes } from '../disk-follow.ts';
-import { type DiskPlan, isOwnOf } from '../disk-wish.ts';
+import { type DiskPlan, isOwnOf, sameness } from '../disk-wish.ts';
 import { formatBytes } from '../quantities.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
@@ -19,6 +19,13 @@ export const diskChecks: readonly PreflightCheck[] = [
     compare: (_a, b, { disk }) => {
       if (!disk || disk.look.found) return null;
       const { asked, look } = disk;
+      if (disk.mode === 'shared')
+        return finding(
+          look.matches > 1
+            ? `${look.matches} disks of ${b.name} answer to ${asked}.`
+            : `${b.name} does not reach the disk of the OS${asked === undefined ? '' : ` (${asked})`}.`,
+          `${namesOf(disk, b.name)}; --to-disk=<one of these>, or let it stay: --disk=remote`,
+        );
       const hint = `${namesOf(disk, b.name)}; yado migrate ${b.name} --disk=follow --to-disk=<one of these>`;
       if (asked === undefined)
         return finding(`No disk of ${b.name} was named for the OS, and none there is its own.`, hint);
@@ -40,7 +47,7 @@ export const diskChecks: readonly PreflightCheck[] = [
         return finding(`The disk ${found.name} of ${b.name} is in use: ${found.use}.`, other);
       if (found.isReadOnly)
         return finding(`The disk ${found.name} of ${b.name} cannot be written to.`, other);
-      if (disk.sizeBytes % diskUnitBytes !== 0)
+      if (disk.mode === 'follow' && disk.sizeBytes % diskUnitBytes !== 0)
         return finding(
           `The disk of the OS has ${disk.sizeBytes} bytes, which is no multiple of ${diskUnitBytes}: the kernel cannot mirror it.`,
           'let it stay: --disk=remote',
@@ -56,6 +63,39 @@ export const diskChecks: readonly PreflightCheck[] = [
         other,
       );
     },
+  },
+  {
+    id: 'disk-same',
+    severity: 'error',
+    title: 'the disk that both computers reach is the same one',
+    why: 'On another one there is another state of the OS, or something else.',
+    compare: (_a, b, { disk }) => {
+      const found = disk?.look.found;
+      if (disk?.mode !== 'shared' || !found) return null;
+      if (disk.identity === undefined)
+        return finding(
+          'The disk of the OS says nothing of itself by which it could be known elsewhere.',
+          'let it stay: --disk=remote',
+        );
+      if (sameness(found.place) === disk.identity) return null;
+      return finding(
+        `The disk ${found.name} of ${b.name} is not the one of the OS.`,
+        `${namesOf(disk, b.name)}; or let it stay: --disk=remote`,
+      );
+    },
+  },
+  {
+    id: 'disk-unfenced',
+    severity: 'warning',
+    title: 'only one computer can write to the disk',
+    why: 'A computer that reaches the disk by itself is kept from it by nothing but the mark on it.',
+    compare: (a, b, { disk }) =>
+      disk?.mode === 'shared' && !disk.isShared && disk.look.found
+        ? finding(
+            `${a.name} goes on reaching the disk once ${b.name} uses it: whoever starts the OS at ${a.name} all the same (yado resume) while it runs at ${b.name} destroys what is on it.`,
+            'keep to that, or let the disk stay: --disk=remote',
+          )
+        : null,
   },
   {
     id: 'disk-mirror',
@@ -77,7 +117,7 @@ export const diskChecks: readonly PreflightCheck[] = [
     why: 'All that is on it is overwritten.',
     compare: (_a, b, { disk }) => {
       const found = disk?.look.found;
-      if (!disk || !found || found.holds === null) return null;
+      if (disk?.mode !== 'follow' || !found || found.holds === null) return null;
       if (isOwnOf(found, disk.os, disk.fileSystem)) return null;
       return finding(
         `The disk ${found.name} of ${b.name} is not empty: ${found.holds}. It would be overwritten.`,

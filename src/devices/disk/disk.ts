@@ -4,10 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { type FollowReport, followReport } from '#core/disk-follow.ts';
-import type { Destiny } from '#core/disk-wish.ts';
+import { type Destiny, sameness } from '#core/disk-wish.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { describeRootTrouble } from '#core/root-trouble.ts';
-import { type BlockDevice, type BlockPlace, findBlockDevice } from '#linux/block.ts';
+import { type BlockDevice, type BlockPlace, findBlockDevice, nodePath } from '#linux/block.ts';
 import { readExtUuid } from '#linux/disk-contents.ts';
 import { namesOf } from '#linux/disk-names.ts';
 import { waitUntil } from '#managers/wait.ts';
@@ -23,6 +23,7 @@ import {
   takeOver,
 } from './driver.ts';
 import { Following, type NewDisk } from './following.ts';
+import { writeMark } from './left-mark.ts';
 import { keepConnected, reach, release } from './reach.ts';
 import type { DiskLeft } from './service.ts';
 import { type DiskMemory, DiskMemorySchema, diskItems } from './state.ts';
@@ -99,6 +100,8 @@ class RootDisk implements Device {
   #markStart: number | undefined;
   /** Its name on the computer that had it, as it was when the OS started. */
   readonly #typeName: string;
+  /** Several computers reach it, and it is not used from the one that starts from it. */
+  #shared: DiskMemory['shared'];
   /** Of the disk it has followed to. */
   #actualType: string | undefined;
   #former: Readonly<Record<string, BlockPlace>>;
@@ -119,7 +122,7 @@ class RootDisk implements Device {
 
   constructor(
     sizeBytes: number,
-    { place, diskName, markStart, typeName, actualType, former, owed, destiny }: DiskMemory,
+    { place, diskName, markStart, typeName, actualType, shared, former, owed, destiny }: DiskMemory,
   ) {
     this.#sizeBytes = sizeBytes;
     this.#place = place;
@@ -127,6 +130,7 @@ class RootDisk implements Device {
     this.#markStart = markStart;
     this.#typeName = typeName;
     this.#actualType = actualType;
+    this.#shared = shared;
     this.#former = former ?? {};
     this.#owed = owed ?? [];
     this.#destiny = destiny;
@@ -140,6 +144,7 @@ class RootDisk implements Device {
       ...(this.#diskName !== undefined && { diskName: this.#diskName }),
       ...(this.#markStart !== undefined && { markStart: this.#markStart }),
       ...(this.#actualType !== undefined && { actualType: this.#actualType }),
+      ...(this.#shared && { shared: this.#shared }),
       former: this.#former,
       ...(this.#owed.length > 0 && { owed: [...this.#owed] }),
       ...(this.#destiny && { destiny: this.#destiny }),
@@ -167,6 +172,10 @@ class RootDisk implements Device {
     return {
       sizeBytes: this.#sizeBytes,
       isContainer: this.#markStart !== undefined,
+      isVolume: this.#place.volume !== undefined,
+      isShared: this.#shared !== undefined,
+      name: this.#diskName,
+      sameness: sameness(this.#place),
       fileSystem: signal => readExtUuid(stubPath(), signal),
       placeAt: computer => this.#former[computer],
     };
@@ -187,7 +196,8 @@ class RootDisk implements Device {
   leaveBehind(move: Move): DiskLeft | undefined {
     const decision = move.ways.find(each => each.device === this.id);
     if (decision?.way !== 'remote' || decision.computer !== move.source.name) return undefined;
-    return { kind: 'disk', device: this.id, place: this.#place };
+    const starts = this.#shared && { starts: this.#shared.starts };
+    return { kind: 'disk', device: this.id, place: this.#place, ...starts };
   }
 
   async ready(woken: string | undefined, signal: AbortSignal): Promise<void> {
@@ -303,7 +313,7 @@ class RootDisk implements Device {
     const beneath = await attachHere(this.#place, findHome, signal, this.#diskName);
     signal.throwIfAborted();
     this.#place = beneath.place ?? this.#place; // another connector, or a controller that counts anew
-    markHome(beneath);
+    this.#markTaken(beneath);
     await this.#putBeneath(beneath, 'here');
     signal.throwIfAborted();
     this.#computer = undefined;
@@ -335,6 +345,7 @@ class RootDisk implements Device {
       there,
       say,
       taken: disk => this.#take(disk, there.peer.name, destiny.computer, taken),
+      mark: local => this.#markTaken(local),
       finished: local => {
         this.#keeping.abort();
         this.#computer = undefined;
@@ -362,8 +373,14 @@ class RootDisk implements Device {
       tell(each).catch(error => say(`${this.id}: ${asYadoError(error, each).message}`));
   }
 
+  /** The computer that starts from it must not start the OS while that uses it from another one. */
+  #markTaken(local: BlockDevice): void {
+    if (this.#shared) writeMark(nodePath(local.name), this.#shared.mark);
+    else markHome(local);
+  }
+
   /** From when this returns the disk is at this computer. @throws Error when it could not be remembered: then it is not */
-  #take({ found, local }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
+  #take({ found, local, shared }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
     const before = this.memory();
     const { [to]: _, ...others } = this.#former;
     this.#former = { ...others, [from]: this.#place };
@@ -372,6 +389,8 @@ class RootDisk implements Device {
     this.#diskName = named(local.place ?? found.place).diskName;
     this.#actualType = `disk ${found.name} at ${found.place.pciAddress}`;
     this.#destiny = undefined;
+    const isElsewhere = shared && shared.starts.name !== to;
+    this.#shared = isElsewhere ? { starts: shared.starts, mark: shared.usedBy(to) } : undefined;
     try {
       taken();
     } catch (error) {
@@ -381,6 +400,7 @@ class RootDisk implements Device {
       this.#diskName = before.diskName;
       this.#actualType = before.actualType;
       this.#destiny = before.destiny;
+      this.#shared = before.shared;
       throw error;
     }
   }

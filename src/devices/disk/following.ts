@@ -1,9 +1,10 @@
 // A disk that follows: to the local disk that was named, beneath the stub of the running OS. Owns the table of the stub from
-// `begin` to `stop`, and leaves the old disk alone beneath it unless all of the new one is equal.
+// `begin` to `stop`, and leaves the old disk alone beneath it unless all of the new one is equal. One that both computers reach is
+// the same disk on another way: there is nothing to copy.
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterFollow, type Extent, type FollowState } from '#core/disk-follow.ts';
-import { type Destiny, type FoundDisk, isOwnOf } from '#core/disk-wish.ts';
+import { type Destiny, type FoundDisk, isOwnOf, sameness } from '#core/disk-wish.ts';
 import { YadoError } from '#core/errors.ts';
 import { type BlockDevice, describe, nodePath } from '#linux/block.ts';
 import { forgetCached, readExtUuid, untilAnswered } from '#linux/disk-contents.ts';
@@ -14,8 +15,9 @@ import { regionHashBytes } from '#wire/control.ts';
 import { type Arrival, type DeviceThere, reasonOf } from '../device.ts';
 import { DiskDiffers, DiskFailed, follow } from './follow.ts';
 import { followWorld } from './follow-world.ts';
-import { clearMark, encodeCopyMark, markBytes, writeMark } from './left-mark.ts';
+import { encodeCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { foundDisk, nameOf } from './look.ts';
+import { type SharedMark, sharedMark } from './shared-mark.ts';
 import {
   type Beneath,
   exchange,
@@ -36,6 +38,8 @@ const hashMs = 20_000;
 export interface NewDisk {
   readonly found: FoundDisk;
   readonly local: BlockDevice;
+  /** It is the old disk itself. */
+  readonly shared?: SharedMark;
 }
 
 /** What it does, and is given. */
@@ -52,6 +56,8 @@ export interface FollowedDisk {
    * that is started anew. The old one is asked for no more.
    */
   readonly taken: (disk: NewDisk) => void;
+  /** Says on the disk that was taken what a cold start is to find there. */
+  readonly mark: (local: BlockDevice) => void;
   /** What lies beneath the stub now, once requests go there. */
   readonly finished: (beneath: Beneath) => void;
 }
@@ -62,6 +68,8 @@ export class Following {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   #state: FollowState = { kind: 'waiting', reason: 'it has just begun' };
+  /** UUID of that of the OS. */
+  #fileSystem: string | undefined;
   /** Something was written to the new disk. */
   #isTouched = false;
   /** The new disk is the OS's disk: there is no way back. */
@@ -95,11 +103,12 @@ export class Following {
   async #run(): Promise<void> {
     const { device, sizeBytes, beneath, say } = this.#disk;
     const { signal } = this.#stop;
+    const isShared = this.wish.mode === 'shared';
     try {
-      const { found, local } = await this.#markDisk();
-      say(`${device}: it follows to ${found.name}`);
-      await this.#copy(local);
-      await this.#switchTo({ found, local });
+      const disk = await this.#takeDisk(isShared ? local => this.#meet(local) : local => this.#mark(local));
+      say(`${device}: it ${isShared ? 'is' : 'follows to'} ${disk.found.name}`);
+      if (!isShared) await this.#copy(disk.local);
+      await this.#switchTo(disk);
     } catch (error) {
       const reason = this.#sayWhy(error);
       if (this.#isTaken) return say(`${device}: ${reason}`); // the old disk is behind what was written since
@@ -114,28 +123,44 @@ export class Following {
   }
 
   /**
-   * The disk of the wish, as it is now: what was looked at before the move may have changed. From the look at it to the mark on
-   * it nothing is waited for, so that no other disk is in its place meanwhile.
+   * The disk of the wish, as it is now: what was looked at before the move may have changed. From the look at it to what `take`
+   * does nothing is waited for, so that no other disk is in its place meanwhile.
    * @throws Error saying why it will not do
    */
-  async #markDisk(): Promise<NewDisk> {
-    const { osId, there: old } = this.#disk;
+  async #takeDisk(take: (local: BlockDevice) => NewDisk): Promise<NewDisk> {
     const { signal } = this.#stop;
-    const fileSystem = await readExtUuid(stubPath(), signal);
+    this.#fileSystem = await readExtUuid(stubPath(), signal);
     for (;;) {
       const there = this.#newDisk();
       if (there) await untilAnswered(nodePath(there.name), there.sizeBytes, signal);
       const local = there && this.#newDisk();
-      if (local && local.name === there.name) {
-        const found = this.#fit(local, fileSystem);
-        // No computer starts the OS from a disk that has half of it, and this one is known again.
-        writeMark(nodePath(local.name), encodeCopyMark(osId, old.peer.name), 'anyway');
-        this.#isTouched = true;
-        return { found, local };
-      }
+      if (local && local.name === there.name) return take(local);
       this.#become({ kind: 'waiting', reason: `there is no disk ${this.wish.name} (yet)` });
       await sleep(lookMs, undefined, { signal });
     }
+  }
+
+  #mark(local: BlockDevice): NewDisk {
+    const { osId, there: old } = this.#disk;
+    const found = this.#fit(local, this.#fileSystem);
+    // No computer starts the OS from a disk that has half of it, and this one is known again.
+    writeMark(nodePath(local.name), encodeCopyMark(osId, old.peer.name), 'anyway');
+    this.#isTouched = true;
+    return { found, local };
+  }
+
+  /** Writes nothing. @throws Error saying why it is not the disk that the other computer serves */
+  #meet(local: BlockDevice): NewDisk {
+    const { sizeBytes, osId, there } = this.#disk;
+    const { name, place } = this.wish;
+    const found = foundDisk(local);
+    const shared = sharedMark(readMark(nodePath(local.name)), osId, there.epoch);
+    const isSame = shared !== undefined && sameness(found.place) === sameness(place);
+    const why = isSame
+      ? this.#unfit(found, true, sizeBytes)
+      : `does not bear the mark that ${there.peer.name} has just written: it is another disk`;
+    if (why !== undefined || !shared) throw new Error(`${name} ${why}`);
+    return { found, local, shared };
   }
 
   #newDisk(): BlockDevice | undefined {
@@ -206,18 +231,19 @@ export class Following {
   }
 
   /** The moment from which the new disk is the true one. Nothing passes the stub, and both disks are equal. */
-  async #switchTo({ found, local }: NewDisk): Promise<void> {
+  async #switchTo(disk: NewDisk): Promise<void> {
+    const { local, shared } = disk;
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
     const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
     const isTrue = async (): Promise<boolean> => {
       this.#stop.signal.throwIfAborted();
-      const { failed } = mirrorsState();
+      const { failed } = shared ? {} : mirrorsState();
       if (failed) throw new DiskFailed(failed);
       settle(nodePath(local.name));
-      taken({ found, local });
+      taken(disk);
       this.#isTaken = true;
-      clearMark(nodePath(local.name)); // from this one the OS may be started; should this agent die here, the next one does it
+      this.#disk.mark(local); // should this agent die here, the next one does it
       return true;
     };
     await exchange(table, isTrue).catch(async error => {
@@ -225,7 +251,7 @@ export class Following {
       say(`${device}: ${reasonOf(error)}`);
       await this.#putBeneath(local, sizeBytes);
     });
-    this.#become({ kind: 'done', copiedBytes, sizeBytes });
+    this.#become({ kind: 'done', copiedBytes, sizeBytes, ...(shared && { isShared: true }) });
     say(`${device}: ${nameOf(describe(local))} is the disk of the OS now`);
     finished(local);
   }

@@ -13,6 +13,7 @@ import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../
 import { attachHere } from './driver.ts';
 import { isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
+import { StartsSchema, userOf } from './shared-mark.ts';
 import { findServed } from './volume.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
@@ -24,6 +25,8 @@ const DiskLeftSchema = v.strictObject({
   kind: v.literal('disk'),
   device: v.pipe(v.string(), v.maxLength(256)),
   place: BlockPlaceSchema,
+  /** Other computers reach it, too: which one starts from it. */
+  starts: v.exactOptional(StartsSchema),
 });
 export type DiskLeft = v.InferOutput<typeof DiskLeftSchema>;
 
@@ -121,11 +124,14 @@ export class LeftDisk implements LeftService {
     this.#isReleased = true;
     const { say, record } = this.#world;
     const { device, place } = this.state;
-    say(`${device}: the OS has its disk elsewhere now; what is here is an older state of it`);
+    say(`${device}: the OS does not need it from here any more`);
     try {
       const found = findServed(place);
       const node = found && nodePath(found.name);
-      if (node !== undefined) writeMark(node, record(readMark(node)));
+      const mark = node && readMark(node);
+      // The very same disk, used from elsewhere: its mark is written there, or was taken away where the OS starts from it.
+      const isShared = userOf(mark) !== undefined || (this.state.starts !== undefined && mark === undefined);
+      if (node !== undefined && !isShared) writeMark(node, record(mark));
     } catch (error) {
       say(
         `${device}: its mark is still the one of before: ${error instanceof Error ? error.message : error}`,

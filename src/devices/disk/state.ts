@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import type { StatusItem } from '#core/device-status-table.ts';
 import { BlockPlaceSchema, DestinySchema } from '#core/disk-wish.ts';
 import { DmControl } from '#linux/dm-control.ts';
+import { StartsSchema } from './shared-mark.ts';
 import { rootStub } from './stub.ts';
 
 export function diskItems(sizeBytes: number, name = rootStub): StatusItem[] {
@@ -29,6 +30,8 @@ export const DiskMemorySchema = v.strictObject({
   former: v.exactOptional(v.record(v.string(), BlockPlaceSchema)),
   /** Computers that had it, and have not heard that they need not keep it any more. */
   owed: v.exactOptional(v.array(v.string())),
+  /** It is reached from several computers: which one starts from it, and what its mark says while the OS is at another one. */
+  shared: v.exactOptional(v.strictObject({ starts: StartsSchema, mark: v.string() })),
   /** What is to become of it here. */
   destiny: v.exactOptional(DestinySchema),
 });
