@@ -44,7 +44,7 @@ story('a disk that was not named, is not there, or would not do, is refused by n
   for (const [options, says] of [
     ['--disk=follow', /No disk of b was named for the OS[\s\S]*virtio-spare-b/],
     ['--disk=follow --to-disk=virtio-other', /b has no disk virtio-other/],
-    ['--disk=shared', /cannot be used from there yet/],
+    ['--disk=shared', /b does not reach the disk of the OS/],
   ] as const) {
     const tried = await a.exec(`yado migrate b ${options} --dry-run`, { timeoutMs: 120_000 });
     assert.equal(tried.code, 4, tried.output);

@@ -63,6 +63,7 @@ const lookAt = (change: Partial<FoundDisk>): DiskLook => ({
 const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
   ...{
     mode: 'follow',
+    isShared: false,
     identity: 'i1 ',
     os: 'crab',
     asked: spare.name,
@@ -585,6 +586,7 @@ test('of a disk that both reach it must be the same one, and a person answers fo
   assert.deepEqual(shared({ identity: 'i2 ' }), ['disk-same', 'disk-unfenced']);
   assert.deepEqual(shared({ identity: undefined }), ['disk-same', 'disk-unfenced']);
   assert.deepEqual(shared({ identity: 'i1 2' }), ['disk-same', 'disk-unfenced'], 'a partition of it');
+  assert.deepEqual(shared({ isShared: true }), [], 'a person has answered for it already');
   assert.deepEqual(shared({ sizeBytes: 2048 * MiB - 512 }), ['disk-unfenced'], 'nothing is mirrored');
 });
 
