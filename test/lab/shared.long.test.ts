@@ -42,7 +42,7 @@ async function moveTo(target: Computer, options = ''): Promise<void> {
     `${target.name} to use the disk by itself`,
     async () => {
       const { disk } = await json<Status>(target, 'yado status --json');
-      assert.notEqual(disk?.kind, 'givenUp', disk?.text);
+      assert.notEqual(disk?.kind, 'givenUp', disk?.text ?? '');
       return disk?.kind === 'done' ? disk : undefined;
     },
     { timeoutMs: 120_000, everyMs: 1000 },
