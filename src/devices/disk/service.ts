@@ -13,7 +13,7 @@ import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../
 import { attachHere } from './driver.ts';
 import { isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
-import { StartsSchema, userOf } from './shared-mark.ts';
+import { isMarkedElsewhere, StartsSchema } from './shared-mark.ts';
 import { findServed } from './volume.ts';
 
 /** The OS asks many times a second: a server that cannot be started is not tried as often. */
@@ -129,9 +129,8 @@ export class LeftDisk implements LeftService {
       const found = findServed(place);
       const node = found && nodePath(found.name);
       const mark = node && readMark(node);
-      // The very same disk, used from elsewhere: its mark is written there, or was taken away where the OS starts from it.
-      const isShared = userOf(mark) !== undefined || (this.state.starts !== undefined && mark === undefined);
-      if (node !== undefined && !isShared) writeMark(node, record(mark));
+      // It may be the very same disk, used from elsewhere.
+      if (node !== undefined && !isMarkedElsewhere(mark, this.state.starts)) writeMark(node, record(mark));
     } catch (error) {
       say(
         `${device}: its mark is still the one of before: ${error instanceof Error ? error.message : error}`,

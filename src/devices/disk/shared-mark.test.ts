@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sharedMark, userOf } from './shared-mark.ts';
+import { encodeMark } from './left-mark.ts';
+import { isMarkedElsewhere, sharedMark, userOf } from './shared-mark.ts';
 
 const left = {
   ...{ osId: 'crab', epoch: 8, state: 'leaving', nic: '52:54:00:00:01:01' },
@@ -23,6 +24,28 @@ test('the computer that starts from it is still known when another one has left 
   const [disk] = left.behind;
   const byB = { ...left, computer: { name: 'b', address: '192.0.2.2' }, behind: [{ ...disk, starts }] };
   assert.deepEqual(sharedMark(JSON.stringify(byB), 'crab', 8)?.starts, starts);
+});
+
+test('who has served it leaves the mark alone that is written elsewhere, or was taken away there', () => {
+  const starts = left.computer;
+  const used = sharedMark(JSON.stringify(left), 'crab', 8)?.usedBy('b');
+  assert.ok(isMarkedElsewhere(used, undefined));
+  assert.ok(isMarkedElsewhere(undefined, starts));
+  assert.ok(!isMarkedElsewhere(JSON.stringify(left), undefined), 'it has followed: what is here is old');
+  assert.ok(!isMarkedElsewhere(undefined, undefined));
+});
+
+test('there is room for all of it in a mark', () => {
+  const [name, nic] = ['n'.repeat(32), left.nic];
+  const computer = { name, address: '192.168.100.100' };
+  const key = 'k'.repeat(43);
+  const place = { pciAddress: '0000:00:06.0', identity: '0123456789abcdef', partition: 12 };
+  const mark = {
+    ...{ osId: name, epoch: 1795744589, state: 'leaving', computer, nic },
+    move: { epoch: 1795744589, to: computer, key },
+    behind: [{ kind: 'disk', device: 'disk0', place, starts: { ...computer, nic } }],
+  };
+  assert.ok(encodeMark(sharedMark(JSON.stringify(mark), name, 1795744589)?.usedBy(name) ?? ''));
 });
 
 test('another disk: of another OS, of another time, not marked, or damaged', () => {

@@ -46,6 +46,10 @@ export function userOf(text: string | undefined): string | undefined {
   return read.success ? read.output.usedBy : undefined;
 }
 
+/** True where another computer writes the mark, or has taken it away because it starts from the disk. `starts`: as it was left. */
+export const isMarkedElsewhere = (mark: string | undefined, starts: Starts | undefined): boolean =>
+  mark === undefined ? starts !== undefined : userOf(mark) !== undefined;
+
 function parsed(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '');
