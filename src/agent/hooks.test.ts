@@ -1,12 +1,12 @@
 // Programs of the user around a move: which are run, with what, who may say no, and that none holds it up.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { promisify } from 'node:util';
+import { waitUntil } from '#managers/wait.ts';
 import { type HookEvent, Hooks } from './hooks.ts';
+import { runTool } from './os-tools.ts';
 
 const words = { osId: 'crab', source: 'a', target: 'b' };
 
@@ -29,18 +29,10 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   const hooks = new Hooks({
     folder,
     say: line => said.push(line),
-    run: async (tool, signal) => {
-      const child = promisify(execFile)('/usr/bin/env', tool, {
-        ...(signal && { signal }),
-        killSignal: 'SIGKILL',
-      });
-      await child.catch((error: Error & { stderr?: string }) => {
-        throw new Error(error.stderr?.trim() || error.message);
-      });
-    },
+    run: (tool, signal) => runTool(tool, signal, ['/usr/bin/env']),
   });
   const run = (event: HookEvent, signal?: AbortSignal): Promise<void> => hooks.run(event, words, signal);
-  return { run, said, done: () => readFileSync(done, 'utf8').trim().split('\n') };
+  return { run, said, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
 }
 
 test('those of the event are run in the order of their names, and are told who moves from where to where', async t => {
@@ -80,13 +72,41 @@ test('behind a move a failure is told, and changes nothing', async t => {
   );
 });
 
-test('a service that is started keeps nobody waiting; a cancelled move waits for no program', async t => {
-  const { run } = hooksOf(t, { 'pre-move/start': 'sleep 5 &', 'pre-freeze/slow': 'exec sleep 30' });
-  const began = performance.now();
+/** Not one that has ended and that nobody has asked about yet. */
+const isRunning = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+
+test('a service that is started keeps nobody waiting', async t => {
+  const { run, folder } = hooksOf(t, { 'pre-move/start': 'sleep 60 & echo $! > $(dirname $0)/service' });
   await run('pre-move');
+  const service = Number(readFileSync(join(folder, 'pre-move/service'), 'utf8'));
+  assert.ok(isRunning(service));
+  process.kill(service, 'SIGKILL');
+});
+
+test('a cancelled move waits for no program: it is ended, with all that it has started, and leaves no file', async t => {
+  const slow = 'cd $(dirname $0); readlink /proc/$$/fd/2 > output; sleep 60 & echo $$ $! > pids; wait';
+  const { run, folder } = hooksOf(t, { 'pre-freeze/slow': slow });
+  const written = (name: string): string | undefined => {
+    const path = join(folder, 'pre-freeze', name);
+    return existsSync(path) ? readFileSync(path, 'utf8').trim() || undefined : undefined;
+  };
   const cancel = new AbortController();
   const running = assert.rejects(run('pre-freeze', cancel.signal), { message: 'enough' });
+  const pids = await waitUntil('a program that waits', () => written('pids'), {
+    timeoutMs: 10_000,
+    everyMs: 20,
+  });
+  const programs = pids.split(' ').map(Number);
+  t.after(() => {
+    for (const pid of programs.filter(isRunning)) process.kill(pid, 'SIGKILL');
+  });
+  assert.deepEqual(programs.map(isRunning), [true, true]);
   cancel.abort(new Error('enough'));
   await running;
-  assert.ok(performance.now() - began < 4000);
+  const areGone = (): true | undefined => (programs.some(isRunning) ? undefined : true);
+  await waitUntil('the end of all programs', areGone, { timeoutMs: 5000, everyMs: 20 });
+  const output = written('output') ?? '';
+  assert.match(output, /^\/run\/yado-hook\.\w+/);
+  assert.equal(existsSync(output.replace(/ \(deleted\)$/, '')), false);
 });

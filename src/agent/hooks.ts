@@ -28,7 +28,7 @@ export const hooksFolder = '/etc/yadokari/hooks';
 
 /**
  * Names as run-parts has them, so that what an editor or dpkg leaves is not run. What a program says goes to a file: it may start a
- * service, which keeps its output open.
+ * service, which keeps its output open. The file has no name any more when the program begins: it may be ended with all of this.
  */
 const script = `
 folder=$1
@@ -37,15 +37,16 @@ for each in "$folder"/*; do
   case $name in *[!A-Za-z0-9_-]*) continue ;; esac
   [ -f "$each" ] && [ -x "$each" ] || continue
   said=$(mktemp /run/yado-hook.XXXXXX) || exit 1
-  "$each" > "$said" 2>&1 < /dev/null
-  code=$?
-  last=$(tail -n 1 "$said" | tr -d '\\000-\\037' | cut -c 1-200)
+  exec 3> "$said" 4< "$said"
   rm -f "$said"
+  "$each" >&3 2>&1 < /dev/null 3>&- 4<&-
+  code=$?
+  last=$(tail -n 1 <&4 | tr -d '\\000-\\037' | cut -c 1-200)
   [ $code -eq 0 ] || { echo "$name ended with $code\${last:+: $last}" >&2; exit 1; }
 done`;
 
 export interface HooksWorld {
-  /** Runs a tool of the OS until its end, also when the signal ends it early. @throws Error with what it said */
+  /** Runs a tool of the OS until its end; when the signal ends it early, with all it has started. @throws Error with what it said */
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
   readonly folder: string;
   readonly say: (line: string) => void;

@@ -9,18 +9,26 @@ import { log } from './log.ts';
 /** What hangs in the kernel, a mount of a disk that does not answer, cannot be killed. */
 const endMs = 5000;
 
+const intoOs = ['/bin/busybox', 'chroot', OS_ROOT] as const;
+
 /**
- * Runs a tool of the OS, found there: busybox would take its own of that name, whose swapon knows no priority.
- * @throws Error with what it said, or when the signal ended it; that it does not end, if it cannot be ended
+ * Runs a tool of the OS, found there: busybox would take its own of that name, whose swapon knows no priority. `intoOs`: the command
+ * that runs it there.
+ * @throws Error with what it said, or when the signal ended it and all that it had started; that it does not end, if it cannot be ended
  */
-export async function runTool(words: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn('/bin/busybox', ['chroot', OS_ROOT, '/usr/bin/env', ...words], {
+export async function runTool(
+  words: readonly string[],
+  signal?: AbortSignal,
+  [command, ...way]: readonly [string, ...string[]] = intoOs,
+): Promise<void> {
+  const child = spawn(command, [...way, '/usr/bin/env', ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true, // a group of its own, which all that it starts belong to
   });
   const stuck = Promise.withResolvers<never>();
   let late: NodeJS.Timeout | undefined;
   const kill = (): void => {
-    child.kill('SIGKILL'); // swapoff leaves in the swap what it has not brought back
+    endAll(child.pid); // swapoff leaves in the swap what it has not brought back
     late = setTimeout(() => stuck.reject(new Error(`${words[0]} hangs, and cannot be ended`)), endMs);
   };
   if (signal?.aborted) kill();
@@ -32,6 +40,16 @@ export async function runTool(words: readonly string[], signal?: AbortSignal): P
   } finally {
     clearTimeout(late);
     signal?.removeEventListener('abort', kill);
+  }
+}
+
+/** The end of a shell alone would leave what it has started, which goes on as root when the move has long been given up. */
+function endAll(group: number | undefined): void {
+  if (group === undefined) return; // it could not be started
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // All have just ended.
   }
 }
 
