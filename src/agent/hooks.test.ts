@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { waitUntil } from '#managers/wait.ts';
 import { type HookEvent, Hooks } from './hooks.ts';
-import { runTool } from './os-tools.ts';
+import { namesIn, runTool } from './os-tools.ts';
 
 const words = { osId: 'crab', source: 'a', target: 'b' };
 
@@ -15,6 +15,7 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   const folder = mkdtempSync(join(tmpdir(), 'yado-hooks-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const said: string[] = [];
+  const shells: string[] = [];
   const done = join(folder, 'done');
   writeFileSync(done, '');
   for (const [path, text] of Object.entries(programs)) {
@@ -29,10 +30,14 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   const hooks = new Hooks({
     folder,
     say: line => said.push(line),
-    run: (tool, signal) => runTool(tool, signal, ['/usr/bin/env']),
+    run: (tool, signal) => {
+      shells.push(tool.join(' '));
+      return runTool(tool, signal, ['/usr/bin/env']);
+    },
+    namesIn: (path, signal) => namesIn(path, signal, ['/usr/bin/env']),
   });
   const run = (event: HookEvent, signal?: AbortSignal): Promise<void> => hooks.run(event, words, signal);
-  return { run, said, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
+  return { run, said, shells, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
 }
 
 test('those of the event are run in the order of their names, and are told who moves from where to where', async t => {
@@ -46,6 +51,25 @@ test('those of the event are run in the order of their names, and are told who m
   await run('pre-move');
   await run('post-arrive'); // has no folder
   assert.deepEqual(done(), ['10-first pre-move crab a b', '20-second pre-move crab a b']);
+});
+
+test('where there is nothing to run no shell is read from a disk that may be far away', async t => {
+  const { run, shells } = hooksOf(t, {
+    'pre-freeze/.hidden': '',
+    'pre-freeze/old.dpkg-old': '',
+    'pre-move/ask': '',
+  });
+  await run('pre-freeze');
+  await run('post-fail'); // has no folder
+  assert.deepEqual(shells, []);
+  await run('pre-move');
+  assert.equal(shells.length, 1);
+});
+
+test('a folder that cannot be read keeps the OS where it is: what is in it might have said no', async t => {
+  const { run, folder } = hooksOf(t, { 'pre-move/ask': '' });
+  writeFileSync(join(folder, 'pre-freeze'), '');
+  await assert.rejects(run('pre-freeze'), { code: 'hookRefused', message: /pre-freeze.*Not a directory/ });
 });
 
 test('one that fails before the freeze keeps the OS where it is, and says why in its last line', async t => {

@@ -1,15 +1,15 @@
 // Programs of the user that are run at the OS around a move, from /etc/yadokari/hooks/EVENT: to say no to it, to bring a service to
 // rest before everything stands still, to tell somebody where the OS is. They lie on the disk of the OS, and so are run as its
-// tools are: the agent itself never waits for that disk.
+// tools are: the agent itself never waits for that disk. Where there are none, nothing of that disk is started.
 import { yadoError } from '#core/errors.ts';
 import { log } from './log.ts';
-import { reasonOf, runTool } from './os-tools.ts';
+import { namesIn, reasonOf, runTool } from './os-tools.ts';
 
 /** By event: how long its programs may take together, and whether one that fails keeps the OS where it is. */
 const events = {
   /** The checks have passed, nothing is prepared. */
   'pre-move': { limitMs: 60_000, mayRefuse: true },
-  /** Memory is copied; when they have ended everything stands still. */
+  /** Memory is copied; when they have ended, and what they have written is on the disk, everything stands still. */
   'pre-freeze': { limitMs: 10_000, mayRefuse: true },
   /** At the target, with all devices. */
   'post-arrive': { limitMs: 60_000, mayRefuse: false },
@@ -26,9 +26,12 @@ export interface HookWords {
 
 export const hooksFolder = '/etc/yadokari/hooks';
 
+/** As run-parts has them, so that what an editor or dpkg leaves is not run. The script says it once more. */
+const programName = /^[A-Za-z0-9_-]+$/;
+
 /**
- * Names as run-parts has them, so that what an editor or dpkg leaves is not run. What a program says goes to a file: it may start a
- * service, which keeps its output open. The file has no name any more when the program begins: it may be ended with all of this.
+ * What a program says goes to a file: it may start a service, which keeps its output open. The file has no name any more when the
+ * program begins: it may be ended with all of this.
  */
 const script = `
 folder=$1
@@ -48,6 +51,8 @@ done`;
 export interface HooksWorld {
   /** Runs a tool of the OS until its end; when the signal ends it early, with all it has started. @throws Error with what it said */
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
+  /** What lies in a folder of the OS. @throws as `run` */
+  readonly namesIn: (folder: string, signal?: AbortSignal) => Promise<string[]>;
   readonly folder: string;
   readonly say: (line: string) => void;
 }
@@ -56,7 +61,7 @@ export class Hooks {
   readonly #world: HooksWorld;
 
   constructor(world: Partial<HooksWorld> = {}) {
-    this.#world = { run: runTool, folder: hooksFolder, say: log, ...world };
+    this.#world = { run: runTool, namesIn, folder: hooksFolder, say: log, ...world };
   }
 
   /**
@@ -67,17 +72,20 @@ export class Hooks {
   async run(event: HookEvent, { osId, source, target }: HookWords, signal?: AbortSignal): Promise<void> {
     const { limitMs, mayRefuse } = events[event];
     const limit = AbortSignal.timeout(limitMs);
+    const either = signal ? AbortSignal.any([limit, signal]) : limit;
+    const folder = `${this.#world.folder}/${event}`;
     const words = [
       ...[`YADO_EVENT=${event}`, `YADO_OS=${osId}`, `YADO_SOURCE=${source}`, `YADO_TARGET=${target}`],
-      ...['sh', '-c', script, 'sh', `${this.#world.folder}/${event}`],
+      ...['sh', '-c', script, 'sh', folder],
     ];
     try {
-      await this.#world.run(words, signal ? AbortSignal.any([limit, signal]) : limit);
+      const names = await this.#world.namesIn(folder, either);
+      if (names.some(name => programName.test(name))) await this.#world.run(words, either);
     } catch (error) {
       signal?.throwIfAborted();
       const reason = limit.aborted ? `not done after ${limitMs / 1000} s` : reasonOf(error);
       if (mayRefuse) throw yadoError('hookRefused', { computer: source, target, event, reason }, error);
-      this.#world.say(`a program in ${this.#world.folder}/${event} failed: ${reason}`);
+      this.#world.say(`a program in ${folder} failed: ${reason}`);
     }
   }
 }

@@ -274,8 +274,8 @@ export class Moves {
         },
         swapping: (done, total) => this.#show(shown => shown.swapping(done, total, performance.now())),
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
+        copied: () => this.#hook('pre-freeze', request, request.signal),
         freezing: async () => {
-          await this.#hook('pre-freeze', request, request.signal);
           this.#alive.stop();
           await this.#ports.close();
           frozen = true;

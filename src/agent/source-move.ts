@@ -166,6 +166,8 @@ export interface JobListeners {
   /** Bytes that are swapped out, and that are to be. */
   readonly swapping: (done: number, total: number) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
+  /** Memory is copied ahead: programs of the user may still say no. */
+  readonly copied: () => Promise<void>;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
 }
@@ -176,7 +178,7 @@ export async function runJob(
   move: CheckedMove,
   begun: BegunMoves,
   swaps: Pick<SwapFiles, 'make'>,
-  { keys: told, swapping, preCopy, freezing }: JobListeners,
+  { keys: told, swapping, preCopy, copied, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadModulesOfOs(move.load);
@@ -253,7 +255,10 @@ export async function runJob(
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
   const cancel = (): void => helper.cancel();
+  // However long it takes, the target does not give up: until the helper is told to freeze it sends a sign of life every second
+  // (HEARTBEAT_US of native/frozen/precopy.c), and only behind the last of them the target's `readyMs` begins.
   const ready = async (): Promise<void> => {
+    await copied(); // first: it writes, and uses memory and the disk
     await written(request, syncWaits().lastMs);
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
     await makeRoomForImage(request, move, swaps);
