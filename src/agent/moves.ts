@@ -43,6 +43,12 @@ import {
 import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts } from './timeouts.ts';
 
+/**
+ * Never twice while the OS runs: this clock goes with it, and only forward. Moves that end before the freeze have the same epoch, the
+ * history is not kept for ever, and a count of the agent's would begin anew with the next agent.
+ */
+const sinceBoot = (): string => process.hrtime.bigint().toString(36);
+
 /** What a move needs of the agent. */
 export interface MovingWorld {
   readonly os: Os;
@@ -160,7 +166,7 @@ export class Moves {
     const target = this.whileStill(() => this.#os.computer(to));
     if (target.name === this.#os.here().name) throw yadoError('sameComputer', { computer: to });
     return {
-      id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
+      id: `${this.#os.epoch() + 1}-${sinceBoot()}`,
       osId: this.#os.osId,
       epoch: this.#os.epoch() + 1,
       keys: this.#os.keys,

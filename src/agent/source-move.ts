@@ -45,6 +45,7 @@ import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
 export interface MoveRequest {
+  /** Of no other move of the OS while it runs. */
   readonly id: string;
   readonly osId: string;
   readonly epoch: number;
