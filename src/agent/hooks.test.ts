@@ -37,7 +37,7 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
     namesIn: (path, signal) => namesIn(path, signal, ['/usr/bin/env']),
   });
   const run = (event: HookEvent, signal?: AbortSignal): Promise<void> => hooks.run(event, words, signal);
-  return { run, said, shells, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
+  return { hooks, run, said, shells, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
 }
 
 test('those of the event are run in the order of their names, and are told who moves from where to where', async t => {
@@ -94,6 +94,31 @@ test('behind a move a failure is told, and changes nothing', async t => {
     said.join('\n'),
     /hooks-\w+\/post-arrive failed: mail ended with 1\n.*post-fail failed: mail ended with 137: Killed$/,
   );
+});
+
+test('programs that hear of a move do so when all is back, and are waited for by the next move until it is cancelled', async t => {
+  const { hooks, run, done, folder } = hooksOf(t, {
+    'post-fail/slow':
+      'until [ -e "$(dirname $0)/.go" ]; do sleep 0.1; done; echo heard >> "$(dirname $0)/../done"',
+    'pre-move/next': '',
+  });
+  const back = Promise.withResolvers<void>();
+  let limit: AbortSignal | undefined;
+  hooks.tell('post-fail', words, signal => {
+    limit = signal;
+    return back.promise;
+  });
+  await Promise.resolve();
+  const next = hooks.settled(new AbortController().signal).then(() => run('pre-move'));
+  const cancelled = new AbortController();
+  const waiting = assert.rejects(hooks.settled(cancelled.signal), { message: 'cancelled' });
+  cancelled.abort(new Error('cancelled'));
+  await waiting;
+  assert.deepEqual([done(), limit?.aborted], [[''], false]);
+  back.reject(new Error('a disk does not come')); // a limit that is over does the same
+  writeFileSync(join(folder, 'post-fail/.go'), '');
+  await next;
+  assert.deepEqual(done(), ['slow post-fail crab a b', 'heard', 'next pre-move crab a b']);
 });
 
 /** Not one that has ended and that nobody has asked about yet. */

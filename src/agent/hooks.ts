@@ -2,6 +2,7 @@
 // rest before everything stands still, to tell somebody where the OS is. They lie on the disk of the OS, and so are run as its
 // tools are: the agent itself never waits for that disk. Where there are none, nothing of that disk is started.
 import { yadoError } from '#core/errors.ts';
+import { endOf } from './end-of.ts';
 import { log } from './log.ts';
 import { namesIn, reasonOf, runTool } from './os-tools.ts';
 
@@ -23,6 +24,9 @@ export interface HookWords {
   readonly source: string;
   readonly target: string;
 }
+
+/** What comes back after a move is not waited for any longer: its disk may never come. */
+const backMs = 60_000;
 
 export const hooksFolder = '/etc/yadokari/hooks';
 
@@ -59,6 +63,7 @@ export interface HooksWorld {
 
 export class Hooks {
   readonly #world: HooksWorld;
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(world: Partial<HooksWorld> = {}) {
     this.#world = { run: runTool, namesIn, folder: hooksFolder, say: log, ...world };
@@ -87,5 +92,19 @@ export class Hooks {
       if (mayRefuse) throw yadoError('hookRefused', { computer: source, target, event, reason }, error);
       this.#world.say(`a program in ${folder} failed: ${reason}`);
     }
+  }
+
+  /** Runs those of an event in the background, when `back` has ended: what the OS finds again after a move. */
+  tell(event: HookEvent, words: HookWords, back: (signal: AbortSignal) => Promise<unknown>): void {
+    this.#telling = this.#telling
+      .then(() => back(AbortSignal.timeout(backMs)))
+      .catch(() => {}) // whoever does it tells what is missing
+      .then(() => this.run(event, words))
+      .catch(error => this.#world.say(reasonOf(error)));
+  }
+
+  /** Those that `tell` began have ended when this returns; they have their limits. @throws the reason of the signal */
+  settled(signal?: AbortSignal): Promise<void> {
+    return endOf(this.#telling, signal);
   }
 }

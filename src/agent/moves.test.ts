@@ -26,7 +26,7 @@ const config = {
   computers: [{ name: 'b', address: '127.0.0.62' }],
 };
 const noSwaps = { make: async () => {}, hold: async () => {}, putAway: () => {} };
-const noHooks = { run: async () => {} };
+const noHooks = { run: async () => {}, tell: () => {}, settled: async () => {} };
 const noLeftSwaps = { off: async () => {}, on: () => {}, settled: async () => {} };
 const saved: SavedState = {
   here: { name: 'b', address: '127.0.0.62' },
