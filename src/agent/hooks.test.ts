@@ -1,12 +1,12 @@
 // Programs of the user around a move: which are run, with what, who may say no, and that none holds it up.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { promisify } from 'node:util';
+import { waitUntil } from '#managers/wait.ts';
 import { type HookEvent, Hooks } from './hooks.ts';
+import { namesIn, runTool } from './os-tools.ts';
 
 const words = { osId: 'crab', source: 'a', target: 'b' };
 
@@ -15,6 +15,7 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   const folder = mkdtempSync(join(tmpdir(), 'yado-hooks-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const said: string[] = [];
+  const shells: string[] = [];
   const done = join(folder, 'done');
   writeFileSync(done, '');
   for (const [path, text] of Object.entries(programs)) {
@@ -29,18 +30,14 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   const hooks = new Hooks({
     folder,
     say: line => said.push(line),
-    run: async (tool, signal) => {
-      const child = promisify(execFile)('/usr/bin/env', tool, {
-        ...(signal && { signal }),
-        killSignal: 'SIGKILL',
-      });
-      await child.catch((error: Error & { stderr?: string }) => {
-        throw new Error(error.stderr?.trim() || error.message);
-      });
+    run: (tool, signal) => {
+      shells.push(tool.join(' '));
+      return runTool(tool, signal, ['/usr/bin/env']);
     },
+    namesIn: (path, signal) => namesIn(path, signal, ['/usr/bin/env']),
   });
   const run = (event: HookEvent, signal?: AbortSignal): Promise<void> => hooks.run(event, words, signal);
-  return { run, said, done: () => readFileSync(done, 'utf8').trim().split('\n') };
+  return { hooks, run, said, shells, folder, done: () => readFileSync(done, 'utf8').trim().split('\n') };
 }
 
 test('those of the event are run in the order of their names, and are told who moves from where to where', async t => {
@@ -54,6 +51,25 @@ test('those of the event are run in the order of their names, and are told who m
   await run('pre-move');
   await run('post-arrive'); // has no folder
   assert.deepEqual(done(), ['10-first pre-move crab a b', '20-second pre-move crab a b']);
+});
+
+test('where there is nothing to run no shell is read from a disk that may be far away', async t => {
+  const { run, shells } = hooksOf(t, {
+    'pre-freeze/.hidden': '',
+    'pre-freeze/old.dpkg-old': '',
+    'pre-move/ask': '',
+  });
+  await run('pre-freeze');
+  await run('post-fail'); // has no folder
+  assert.deepEqual(shells, []);
+  await run('pre-move');
+  assert.equal(shells.length, 1);
+});
+
+test('a folder that cannot be read keeps the OS where it is: what is in it might have said no', async t => {
+  const { run, folder } = hooksOf(t, { 'pre-move/ask': '' });
+  writeFileSync(join(folder, 'pre-freeze'), '');
+  await assert.rejects(run('pre-freeze'), { code: 'hookRefused', message: /pre-freeze.*Not a directory/ });
 });
 
 test('one that fails before the freeze keeps the OS where it is, and says why in its last line', async t => {
@@ -80,13 +96,66 @@ test('behind a move a failure is told, and changes nothing', async t => {
   );
 });
 
-test('a service that is started keeps nobody waiting; a cancelled move waits for no program', async t => {
-  const { run } = hooksOf(t, { 'pre-move/start': 'sleep 5 &', 'pre-freeze/slow': 'exec sleep 30' });
-  const began = performance.now();
+test('programs that hear of a move do so when all is back, and are waited for by the next move until it is cancelled', async t => {
+  const { hooks, run, done, folder } = hooksOf(t, {
+    'post-fail/slow':
+      'until [ -e "$(dirname $0)/.go" ]; do sleep 0.1; done; echo heard >> "$(dirname $0)/../done"',
+    'pre-move/next': '',
+  });
+  const back = Promise.withResolvers<void>();
+  let limit: AbortSignal | undefined;
+  hooks.tell('post-fail', words, signal => {
+    limit = signal;
+    return back.promise;
+  });
+  await Promise.resolve();
+  const next = hooks.settled(new AbortController().signal).then(() => run('pre-move'));
+  const cancelled = new AbortController();
+  const waiting = assert.rejects(hooks.settled(cancelled.signal), { message: 'cancelled' });
+  cancelled.abort(new Error('cancelled'));
+  await waiting;
+  assert.deepEqual([done(), limit?.aborted], [[''], false]);
+  back.reject(new Error('a disk does not come')); // a limit that is over does the same
+  writeFileSync(join(folder, 'post-fail/.go'), '');
+  await next;
+  assert.deepEqual(done(), ['slow post-fail crab a b', 'heard', 'next pre-move crab a b']);
+});
+
+/** Not one that has ended and that nobody has asked about yet. */
+const isRunning = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+
+test('a service that is started keeps nobody waiting', async t => {
+  const { run, folder } = hooksOf(t, { 'pre-move/start': 'sleep 60 & echo $! > $(dirname $0)/service' });
   await run('pre-move');
+  const service = Number(readFileSync(join(folder, 'pre-move/service'), 'utf8'));
+  assert.ok(isRunning(service));
+  process.kill(service, 'SIGKILL');
+});
+
+test('a cancelled move waits for no program: it is ended, with all that it has started, and leaves no file', async t => {
+  const slow = 'cd $(dirname $0); readlink /proc/$$/fd/2 > output; sleep 60 & echo $$ $! > pids; wait';
+  const { run, folder } = hooksOf(t, { 'pre-freeze/slow': slow });
+  const written = (name: string): string | undefined => {
+    const path = join(folder, 'pre-freeze', name);
+    return existsSync(path) ? readFileSync(path, 'utf8').trim() || undefined : undefined;
+  };
   const cancel = new AbortController();
   const running = assert.rejects(run('pre-freeze', cancel.signal), { message: 'enough' });
+  const pids = await waitUntil('a program that waits', () => written('pids'), {
+    timeoutMs: 10_000,
+    everyMs: 20,
+  });
+  const programs = pids.split(' ').map(Number);
+  t.after(() => {
+    for (const pid of programs.filter(isRunning)) process.kill(pid, 'SIGKILL');
+  });
+  assert.deepEqual(programs.map(isRunning), [true, true]);
   cancel.abort(new Error('enough'));
   await running;
-  assert.ok(performance.now() - began < 4000);
+  const areGone = (): true | undefined => (programs.some(isRunning) ? undefined : true);
+  await waitUntil('the end of all programs', areGone, { timeoutMs: 5000, everyMs: 20 });
+  const output = written('output') ?? '';
+  assert.match(output, /^\/run\/yado-hook\.\w+/);
+  assert.equal(existsSync(output.replace(/ \(deleted\)$/, '')), false);
 });

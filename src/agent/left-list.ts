@@ -1,5 +1,6 @@
 // What an OS leaves at a computer, each at a path, and takes up again when it is back there. Kept for an agent that is
 // started anew.
+import { endOf } from './end-of.ts';
 
 interface LeftAt {
   readonly computer: string;
@@ -22,16 +23,8 @@ export class LeftList<Item extends LeftAt> {
   }
 
   /** All that was begun by `takeUp` is done when this returns. @throws the reason of the signal, which waits for nothing */
-  async settled(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    const waited = Promise.withResolvers<void>();
-    const give = (): void => waited.reject(signal?.reason);
-    signal?.addEventListener('abort', give, { once: true });
-    try {
-      await Promise.race([this.#turn, waited.promise]);
-    } finally {
-      signal?.removeEventListener('abort', give);
-    }
+  settled(signal?: AbortSignal): Promise<void> {
+    return endOf(this.#turn, signal);
   }
 
   /** In place of one of the same computer and path. */

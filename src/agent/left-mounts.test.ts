@@ -13,6 +13,10 @@ const mounted = (partition: number, path: string, options = 'rw'): MountedDisk =
   options,
   isThere: true,
 });
+const automount = (path: string): MountedDisk => ({
+  ...{ device: 'systemd-1', path, type: 'autofs', options: 'rw,fd=51,direct' },
+  isThere: false,
+});
 const disks = [mounted(2, '/boot', 'rw,noatime'), mounted(1, '/boot/efi'), mounted(3, '/home')];
 const all = disks.map(({ device, path }) => ({ device, path, place: place(Number(device.at(-1))) }));
 
@@ -20,8 +24,11 @@ const all = disks.map(({ device, path }) => ({ device, path, place: place(Number
 function os(saved: readonly LeftMount[] = []) {
   const state = {
     isInUse: '',
+    isMountedAgain: '',
     isThere: true,
     isUnmounted: '',
+    /** Paths where a look mounts something. */
+    automounts: new Set<string>(),
     mounted: new Map(disks.map(each => [each.path, each])),
   };
   const done: string[] = [];
@@ -34,10 +41,11 @@ function os(saved: readonly LeftMount[] = []) {
         throw new Error(`umount: ${path}: target is busy.`);
       done.push(words.join(' '));
       if (words[0] === 'chattr') return;
-      if (words[0] === 'umount') state.mounted.delete(path);
-      else state.mounted.set(path, { ...mounted(0, path), device: words.at(-2) ?? '' });
+      if (words[0] === 'umount' && path !== state.isMountedAgain) state.mounted.delete(path);
+      if (words[0] === 'mount') state.mounted.set(path, { ...mounted(0, path), device: words.at(-2) ?? '' });
     },
-    mountedAt: path => state.mounted.get(path),
+    mountedAt: path => state.mounted.get(path) ?? (state.automounts.has(path) ? automount(path) : undefined),
+    isMountPoint: path => state.mounted.has(path) || state.automounts.has(path),
     find: async ({ partition }) => {
       if (!state.isThere) throw new Error('the disk at 0000:00:06.0 does not come.');
       return { name: `vdb${partition}` } as BlockDevice;
@@ -100,11 +108,47 @@ test('one for starting that is in use stays mounted until the OS is back, and th
 });
 
 test('what was given up before a disk was gone, or mounted by somebody else, is left alone', async () => {
-  const { off, on, state, done } = os();
+  const { off, on, state, done, said } = os();
   await off();
   state.mounted.set('/boot/efi', mounted(1, '/boot/efi'));
   await on();
   assert.deepEqual(done.slice(4), ['chattr -i /boot', 'mount -t ext4 -o rw,noatime /dev/vdb2 /boot']);
+  assert.ok(
+    said.includes(
+      'the folder that /boot/efi is mounted over takes no files; when it is unmounted: chattr -i /boot/efi',
+    ),
+  );
+});
+
+test('what mounts when somebody looks is not looked at, and is left to itself at home', async () => {
+  const { mounts, off, leave, on, state, done } = os();
+  state.automounts.add('/boot/efi').add('/home');
+  await off();
+  await off(); // tried once more: what is left is that of before
+  assert.deepEqual(done.splice(0), ['umount /boot/efi', 'umount /boot', 'chattr +i /boot']);
+  assert.deepEqual(
+    mounts.saved.map(({ path, type, isClosed }) => [path, type, isClosed]),
+    [
+      ['/boot/efi', 'ext4', undefined],
+      ['/boot', 'ext4', true],
+      ['/home', 'ext4', undefined],
+    ],
+  );
+  leave();
+  await on();
+  assert.deepEqual(done.toSorted(), [
+    'chattr -i /boot',
+    'mount -t ext4 -o rw,noatime /dev/vdb2 /boot',
+    'umount -l /home', // what is below mounts it
+  ]);
+});
+
+test('what is mounted again by somebody in the same moment takes files: that would be its own folder', async () => {
+  const { mounts, off, state, done } = os();
+  state.isMountedAgain = '/boot';
+  await off();
+  assert.deepEqual(done, ['umount /boot/efi', 'chattr +i /boot/efi', 'umount /boot']);
+  assert.equal(mounts.saved.find(({ path }) => path === '/boot')?.isClosed, undefined);
 });
 
 test('what systemd unmounts when it hears late that the disk was gone is mounted once more', async () => {
@@ -117,8 +161,8 @@ test('what systemd unmounts when it hears late that the disk was gone is mounted
   assert.equal(state.mounted.size, 3);
 });
 
-test('a disk that does not come is told, with what to type', async () => {
-  const { mounts, off, on, state, said } = os();
+test('a disk that does not come is told, with what to type, and its folder takes files again', async () => {
+  const { mounts, off, on, state, said, done } = os();
   await off();
   state.isThere = false;
   await on();
@@ -127,6 +171,7 @@ test('a disk that does not come is told, with what to type', async () => {
       '/boot is not mounted at a again: the disk at 0000:00:06.0 does not come; umount -l /boot; mount /boot',
     ),
   );
+  assert.deepEqual(done.slice(4), ['chattr -i /boot', 'chattr -i /boot/efi']);
   assert.deepEqual(mounts.saved, []);
 });
 
@@ -142,6 +187,7 @@ test('a mount that hangs holds up a move only until somebody cancels it', async 
   const mounts = new LeftMounts([saved], () => {}, {
     run: words => (words[0] === 'mount' ? hangs.promise : Promise.resolve()),
     mountedAt: () => undefined,
+    isMountPoint: () => false,
     find: async () => ({ name: 'vdb2' }) as BlockDevice,
     pause: async () => {},
     say: () => {},

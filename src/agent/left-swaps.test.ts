@@ -1,8 +1,8 @@
 // Swap on a disk that stays: off before a move, on again at home or when the move was given up. The kernel is a list.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import type { SwapThatStays } from '#core/os-state.ts';
-import { describeName } from '#linux/block.ts';
+import { type BlockDevice, describeName } from '#linux/block.ts';
 import { FixtureTree } from '#linux/fixture-tree.ts';
 import { type LeftSwap, LeftSwaps } from './left-swaps.ts';
 
@@ -120,4 +120,30 @@ test('a cancel ends it', async () => {
   using os = kernel();
   await assert.rejects(os.off([area], AbortSignal.abort(new Error('given up'))), /given up/);
   assert.deepEqual(os.done, []);
+});
+
+test('a disk that does not answer holds up neither the next area nor the next move for ever', async t => {
+  const limit = new AbortController();
+  t.after(() => mock.restoreAll());
+  mock.method(AbortSignal, 'timeout', () => limit.signal);
+  const done: string[] = [];
+  const said: string[] = [];
+  const saved = [area, other].map(({ path, place: at }) => ({ computer: 'a', path, place: at }));
+  const swaps = new LeftSwaps(saved, () => {}, {
+    run: (words, signal) => {
+      done.push(words.join(' '));
+      if (words.at(-1) !== '/dev/vdb2') return Promise.resolve();
+      const { promise, reject } = Promise.withResolvers<void>();
+      signal?.addEventListener('abort', () => reject(new Error('swapon hangs, and cannot be ended')));
+      setImmediate(() => limit.abort());
+      return promise;
+    },
+    swaps: () => '',
+    find: async ({ partition }) => ({ name: `vdb${partition}` }) as BlockDevice,
+    say: line => said.push(line),
+  });
+  swaps.on('a');
+  await swaps.settled();
+  assert.deepEqual(done, ['swapon /dev/vdb2', 'swapon /dev/vdb3']);
+  assert.match(said[0] ?? '', /vda2 is not swapped to at a again: swapon hangs.*; swapon -a does it$/);
 });

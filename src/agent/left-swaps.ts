@@ -21,6 +21,8 @@ export type LeftSwap = v.InferOutput<typeof LeftSwapSchema>;
 
 /** The disk is being found just then. */
 const findMs = 30_000;
+/** A disk that does not answer holds up neither the next area nor the next move for ever. */
+const switchMs = 60_000;
 /** What goes to such a file: the kernel takes slots in clusters, and never finds the last of them. */
 const fileShare = 1.15;
 
@@ -89,7 +91,8 @@ export class LeftSwaps {
     try {
       const node = nodePath((await find(place, AbortSignal.timeout(findMs))).name);
       if (parseSwaps(swaps()).some(each => each.path === node)) return; // by systemd, or never switched off
-      await run(['swapon', ...(priority === undefined ? [] : ['-p', String(priority)]), node]);
+      const words = ['swapon', ...(priority === undefined ? [] : ['-p', String(priority)]), node];
+      await run(words, AbortSignal.timeout(switchMs));
       say(`${node} is swapped to again`);
     } catch (error) {
       say(`what was ${path} is not swapped to at ${computer} again: ${reasonOf(error)}; swapon -a does it`);

@@ -26,7 +26,7 @@ const config = {
   computers: [{ name: 'b', address: '127.0.0.62' }],
 };
 const noSwaps = { make: async () => {}, hold: async () => {}, putAway: () => {} };
-const noHooks = { run: async () => {} };
+const noHooks = { run: async () => {}, tell: () => {}, settled: async () => {} };
 const noLeftSwaps = { off: async () => {}, on: () => {}, settled: async () => {} };
 const saved: SavedState = {
   here: { name: 'b', address: '127.0.0.62' },
@@ -97,6 +97,40 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
   assert.deepEqual([moves.isMoving, os.epoch(), saves, phases], [false, began, 1, ['preflight']]);
   const [entry] = os.history;
   assert.deepEqual([entry?.source, entry?.target, entry?.outcome], ['a', 'b', 'refused']);
+});
+
+test('a move that does not begin has an entry of its own, also when the history is full', async () => {
+  const old = Array.from({ length: 100 }, (_, at) => ({
+    ...{ id: `10-${101 - at}`, source: 'b', target: 'a', epoch: 10, outcome: 'refused' as const },
+    ...{ startedAt: '', endedAt: '', bytesSent: 0 },
+  }));
+  const os = new Os(
+    config,
+    { ...saved, here: { name: 'a', address: '127.0.0.1' }, history: old },
+    fakeKeyring('b'),
+  );
+  let ended = Promise.withResolvers<void>();
+  const moves = new Moves({
+    os,
+    devices: {} as OsDevices,
+    alive: { tell: () => {} } as AliveCalls,
+    ports: new OsPorts(async () => {}, []),
+    begun: {} as BegunMoves,
+    swaps: noSwaps,
+    leftSwaps: noLeftSwaps,
+    leftMounts: noLeftSwaps,
+    hooks: noHooks,
+    save: () => {},
+    emit: event => event === 'failed' && ended.resolve(),
+  });
+  for (const _ of [1, 2, 3]) {
+    await moves.migrate({ to: 'b' });
+    await ended.promise;
+    ended = Promise.withResolvers();
+  }
+  assert.equal(os.history.length, 100);
+  assert.deepEqual(os.history.slice(3), old.slice(0, 97));
+  assert.equal(new Set(os.history.map(each => each.id)).size, 100);
 });
 
 /** Asks the local API as `yado` does; gives the status, and the sentence of an error. */

@@ -19,7 +19,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { destinyOf } from './disk-plan.ts';
-import type { HookEvent, Hooks } from './hooks.ts';
+import type { HookEvent, Hooks, HookWords } from './hooks.ts';
 import type { LeftMounts } from './left-mounts.ts';
 import type { LeftSwaps } from './left-swaps.ts';
 import { log } from './log.ts';
@@ -43,6 +43,18 @@ import {
 import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts } from './timeouts.ts';
 
+/**
+ * Never twice while the OS runs: this clock goes with it, and only forward. Moves that end before the freeze have the same epoch, the
+ * history is not kept for ever, and a count of the agent's would begin anew with the next agent.
+ */
+const sinceBoot = (): string => process.hrtime.bigint().toString(36);
+
+const hookWords = ({ osId, here, target }: MoveRequest): HookWords => ({
+  osId,
+  source: here.name,
+  target: target.name,
+});
+
 /** What a move needs of the agent. */
 export interface MovingWorld {
   readonly os: Os;
@@ -53,7 +65,7 @@ export interface MovingWorld {
   readonly swaps: Pick<SwapFiles, 'make' | 'hold' | 'putAway'>;
   readonly leftSwaps: Pick<LeftSwaps, 'off' | 'on' | 'settled'>;
   readonly leftMounts: Pick<LeftMounts, 'off' | 'on' | 'settled'>;
-  readonly hooks: Pick<Hooks, 'run'>;
+  readonly hooks: Pick<Hooks, 'run' | 'tell' | 'settled'>;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -160,7 +172,7 @@ export class Moves {
     const target = this.whileStill(() => this.#os.computer(to));
     if (target.name === this.#os.here().name) throw yadoError('sameComputer', { computer: to });
     return {
-      id: `${this.#os.epoch() + 1}-${this.#os.history.length + 1}`,
+      id: `${this.#os.epoch() + 1}-${sinceBoot()}`,
       osId: this.#os.osId,
       epoch: this.#os.epoch() + 1,
       keys: this.#os.keys,
@@ -252,10 +264,11 @@ export class Moves {
     try {
       await this.#devices.ready(woken, request.signal);
       await this.#swaps.hold();
-      await Promise.all([this.#leftSwaps, this.#leftMounts].map(left => left.settled(request.signal)));
+      await this.#back(request.signal);
+      await this.#hooks.settled(request.signal); // no program is asked while another still hears of the last move
       let move = await this.#check(request);
       refuseUnfit(request, move);
-      await this.#hook('pre-move', request, request.signal);
+      await this.#ask('pre-move', request);
       this.#phase('prepare');
       const { swaps = [], mounts = [] } = move.source.os ?? {};
       await this.#leftMounts.off(mountsThatStay(mounts), request.here.name, request.signal);
@@ -272,8 +285,8 @@ export class Moves {
         },
         swapping: (done, total) => this.#show(shown => shown.swapping(done, total, performance.now())),
         preCopy: round => this.#show(shown => shown.copied(round, performance.now())),
+        copied: () => this.#ask('pre-freeze', request),
         freezing: async () => {
-          await this.#hook('pre-freeze', request, request.signal);
           this.#alive.stop();
           await this.#ports.close();
           frozen = true;
@@ -290,9 +303,14 @@ export class Moves {
     }
   }
 
-  #hook(event: HookEvent, { osId, here, target, id }: MoveRequest, signal?: AbortSignal): Promise<void> {
-    if (event === 'pre-move') this.#askedOf = id;
-    return this.#hooks.run(event, { osId, source: here.name, target: target.name }, signal);
+  /** What was left at this computer is in use again. */
+  #back(signal: AbortSignal): Promise<unknown> {
+    return Promise.all([this.#leftSwaps, this.#leftMounts].map(left => left.settled(signal)));
+  }
+
+  #ask(event: HookEvent, request: MoveRequest): Promise<void> {
+    if (event === 'pre-move') this.#askedOf = request.id;
+    return this.#hooks.run(event, hookWords(request), request.signal);
   }
 
   #switchOff(areas: readonly SwapThatStays[], { here, signal }: MoveRequest): Promise<void> {
@@ -375,9 +393,10 @@ export class Moves {
         : `moved from ${entry.source} to ${entry.target}, downtime ${Math.round(entry.downtime?.total ?? 0)} ms`,
     );
     this.#world.emit(error ? 'failed' : 'done', error ? errorEvent(error) : entry);
-    // They were told that it would leave; a roll back has brought all of it back by now.
+    // They were told that it would leave; a roll back has brought all else back by now.
     const event = rest.outcome === 'moved' ? 'post-arrive' : 'post-fail';
-    if (this.#askedOf === request.id) void this.#goOn(() => this.#hook(event, request));
+    if (this.#askedOf === request.id)
+      this.#hooks.tell(event, hookWords(request), signal => this.#back(signal));
   }
 
   /** The OS runs here, come what may: a step that fails is told, and the next one taken. */

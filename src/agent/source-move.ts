@@ -45,6 +45,7 @@ import type { SwapFiles } from './swap-files.ts';
 import { sourceTimeouts, sourceWaits, syncWaits } from './timeouts.ts';
 
 export interface MoveRequest {
+  /** Of no other move of the OS while it runs. */
   readonly id: string;
   readonly osId: string;
   readonly epoch: number;
@@ -166,6 +167,8 @@ export interface JobListeners {
   /** Bytes that are swapped out, and that are to be. */
   readonly swapping: (done: number, total: number) => void;
   readonly preCopy: (progress: PreCopyProgress) => void;
+  /** Memory is copied ahead: programs of the user may still say no. */
+  readonly copied: () => Promise<void>;
   /** Before it is called nothing has been stopped. */
   readonly freezing: () => Promise<void>;
 }
@@ -176,7 +179,7 @@ export async function runJob(
   move: CheckedMove,
   begun: BegunMoves,
   swaps: Pick<SwapFiles, 'make'>,
-  { keys: told, swapping, preCopy, freezing }: JobListeners,
+  { keys: told, swapping, preCopy, copied, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await loadModulesOfOs(move.load);
@@ -253,7 +256,10 @@ export async function runJob(
   );
   const helper = startHelper('source', job, stream.fd, { preCopy: listener });
   const cancel = (): void => helper.cancel();
+  // However long it takes, the target does not give up: until the helper is told to freeze it sends a sign of life every second
+  // (HEARTBEAT_US of native/frozen/precopy.c), and only behind the last of them the target's `readyMs` begins.
   const ready = async (): Promise<void> => {
+    await copied(); // first: it writes, and uses memory and the disk
     await written(request, syncWaits().lastMs);
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
     await makeRoomForImage(request, move, swaps);

@@ -11,6 +11,7 @@ export const outcomes = ['moved', 'rolledBack', 'refused', 'cancelled'] as const
 const Count = v.pipe(v.number(), v.minValue(0));
 
 export const HistoryEntrySchema = v.object({
+  /** Of no other move while the OS runs. */
   id: v.string(),
   source: v.string(),
   target: v.string(),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FixtureTree } from './fixture-tree.ts';
-import { mountedAt, parseMountInfo } from './mount-info.ts';
+import { isMountPoint, mountedAt, parseMountInfo } from './mount-info.ts';
 
 const rows = `24 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/yado-root rw,errors=remount-ro
 31 24 8:1 / /boot/efi rw,relatime shared:9 - vfat /dev/sda1 rw,fmask=0022,utf8
@@ -11,6 +11,7 @@ const rows = `24 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/yado-root r
 33 24 8:3 /part /mnt rw shared:11 - ext4 /dev/sda3 rw
 34 24 0:44 / /data rw - btrfs /dev/sdb rw,subvol=/
 35 31 8:17 / /boot/efi rw - vfat /dev/sdb1 rw,utf8
+36 24 0:45 / /boot rw,relatime shared:12 - autofs systemd-1 rw,fd=51,pgrp=1,timeout=0,minproto=5,maxproto=5,direct
 `;
 
 test('as it would be mounted again; the one on top; no part of a file system', () => {
@@ -35,6 +36,16 @@ test('as it would be mounted again; the one on top; no part of a file system', (
   });
   assert.equal(mountedAt('/data', tree.root)?.isThere, true);
   assert.equal(mountedAt('/mnt', tree.root), undefined);
+});
+
+test('anything at a path counts as mounted there, also what mounts when it is looked at', () => {
+  using tree = new FixtureTree({ 'proc/1/mountinfo': rows });
+  assert.equal(mountedAt('/boot', tree.root)?.type, 'autofs');
+  const paths = ['/boot', '/mnt', '/srv/my files', '/boot/efi', '/srv', '/boot/e'];
+  assert.deepEqual(
+    paths.map(path => isMountPoint(path, tree.root)),
+    [true, true, true, true, false, false],
+  );
 });
 
 test('nothing there, or anything at all, is no error', () => {

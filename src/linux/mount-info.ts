@@ -1,4 +1,5 @@
-// What of a disk is mounted at a path, as it would be mounted again. The parser is pure. The mounts are those of the OS.
+// What of a disk is mounted at a path, as it would be mounted again, and whether anything is. The parser is pure. The mounts are
+// those of the OS.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Mount, unescaped } from '#linux/storage-in-use.ts';
@@ -16,6 +17,8 @@ interface MountInfo extends Omit<MountedDisk, 'isThere'> {
   /** "8:1"; "0:37" for a file system that gives itself one (btrfs). */
   readonly number: string;
 }
+
+const readMountInfo = (root: string): string => readText(root, 'proc/1/mountinfo') ?? '';
 
 /** /proc/PID/mountinfo (proc(5)) as rows. What shows a part of a file system only (bind mounts) is left out. */
 export function parseMountInfo(text: string): MountInfo[] {
@@ -38,12 +41,19 @@ export function parseMountInfo(text: string): MountInfo[] {
   });
 }
 
-/** Of several mounts at that path the one on top. */
+/** Of several mounts at that path the one on top; of the type `autofs` where only a look at it would mount something. */
 export function mountedAt(path: string, root = REAL_ROOT): MountedDisk | undefined {
-  const rows = parseMountInfo(readText(root, 'proc/1/mountinfo') ?? '');
+  const rows = parseMountInfo(readMountInfo(root));
   const found = rows.findLast(each => each.path === path);
   if (!found) return undefined;
   const { number, ...mount } = found;
   const device = number.startsWith('0:') ? mount.device : `sys/dev/block/${number}`;
   return { ...mount, isThere: existsSync(join(root, device)) };
+}
+
+/** True when anything at all is mounted at that path, also a part of a file system, or what mounts when it is looked at (autofs). */
+export function isMountPoint(path: string, root = REAL_ROOT): boolean {
+  return readMountInfo(root)
+    .split('\n')
+    .some(line => unescaped(line.split(' ')[4] ?? '') === path);
 }
