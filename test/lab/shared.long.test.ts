@@ -87,7 +87,6 @@ story('home again, without a word about the disk: it is that of A as before', as
   await standbyReady(a);
   await moveTo(a);
   assert.doesNotMatch(markOnDisk(), /YADOKARI/);
-  await b.kill();
   await a.shell('echo 3 > /proc/sys/vm/drop_caches; sha256sum -c /root/sum; cat /root/later', {
     timeoutMs: 120_000,
   });
@@ -95,6 +94,24 @@ story('home again, without a word about the disk: it is that of A as before', as
   const seen = await connection.stop();
   assert.ok(seen.whole, JSON.stringify(seen));
   noKernelComplaint([a]);
+});
+
+story('there once more, and B loses its power: a person has A start the OS from the disk', async () => {
+  await standbyReady(b);
+  await moveTo(b, '--disk=shared --accept-risk=disk-unfenced');
+  await b.shell('echo the last word > /root/last && sync', { timeoutMs: 60_000 });
+  await a.waitForSerial(/standby a at/, { timeoutMs: 240_000 });
+  await b.kill();
+  await a.kill();
+  await a.boot('os');
+  await agentSays(a, /standby/, 300_000);
+  const since = a.serialMark();
+  await a.shell('yado resume --yes', { timeoutMs: 60_000 });
+  await a.waitForSerial(/yado: active on a/, { timeoutMs: 300_000, since });
+  await agentSays(a, /active/, 300_000);
+  assert.notEqual(await bootIdOf(a), bootId);
+  assert.equal(await a.shell('sha256sum --quiet -c /root/sum && cat /root/last'), 'the last word');
+  assert.doesNotMatch(markOnDisk(), /YADOKARI/);
   await a.shell('sync');
   await a.kill();
   const { clean, report } = await a.checkDisk();
