@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { cipherNames } from '#core/ciphers.ts';
 import { KeySchema } from '#core/pins.ts';
+import { StartsSchema } from '#devices/disk/shared-mark.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
@@ -39,7 +40,8 @@ export const markSchema = (services: ServiceList) =>
     computer: ComputerSchema,
     /** MAC of the card with the machine address. */
     nic: v.exactOptional(Text),
-    /** A computer that reaches the disk by itself, and has the OS. */
+    /** Several computers reach the disk: which one starts from it, and which one has the OS and uses it by itself. */
+    starts: v.exactOptional(StartsSchema),
     usedBy: v.exactOptional(Text),
     move: v.exactOptional(LeftMoveSchema),
   });

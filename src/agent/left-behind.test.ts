@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import * as v from 'valibot';
 import { YadoError } from '#core/errors.ts';
+import type { ServeState } from '#devices/device.ts';
 import { encodeMark } from '#devices/disk/left-mark.ts';
 import { LeftDisk } from '#devices/disk/service.ts';
+import type { LeftWorld } from '#devices/service.ts';
 import { loadServices } from '#managers/service-list.ts';
 import type { ControlAnswer } from '#wire/control.ts';
 import { encodeMarkText, leftBehindSchema, type Mark, markSchema } from './ghost-state.ts';
@@ -195,7 +197,13 @@ test('of several disks an OS has left here the last one counts, also when it has
   assert.equal(nodeOf([copy, last]), '/dev/vdb', 'the copy has an older state');
   assert.equal(nodeOf([copy, old]), '/dev/vdd', 'the disk itself is not here');
   assert.equal(nodeOf([copy, { ...copy, node: '/dev/vde' }]), 'several');
-  assert.equal(nodeOf([last, { ...last, node: '/dev/vde' }]), 'several');
+  assert.equal(nodeOf([last, { ...last, node: '/dev/vde' }]), '/dev/vdb', 'one disk, reached on two ways');
+  const releasedCopy = { ...released, isThatDisk: false };
+  assert.equal(
+    nodeOf([releasedCopy, { ...releasedCopy, node: '/dev/vde' }]),
+    '/dev/vdb',
+    'nothing is served',
+  );
 });
 
 test('a disk is the one its mark was written on by what it says of itself, wherever it is plugged in', () => {
@@ -230,4 +238,31 @@ test('only a disk with the mark of its OS is served', async () => {
       () => given.record(odd),
       /^Error: the disk that was found here does not bear the mark of crab$/,
     );
+});
+
+test('a mark that another computer has written since is left alone', () => {
+  let record: LeftWorld['record'] | undefined;
+  const { left } = services.disk ?? {};
+  assert.ok(left);
+  const watched = {
+    ...services,
+    disk: {
+      left: {
+        ...left,
+        serviceOf: (state: ServeState, world: LeftWorld) => {
+          record = world.record;
+          return left.serviceOf(state, world);
+        },
+      },
+    },
+  };
+  const { state } = leftBy(disk);
+  new DevicesLeft(state, computer, 'aes128gcm', watched);
+  const mark = { ...state, state: 'leaving', computer } as Mark;
+  const written = (change: Partial<Mark>): string => record?.(encodeMarkText({ ...mark, ...change })) ?? '';
+  assert.equal(JSON.parse(written({ starts: computer })).starts.name, computer.name);
+  assert.throws(() => written({ osId: 'lobster' }), /does not bear the mark of crab/);
+  assert.throws(() => written({ usedBy: 'b' }), /b uses it by itself/);
+  assert.throws(() => written({ computer: { ...computer, name: 'b' } }), /has left it at b since/);
+  assert.throws(() => written({ epoch: state.epoch + 1 }), /has left it at a since/);
 });

@@ -121,20 +121,23 @@ export class DevicesLeft {
     for (const service of this.#services.values()) await service.mark?.(text);
   }
 
-  /** @throws Error when what was there says nothing of this OS: it is another disk than was left */
+  /** @throws Error when what was there is not this computer's to say: another disk than was left, or one that others use */
   #recordLeft(before: string | undefined): string {
     const { osId } = this.#left;
     const mark = readMarkText(before, this.#list);
     if (mark?.osId !== osId)
       throw new Error(`the disk that was found here does not bear the mark of ${osId}`);
     if (mark.usedBy !== undefined) throw new Error(`${mark.usedBy} uses it by itself`);
+    if (mark.computer.name !== this.#computer.name || mark.epoch > this.#epoch)
+      throw new Error(`${osId} has left it at ${mark.computer.name} since`);
     return this.#record('left', before);
   }
 
   #record(state: MarkState, before: string | undefined): string {
     const known = this.#markedWith ?? readMarkText(before, this.#list) ?? {};
     const { nic, move } = known;
-    const rest = { ...(nic !== undefined && { nic }), ...(move && { move }) };
+    const starts = this.#left.behind.find(isDisk)?.starts ?? readMarkText(before, this.#list)?.starts;
+    const rest = { ...(nic !== undefined && { nic }), ...(starts && { starts }), ...(move && { move }) };
     return encodeMarkText({ ...this.state, state, computer: this.#computer, ...rest });
   }
 
@@ -230,7 +233,7 @@ export function decodeLeftBehind(text: string, services: ServiceList): LeftBehin
 interface Wanted {
   /** Of this OS alone: whose ghost was here a moment ago; that of another one, left earlier, is none of its business. */
   readonly osId?: string | undefined;
-  /** Left at this computer: a disk that several reach may have been left at another one, which serves it. */
+  /** Left at this computer, or one that it starts from: a disk that several reach may have been left at another one, which serves it. */
   readonly computer?: string | undefined;
 }
 
@@ -239,22 +242,24 @@ export function findMarkedDisk(
   services: ServiceList,
   { osId, computer }: Wanted = {},
 ): MarkedNode | undefined {
-  const all: (MarkedThere & { readonly node: () => string })[] = [];
+  const all: (MarkedThere & FoundMark)[] = [];
   for (const device of listBlockDevices()) {
     const found = findMarkOn(device);
     if (!found) continue;
     const mark = readMarkText(found.text, services);
     if (!mark) log(`${device.name} has a mark that cannot be read`);
-    else if (computer !== undefined && mark.computer.name !== computer)
+    else if (computer !== undefined && ![mark.computer.name, mark.starts?.name].includes(computer))
       log(`${device.name} was left by ${mark.osId} at ${mark.computer.name}, and is not this computer's`);
     else
       all.push({
-        node: found.node,
+        ...found,
         mark: foundAt(mark, found.place),
         isThatDisk: isThatDisk(mark, found.place),
       });
   }
-  const newest = newestOf(all, osId);
+  // A volume of LVM is there twice while it is active: as itself, and as what lies on its disk, which alone can be found again.
+  const once = all.filter(each => each.place || !all.some(other => other.place && other.text === each.text));
+  const newest = newestOf(once, osId);
   if (newest === 'several') {
     log('several disks bear the same mark, and none is the one it was written on: none is used');
     return undefined;
@@ -288,9 +293,9 @@ export function newestOf<T extends MarkedThere>(all: readonly T[], osId?: string
   const alike = newest.filter(
     ({ mark }) => mark.osId === first?.mark.osId && mark.behind.length === first.mark.behind.length,
   );
-  if (alike.length <= 1) return first;
-  const [only, ...more] = alike.filter(each => each.isThatDisk);
-  return only && more.length === 0 ? only : 'several';
+  // Several that are it are one disk, reached on two ways. Of one that is not to be served it does not matter.
+  if (alike.length <= 1 || first?.mark.behind.length === 0) return first;
+  return alike.find(each => each.isThatDisk) ?? 'several';
 }
 
 export const isDisk = (left: ServeState): left is DiskLeft => left.kind === 'disk';
@@ -313,13 +318,22 @@ export function foundAt(mark: Mark, place: BlockPlace | undefined): Mark {
   return { ...mark, behind: mark.behind.map(each => (each.kind === 'disk' ? { ...each, place } : each)) };
 }
 
+/** What the mark of that disk says by now: others may have written it. */
+export const markOn = (node: string, services: ServiceList): Mark | undefined =>
+  readMarkText(readMark(node), services);
+
 /** For a standby that has just been started: whether its disks need their drivers any longer. */
 export const isAnyDiskMarked = (): boolean => listBlockDevices().some(each => findMarkOn(each) !== undefined);
 
-/** At its beginning, or at that of a volume of LVM on it. `node`: of what is marked; makes one where there is none. */
-function findMarkOn(
-  device: BlockDevice,
-): { text: string; place: BlockPlace | undefined; node: () => string } | undefined {
+interface FoundMark {
+  readonly text: string;
+  readonly place: BlockPlace | undefined;
+  /** Of what is marked; makes one where there is none. */
+  readonly node: () => string;
+}
+
+/** At its beginning, or at that of a volume of LVM on it. */
+function findMarkOn(device: BlockDevice): FoundMark | undefined {
   const node = nodePath(device.name);
   const text = readMark(node);
   if (text !== undefined) return { text, place: device.place, node: () => node };

@@ -18,6 +18,8 @@ const farewellMs = 300;
 export interface MarkedDiskWorld {
   /** This computer; `address` without prefix length. */
   readonly here: { readonly name: string; readonly address: string };
+  /** Another computer that uses the disk, or serves it: here nothing is done but what a person says. */
+  readonly elsewhere?: string | undefined;
   /** To ask in the name of the OS; undefined on a computer that was not started from the disk. */
   readonly asker: OsKeys | undefined;
   /** Something else is to be shown. */
@@ -96,8 +98,8 @@ export class MarkedDisk {
   }
 
   get status(): NonNullable<Status['left']> {
-    const { osId, move, usedBy } = this.#mark;
-    const to = usedBy ?? move?.to.name;
+    const { osId, move } = this.#mark;
+    const to = this.#world.elsewhere ?? move?.to.name;
     return {
       os: osId,
       state: this.#doubt.decision === 'left' ? 'left' : 'leaving',
@@ -107,12 +109,13 @@ export class MarkedDisk {
 
   /** For the screen; none once it is settled. */
   get lines(): string[] {
-    const { osId, move, usedBy } = this.#mark;
-    if (this.#doubt.decision === 'left' && usedBy !== undefined)
+    const { osId, move } = this.#mark;
+    const { elsewhere } = this.#world;
+    if (this.#doubt.decision === 'left' && elsewhere !== undefined)
       return [
-        `${osId} is at ${usedBy}, which uses the disk here by itself`,
+        `${osId} is elsewhere: ${elsewhere} uses the disk here by itself`,
         '',
-        `when ${usedBy} has lost it for good: Alt+F2, and type`,
+        `when ${elsewhere} has lost it for good: Alt+F2, and type`,
         '    yado resume',
         '',
       ];
@@ -131,10 +134,11 @@ export class MarkedDisk {
 
   async #act(decision: 'left' | 'starts'): Promise<void> {
     if (decision === 'left') {
-      const { osId, usedBy } = this.#mark;
-      log(
-        `${osId} is elsewhere: ${usedBy === undefined ? 'what it left is served' : `${usedBy} uses its disk by itself`}`,
-      );
+      const { osId } = this.#mark;
+      const { elsewhere } = this.#world;
+      const what =
+        elsewhere === undefined ? 'what it left is served' : `${elsewhere} uses its disk by itself`;
+      log(`${osId} is elsewhere: ${what}`);
       this.#world.changed();
       await this.#world.serve();
       return;

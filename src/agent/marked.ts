@@ -9,7 +9,7 @@ import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { identityOf } from '#managers/identity.ts';
 import { loadServices } from '#managers/service-list.ts';
 import { keysFolder, parseKeys } from './computer-keys.ts';
-import { findMarkedDisk, isDisk } from './left-behind.ts';
+import { findMarkedDisk } from './left-behind.ts';
 import { log } from './log.ts';
 import { kexecWords, standbyWords } from './standby-words.ts';
 
@@ -17,9 +17,8 @@ import { kexecWords, standbyWords } from './standby-words.ts';
 export async function runMarked(): Promise<void> {
   const found = findMarkedDisk(await loadServices());
   if (!found) throw yadoError('nothingToResume', { computer: 'this computer' });
-  const { osId, behind } = found.mark;
+  const { osId, starts } = found.mark;
   // A disk that several reach was left at another one, perhaps: this one starts from it.
-  const starts = behind.find(isDisk)?.starts;
   const { computer, nic } = starts ? { computer: starts, nic: starts.nic } : found.mark;
   const secretIn = (name: string): string =>
     Buffer.from(readFileSync(`${keysFolder}/${name}`, 'utf8').trim(), 'base64').toString('base64url');

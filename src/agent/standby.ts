@@ -35,8 +35,9 @@ import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
+import { foundDisk, isOldDisk } from './found-disk.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
-import { DevicesLeft, findMarkedDisk, readLeftBehind } from './left-behind.ts';
+import { DevicesLeft, findMarkedDisk, markOn, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
@@ -61,9 +62,9 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const keyring = new ComputerKeyring();
   const services = await loadServices();
   const told = readLeftBehind(services);
-  const found = findMarkedDisk(services, { osId: told?.osId, computer: name });
-  const usedBy = found?.mark.usedBy;
-  const behind = told ?? (usedBy === undefined ? found?.mark : undefined);
+  const onDisk = findMarkedDisk(services, { osId: told?.osId, computer: name });
+  const found = onDisk && foundDisk(onDisk.mark, name);
+  const behind = told ?? found?.left;
   const cipherRates = measuredOnce();
   const left = behind?.behind.length
     ? new DevicesLeft(
@@ -76,11 +77,12 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   // What a ghost has told leaves no doubt; else this computer was switched off since.
   const marked =
     found &&
-    new MarkedDisk(found.node, told ? { ...found.mark, state: 'left' } : found.mark, {
+    new MarkedDisk(onDisk.node, told ? { ...found.mark, state: 'left' } : found.mark, {
       here: { name, address: ip },
+      elsewhere: found.elsewhere,
       asker: readAskerKeys(),
       changed: () => idle(),
-      isOld: () => usedBy === undefined && !left?.hasDisk,
+      isOld: () => isOldDisk(markOn(onDisk.node, services), left?.hasDisk ?? false, name),
       serve: () => serve(),
       stop: async () => left?.stop(),
       restart,

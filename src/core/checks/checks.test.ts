@@ -587,6 +587,11 @@ test('of a disk that both reach it must be the same one, and a person answers fo
   assert.deepEqual(shared({ identity: undefined }), ['disk-same', 'disk-unfenced']);
   assert.deepEqual(shared({ identity: 'i1 2' }), ['disk-same', 'disk-unfenced'], 'a partition of it');
   assert.deepEqual(shared({ isShared: true }), [], 'a person has answered for it already');
+  assert.deepEqual(
+    shared({ mode: 'follow', fileSystem: undefined }),
+    ['disk-fits', 'disk-not-empty'],
+    'onto itself',
+  );
   assert.deepEqual(shared({ sizeBytes: 2048 * MiB - 512 }), ['disk-unfenced'], 'nothing is mirrored');
 });
 

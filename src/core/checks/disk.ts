@@ -43,6 +43,11 @@ export const diskChecks: readonly PreflightCheck[] = [
       const found = disk?.look.found;
       if (!disk || !found) return null;
       const other = `choose another disk: ${namesOf(disk, b.name)}`;
+      if (disk.mode === 'follow' && disk.identity !== undefined && sameness(found.place) === disk.identity)
+        return finding(
+          `The disk ${found.name} of ${b.name} is the one of the OS itself, which both computers reach.`,
+          '--disk=shared',
+        );
       if (found.use !== null)
         return finding(`The disk ${found.name} of ${b.name} is in use: ${found.use}.`, other);
       if (found.isReadOnly)

@@ -383,7 +383,7 @@ class RootDisk implements Device {
   #take({ found, local, shared }: NewDisk, from: string, to: string, taken: Arrival['taken']): void {
     const before = this.memory();
     const { [to]: _, ...others } = this.#former;
-    this.#former = { ...others, [from]: this.#place };
+    this.#former = shared ? others : { ...others, [from]: this.#place }; // the same disk has no older state
     this.#owed = [...this.#owed.filter(each => each !== from && each !== to), from];
     this.#place = found.place;
     this.#diskName = named(local.place ?? found.place).diskName;

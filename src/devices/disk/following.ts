@@ -31,6 +31,7 @@ import {
 
 /** The disk is looked for again so often while it is not there. */
 const lookMs = 1000;
+const markAgainMs = 5000;
 /** Longer than a computer needs for the hashes of a window. */
 const hashMs = 20_000;
 
@@ -233,6 +234,7 @@ export class Following {
   /** The moment from which the new disk is the true one. Nothing passes the stub, and both disks are equal. */
   async #switchTo(disk: NewDisk): Promise<void> {
     const { local, shared } = disk;
+    let isMarked = false;
     const { device, sizeBytes, taken, finished, say } = this.#disk;
     const copiedBytes = this.#state.kind === 'copying' ? this.#state.progress.copiedBytes : 0;
     const table = tableOver(`${local.major}:${local.minor}`, sizeBytes);
@@ -243,7 +245,7 @@ export class Following {
       settle(nodePath(local.name));
       taken(disk);
       this.#isTaken = true;
-      this.#disk.mark(local); // should this agent die here, the next one does it
+      isMarked = this.#isMarked(local); // should this agent die here, the next one does it
       return true;
     };
     await exchange(table, isTrue).catch(async error => {
@@ -251,9 +253,26 @@ export class Following {
       say(`${device}: ${reasonOf(error)}`);
       await this.#putBeneath(local, sizeBytes);
     });
+    // Before the other computer hears that it is not needed: it looks at the mark.
+    while (!isMarked) {
+      await sleep(markAgainMs);
+      isMarked = this.#isMarked(local);
+    }
     this.#become({ kind: 'done', copiedBytes, sizeBytes, ...(shared && { isShared: true }) });
     say(`${device}: ${nameOf(describe(local))} is the disk of the OS now`);
     finished(local);
+  }
+
+  #isMarked(local: BlockDevice): boolean {
+    try {
+      this.#disk.mark(local);
+      return true;
+    } catch (error) {
+      this.#disk.say(
+        `${this.#disk.device}: its mark cannot be changed: ${reasonOf(error)}. It is tried again.`,
+      );
+      return false;
+    }
   }
 
   /** As long as it takes: programs wait for their disk. */

@@ -14,15 +14,14 @@ test('a disk with the mark of just now is the disk that was left', () => {
   const shared = sharedMark(JSON.stringify(left), 'crab', 8);
   assert.deepEqual(shared?.starts, { ...left.computer, nic: left.nic });
   const text = shared?.usedBy('b');
-  assert.deepEqual(JSON.parse(text ?? ''), { ...left, state: 'left', usedBy: 'b' });
+  assert.deepEqual(JSON.parse(text ?? ''), { ...left, state: 'left', starts: shared?.starts, usedBy: 'b' });
   assert.equal(userOf(text), 'b');
   assert.equal(userOf(JSON.stringify(left)), undefined);
 });
 
 test('the computer that starts from it is still known when another one has left it', () => {
   const starts = { name: 'a', address: '192.0.2.1' };
-  const [disk] = left.behind;
-  const byB = { ...left, computer: { name: 'b', address: '192.0.2.2' }, behind: [{ ...disk, starts }] };
+  const byB = { ...left, computer: { name: 'b', address: '192.0.2.2' }, starts };
   assert.deepEqual(sharedMark(JSON.stringify(byB), 'crab', 8)?.starts, starts);
 });
 
@@ -44,6 +43,7 @@ test('there is room for all of it in a mark', () => {
     ...{ osId: name, epoch: 1795744589, state: 'leaving', computer, nic },
     move: { epoch: 1795744589, to: computer, key },
     behind: [{ kind: 'disk', device: 'disk0', place, starts: { ...computer, nic } }],
+    starts: { ...computer, nic },
   };
   assert.ok(encodeMark(sharedMark(JSON.stringify(mark), name, 1795744589)?.usedBy(name) ?? ''));
 });
@@ -51,7 +51,7 @@ test('there is room for all of it in a mark', () => {
 test('another disk: of another OS, of another time, not marked, or damaged', () => {
   assert.equal(sharedMark(JSON.stringify(left), 'lobster', 8), undefined);
   assert.equal(sharedMark(JSON.stringify(left), 'crab', 9), undefined);
-  for (const text of [undefined, '', '{', '[]', 'null', JSON.stringify({ ...left, behind: 1 })])
+  for (const text of [undefined, '', '{', '[]', 'null', JSON.stringify({ ...left, starts: 1 })])
     assert.equal(sharedMark(text, 'crab', 8), undefined);
   assert.equal(userOf('{"usedBy":1}'), undefined);
 });

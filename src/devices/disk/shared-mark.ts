@@ -13,9 +13,8 @@ const LeftMarkSchema = v.looseObject({
   osId: Text,
   computer: v.object({ name: Text, address: Text }),
   nic: v.exactOptional(Text),
-  usedBy: v.exactOptional(Text),
+  starts: v.exactOptional(StartsSchema),
   epoch: v.number(),
-  behind: v.array(v.looseObject({ kind: Text, starts: v.exactOptional(StartsSchema) })),
 });
 
 export interface SharedMark {
@@ -33,10 +32,10 @@ export function sharedMark(text: string | undefined, osId: string, epoch: number
   if (!read.success || read.output.osId !== osId || read.output.epoch !== epoch) return undefined;
   const mark = read.output;
   const { computer, nic } = mark;
-  const marked = { ...computer, ...(nic !== undefined && { nic }) };
+  const starts = mark.starts ?? { ...computer, ...(nic !== undefined && { nic }) };
   return {
-    starts: mark.behind.find(each => each.kind === 'disk')?.starts ?? marked,
-    usedBy: by => JSON.stringify({ ...mark, state: 'left', usedBy: by }),
+    starts,
+    usedBy: by => JSON.stringify({ ...mark, state: 'left', starts, usedBy: by }),
   };
 }
 
