@@ -35,12 +35,12 @@ import { ControlServer } from './control-server.ts';
 import { deviceHandlers } from './device-handlers.ts';
 import { loadLendable } from './drivers.ts';
 import { armedFaults } from './faults.ts';
-import { foundDisk, isOldDisk } from './found-disk.ts';
 import { type RunningHelper, startHelper } from './helper.ts';
 import { DevicesLeft, findMarkedDisk, markOn, readLeftBehind } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
+import { isOldDisk, standingOf } from './mark-standing.ts';
 import { MarkedDisk } from './marked-disk.ts';
 import { NeverAgain } from './never-again.ts';
 import { pairingHandlers } from './pairing-handlers.ts';
@@ -63,7 +63,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const services = await loadServices();
   const told = readLeftBehind(services);
   const onDisk = findMarkedDisk(services, { osId: told?.osId, computer: name });
-  const found = onDisk && foundDisk(onDisk.mark, name);
+  const found = onDisk && standingOf(onDisk.mark, name);
   const behind = told ?? found?.left;
   const cipherRates = measuredOnce();
   const left = behind?.behind.length

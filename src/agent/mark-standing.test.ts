@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { foundDisk, isOldDisk } from './found-disk.ts';
 import type { Mark } from './ghost-state.ts';
+import { isOldDisk, standingOf } from './mark-standing.ts';
 
 const computer = { name: 'a', address: '192.0.2.1' };
 const disk = { kind: 'disk', device: 'disk0', place: { pciAddress: '0000:00:06.0' } } as const;
@@ -14,17 +14,17 @@ const mark: Mark = {
 const byB: Mark = { ...mark, computer: { name: 'b', address: '192.0.2.2' }, starts: computer };
 
 test('what was left at this computer is thought about, and served', () => {
-  assert.deepEqual(foundDisk(mark, 'a'), { mark, left: mark, elsewhere: undefined });
+  assert.deepEqual(standingOf(mark, 'a'), { mark, left: mark, elsewhere: undefined });
 });
 
 test('a disk that another computer uses by itself is not served; what else was left is', () => {
   const used: Mark = { ...mark, state: 'left', starts: computer, usedBy: 'b' };
-  const found = foundDisk(used, 'a');
+  const found = standingOf(used, 'a');
   assert.deepEqual([found.left?.behind, found.elsewhere], [[printer], 'b']);
 });
 
 test('of a disk that was left at another computer this one only starts, if a person says so', () => {
-  const found = foundDisk(byB, 'a');
+  const found = standingOf(byB, 'a');
   assert.deepEqual([found.left, found.elsewhere], [undefined, 'b']);
   assert.equal(found.mark.state, 'left', 'it asks nobody: the OS may go on at b');
   assert.equal(found.mark.move, undefined, 'and grants no claim');

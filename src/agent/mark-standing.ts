@@ -3,7 +3,7 @@
 import type { LeftBehind, Mark } from './ghost-state.ts';
 import { isDisk } from './left-behind.ts';
 
-export interface FoundDisk {
+export interface MarkStanding {
   /** As what is to be thought about where the OS is. */
   readonly mark: Mark;
   /** What of it is served from here. */
@@ -12,7 +12,7 @@ export interface FoundDisk {
   readonly elsewhere: string | undefined;
 }
 
-export function foundDisk(found: Mark, computer: string): FoundDisk {
+export function standingOf(found: Mark, computer: string): MarkStanding {
   const { move, ...mark } = found;
   // Who it was left at answers the claims of that move, and asks where the OS went.
   if (mark.computer.name !== computer)
