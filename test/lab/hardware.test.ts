@@ -1,5 +1,5 @@
-// A pair of the matrix (lab/matrix/pairs.ts), the quickest: the OS is refused where it could not live. All pairs, also those
-// that move: npm run matrix.
+// A few pairs of the matrix (lab/matrix/pairs.ts): the OS is refused where it could not live, and moves from a disk that is found by
+// threads of the kernel that stand still in a move. All pairs: npm run matrix.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import { evidenceFolder } from './stories.ts';
 const evidence = evidenceFolder('hardware');
 const say = (text: string): void => console.log(`# ${text}`);
 
-for (const pair of pairsNamed(['cpu-lacks']))
+for (const pair of pairsNamed(['cpu-lacks', 'ram-more-e1000e', 'usb']))
   test(`${pair.name}: ${pair.about}`, async () => {
     await using lab = await startLab({ ...product(), scenario: scenarioOf(pair), say });
     try {
