@@ -125,12 +125,18 @@ export function newProgram(
   verb('migrate <computer>', 'move the running OS to another computer')
     .option('--dry-run', 'only check, and tell what would be done')
     .option('--stop-and-copy', 'copy nothing ahead: the OS stands still for all of it')
-    .option('--max-downtime <time>', 'wait until it stands still no longer than that (2s, 500ms), or give up')
+    .option(
+      '--max-downtime <time>',
+      'move only when it would stand still no longer than that (2s, 500ms); waits for it two minutes at most',
+    )
     .option(
       '--disk <way>',
-      'what becomes of the disk: remote (it stays where it is), follow, or shared (there is the same one)',
+      'what becomes of the disk: remote (it stays, and is used over the network), follow (it is copied to one there), or shared (both computers reach it by themselves)',
     )
-    .option('--to-disk <disk>', 'with follow or shared: which disk there, as /dev/disk/by-id names it')
+    .option(
+      '--to-disk <disk>',
+      'with follow or shared: which disk of that computer, as /dev/disk/by-id names it there',
+    )
     .option('--accept-risk <name>', 'accept a risk by its name (may be given again)', collect)
     .action(async (to: string, options: MigrateOptions) => {
       const request = requestOf(to, options);
