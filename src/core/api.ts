@@ -66,7 +66,7 @@ export const ComputersSchema = v.array(ComputerRefSchema);
 export const MigrateRequestSchema = v.strictObject({
   to: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
   dryRun: v.optional(v.boolean()),
-  /** What is to become of the disk; not said: it stays where it is. */
+  /** What is to become of the disk; not said: it stays where it is, or is used from there as before where both reach it. */
   disk: v.optional(DiskWishSchema),
   /** False: nothing is copied while the OS runs, all of it while it stands still. */
   preCopy: v.optional(v.boolean()),

@@ -306,7 +306,7 @@ export const errorTable = {
   hookRefused: {
     family: 'refused',
     what: 'A program of yours does not let the OS leave {computer} ({event}): {reason}; nothing was stopped.',
-    hint: 'ls -l {computer}:/etc/yadokari/hooks/{event}, and when it agrees: yado migrate {target}',
+    hint: 'in the OS: ls -l /etc/yadokari/hooks/{event}; when it agrees: yado migrate {target}',
   },
   downtimeTooLong: {
     family: 'refused',

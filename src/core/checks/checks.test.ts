@@ -461,7 +461,7 @@ const cases: readonly Case[] = [
     id: 'disk-named',
     request: { disk: diskPlan({ mode: 'shared', look: { found: null, matches: 0, names: ['virtio-x'] } }) },
     says: /^beta does not reach the disk of the OS \(virtio-spare\)\.$/,
-    hint: /^beta has: virtio-x; --to-disk=<one of these>, or let it stay: --disk=remote$/,
+    hint: /^beta has: virtio-x; yado migrate beta --disk=shared --to-disk=<one of these>, or let it stay: /,
   },
   {
     id: 'disk-mirror',

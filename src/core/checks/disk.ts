@@ -24,7 +24,7 @@ export const diskChecks: readonly PreflightCheck[] = [
           look.matches > 1
             ? `${look.matches} disks of ${b.name} answer to ${asked}.`
             : `${b.name} does not reach the disk of the OS${asked === undefined ? '' : ` (${asked})`}.`,
-          `${namesOf(disk, b.name)}; --to-disk=<one of these>, or let it stay: --disk=remote`,
+          `${namesOf(disk, b.name)}; yado migrate ${b.name} --disk=shared --to-disk=<one of these>, or let it stay: yado migrate ${b.name} --disk=remote`,
         );
       const hint = `${namesOf(disk, b.name)}; yado migrate ${b.name} --disk=follow --to-disk=<one of these>`;
       if (asked === undefined)
@@ -46,7 +46,7 @@ export const diskChecks: readonly PreflightCheck[] = [
       if (disk.mode === 'follow' && disk.identity !== undefined && sameness(found.place) === disk.identity)
         return finding(
           `The disk ${found.name} of ${b.name} is the one of the OS itself, which both computers reach.`,
-          '--disk=shared',
+          `yado migrate ${b.name} --disk=shared`,
         );
       if (found.use !== null)
         return finding(`The disk ${found.name} of ${b.name} is in use: ${found.use}.`, other);
@@ -80,12 +80,12 @@ export const diskChecks: readonly PreflightCheck[] = [
       if (disk.identity === undefined)
         return finding(
           'The disk of the OS says nothing of itself by which it could be known elsewhere.',
-          'let it stay: --disk=remote',
+          `let it stay: yado migrate ${b.name} --disk=remote`,
         );
       if (sameness(found.place) === disk.identity) return null;
       return finding(
         `The disk ${found.name} of ${b.name} is not the one of the OS.`,
-        `${namesOf(disk, b.name)}; or let it stay: --disk=remote`,
+        `${namesOf(disk, b.name)}; or let it stay: yado migrate ${b.name} --disk=remote`,
       );
     },
   },
@@ -98,7 +98,7 @@ export const diskChecks: readonly PreflightCheck[] = [
       disk?.mode === 'shared' && !disk.isShared && disk.look.found
         ? finding(
             `${a.name} goes on reaching the disk once ${b.name} uses it: whoever starts the OS at ${a.name} all the same (yado resume) while it runs at ${b.name} destroys what is on it.`,
-            'keep to that, or let the disk stay: --disk=remote',
+            `keep to that, or let the disk stay: yado migrate ${b.name} --disk=remote`,
           )
         : null,
   },
