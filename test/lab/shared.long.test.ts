@@ -110,7 +110,7 @@ story('there once more, and B loses its power: a person has A start the OS from 
   await a.waitForSerial(/yado: active on a/, { timeoutMs: 300_000, since });
   await agentSays(a, /active/, 300_000);
   assert.notEqual(await bootIdOf(a), bootId);
-  assert.equal(await a.shell('sha256sum --quiet -c /root/sum && cat /root/last'), 'the last word');
+  assert.equal(await a.shell('sha256sum --quiet -c /root/sum && cat /root/last'), 'the last word\n');
   assert.doesNotMatch(markOnDisk(), /YADOKARI/);
   await a.shell('sync');
   await a.kill();
