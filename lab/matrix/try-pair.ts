@@ -41,7 +41,10 @@ async function moveOnce(lab: Lab, from: Computer, to: Computer, bootId: string, 
   const accepted = risk === undefined ? '' : ` --accept-risk ${risk}`;
   if (risk !== undefined) {
     const refused = await from.exec(`yado migrate ${to.name}`, { timeoutMs: 120_000 });
-    demand(refused.code === 4, `${risk} should have refused it: ${refused.output}`);
+    demand(
+      refused.code === 4 && refused.output.includes(`--accept-risk ${risk}`),
+      `${risk} should have refused it: ${refused.output}`,
+    );
   }
   const moved = await from.exec(`yado migrate ${to.name}${accepted}`, { timeoutMs: 400_000 });
   demand(moved.code === 0, moved.output.trim().slice(-600));

@@ -256,7 +256,7 @@ export const errorTable = {
   preflightRefused: {
     family: 'refused',
     what: 'The OS cannot move from {source} to {target}: {reasons}',
-    hint: 'yado doctor --with {target}',
+    hint: '{next}',
   },
   versionMismatch: {
     family: 'refused',

@@ -206,3 +206,16 @@ test('silenced on the target: what the OS will not know and no driver stops, nev
   assert.deepEqual(functionsToQuiet(target, [nic.address]), [vgaA, sound]);
   assert.deepEqual(functionsToQuiet(target, [nic.address, vgaA.address, sound.address]), []);
 });
+
+test('a refusal for one reason says what to do about that one; for several, what tells of them', () => {
+  const next = (change: object): string | undefined =>
+    refusal('alpha', 'beta', preflight(a, { ...b, ...change }, plain))?.hint;
+  const panics = { panicsOnWarning: true };
+  assert.match(next(panics) ?? '', /sysctl.*; or accept it: yado migrate beta --accept-risk panic-on-warn$/);
+  assert.doesNotMatch(
+    next({ cpu: { ...b.cpu, vendor: 'AuthenticAMD' } }) ?? '--accept-risk',
+    /--accept-risk/,
+  );
+  assert.equal(next({ ...panics, protocol: 9 }), 'yado doctor --with beta');
+  assert.equal(next({}), undefined);
+});

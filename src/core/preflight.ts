@@ -79,5 +79,12 @@ export function refusal(source: string, target: string, result: PreflightResult)
   const against = result.checks.filter(standsAgainst);
   if (against.length === 0) return undefined;
   const reasons = against.map(check => check.text).join(' ');
-  return yadoError('preflightRefused', { source, target, reasons });
+  return yadoError('preflightRefused', { source, target, reasons, next: nextOf(against, target) });
+}
+
+/** What to do about one thing; where there are several, what tells it of each. */
+function nextOf([only, ...more]: readonly CheckResult[], target: string): string {
+  if (!only || more.length > 0) return `yado doctor --with ${target}`;
+  if (only.severity !== 'warning') return only.hint;
+  return `${only.hint}; or accept it: yado migrate ${target} --accept-risk ${only.id}`;
 }
