@@ -204,6 +204,7 @@ const cases: readonly Case[] = [
     a: memory(alpha, { deviceRanges: [{ name: nic.address, startPfn: 0x41000, endPfn: 0x41001 }] }),
     b: upTo(0x80000),
     says: /^Where beta has memory the OS has devices: 0000:00:03\.0\.$/,
+    hint: /^choose another computer$/,
   },
   {
     id: 'registers',
@@ -556,6 +557,20 @@ test('another network card needs a place where the target has no memory', () => 
   assert.match(result?.hint ?? '', withOtherCard.hint!);
   const { pci } = withOtherCard.b!;
   assert.deepEqual(found({ id: '', b: { pci: pci! }, says: /./ }), []);
+});
+
+test('a card in a window where the target has memory would be elsewhere in an OS that keeps that place free', () => {
+  const [window] = alpha.memory.deviceRanges;
+  const card = { name: nic.address, startPfn: 0x41000, endPfn: 0x41001 };
+  const results = found({
+    id: '',
+    says: /./,
+    a: memory(alpha, { deviceRanges: [window!, card] }),
+    b: upTo(0x80000),
+  });
+  assert.deepEqual(results.map(each => each.id).toSorted(), ['pci-windows', 'registers']);
+  const hint = results.find(each => each.id === 'registers')?.hint ?? '';
+  assert.match(hint, /^start the OS anew, with: memmap=1024M\$1024M /);
 });
 
 test('the first CPU cannot be switched off', () => {

@@ -135,9 +135,10 @@ export const memoryChecks: readonly PreflightCheck[] = [
     compare: (a, b) => {
       const names = registersOnMemory(a, b);
       if (names.length === 0) return null;
+      const kept = reservation(a, b);
       return finding(
         `Where ${b.name} has memory the OS has devices: ${listed(names)}.`,
-        `start ${b.name} with mem= set to the memory of ${a.name}, or choose another computer`,
+        kept === '' ? 'choose another computer' : `start the OS anew, with: ${kept} ${grubQuoting}`,
       );
     },
   },
