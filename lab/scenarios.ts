@@ -81,7 +81,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'as paper, but A has no printer port: its printer is plugged into USB; B has other cards again',
     computers: [
       { ...a, printer: undefined },
-      { ...b, vga: 'qxl', nic: 'e1000' },
+      { ...b, vga: 'virtio', nic: 'e1000' },
     ],
   },
   pair: {

@@ -82,7 +82,7 @@ export const pairs: readonly Pair[] = [
     ['vga-same', 'equal but for the disk', { vga: 'std' }],
     ['vga-cirrus', 'the pair of the paper', {}],
     ['vga-virtio', 'another kind of display', { vga: 'virtio' }],
-    ['vga-qxl', 'a display whose driver wants its mode set twice', { vga: 'qxl' }],
+    ['vga-qxl', 'a display whose driver the OS does without', { vga: 'qxl' }],
     ['vga-none', 'B has no display', { vga: 'none' }],
     ['own-disk-same', 'B has a disk of its own at an equal controller', { disk: 'virtio-blk' }],
     ['own-disk-nvme', 'B has an NVMe disk of its own', { disk: 'nvme' }],
@@ -106,6 +106,12 @@ export const pairs: readonly Pair[] = [
   ]),
   ...pairsOf({ lacks: ['avx', 'avx2', 'fma', 'f16c', 'bmi2'] }, [
     ['cpu-more', 'the CPU of B has AVX and BMI2', {}, 'moves', 'cpu-programs'],
+  ]),
+  ...pairsOf({ vga: 'qxl' }, [
+    ['qxl-used', 'the OS uses a driver that Linux cannot take away', {}, { refusedBy: 'driver-lasts' }],
+  ]),
+  ...pairsOf({ vga: 'qxl', kernelParameters: ['modprobe.blacklist=qxl'] }, [
+    ['qxl-unused', 'A has a card whose driver the OS does without', {}],
   ]),
   ...pairsOf({ nic: 'e1000' }, [
     ['e1000-to-virtio', 'e1000 to virtio-net', {}],

@@ -18,7 +18,7 @@ import { claimKeyOf, moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
-import { loadModulesOfOs } from '#linux/modules.ts';
+import { keepModulesOut, loadModulesOfOs } from '#linux/modules.ts';
 import { dropCaches, setAsyncDevices, setFreezeTimeout, setImageSize } from '#linux/power.ts';
 import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
@@ -72,6 +72,8 @@ export interface CheckedMove {
   readonly checks: PreflightResult;
   readonly prepared: PreparedMove;
   readonly load: readonly string[];
+  /** Modules that must not be loaded at the target. */
+  readonly leaveOut: readonly string[];
   readonly room: ImageRoom;
   readonly cardModules: readonly string[];
 }
@@ -129,7 +131,7 @@ export async function checkMove(
     { timeoutMs: sourceWaits().describeMs, signal: request.signal },
   );
   const source = await gather();
-  const { load, missing, cardModules } = await neededDrivers(target);
+  const { load, missing, lasting, cardModules } = await neededDrivers(source, target);
   const room = imageRoom(source);
   const prepared = withRoom(
     room,
@@ -138,11 +140,13 @@ export async function checkMove(
   const checks = preflight(source, target, {
     acceptRisks: request.acceptRisks,
     missingDrivers: missing,
+    lastingDrivers: lasting,
     ways: prepared.ways,
     disk,
   });
   const modules = disk?.mode === 'follow' ? [...load, mirrorModule] : load;
-  return { source, target, checks, prepared, load: modules, cardModules, room, disk };
+  const leaveOut = [...new Set(lasting.map(each => each.module))];
+  return { source, target, checks, prepared, load: modules, leaveOut, cardModules, room, disk };
 }
 
 /** Refuses by name what cannot move. */
@@ -182,6 +186,7 @@ export async function runJob(
   { keys: told, swapping, preCopy, copied, freezing }: JobListeners,
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
+  await keepModulesOut(move.leaveOut);
   await loadModulesOfOs(move.load);
   const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
   const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];

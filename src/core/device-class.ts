@@ -53,7 +53,7 @@ const classes = {
     remote: false,
     lendable: true,
     pciClasses: [0x03],
-    modules: ['bochs', 'cirrus', 'virtio_gpu', 'vmwgfx', 'qxl', 'ast', 'mgag200', 'i915'],
+    modules: ['bochs', 'cirrus', 'virtio_gpu', 'vmwgfx', 'ast', 'mgag200', 'i915'],
   },
   input: {
     replaceable: true,

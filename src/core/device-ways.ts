@@ -62,6 +62,17 @@ export function functionsToRemove(source: Cards, target: Cards): PciFunction[] {
     .toSorted((a, b) => (a.address < b.address ? 1 : -1));
 }
 
+/**
+ * Drivers that cannot be taken from their card, though Linux believes it: qxl never frees its interrupt (there is no free_irq in
+ * it, up to Linux 6.12 at least). The next interrupt on that line, by whatever card, runs its handler on memory that is no longer its
+ * own, and the kernel panics. So the OS never takes one up at a target, and does not leave with one that would have to go.
+ */
+export const lastingDrivers: readonly string[] = ['qxl'];
+
+/** Functions of the source that have to go for a move, and whose driver would leave its interrupt behind. */
+export const functionsThatCannotGo = (source: Cards, target: Cards): PciFunction[] =>
+  functionsToRemove(source, target).filter(({ driver }) => lastingDrivers.includes(driver ?? ''));
+
 /** All bridges stay as they are. */
 const bridgeClass = 0x06;
 

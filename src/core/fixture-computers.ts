@@ -117,4 +117,9 @@ export const beta: Capabilities = {
   os: null,
 };
 
-export const plainRequest: PreflightRequest = { acceptRisks: [], missingDrivers: [], ways: [] };
+export const plainRequest: PreflightRequest = {
+  acceptRisks: [],
+  missingDrivers: [],
+  lastingDrivers: [],
+  ways: [],
+};

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { FixtureTree } from '#linux/fixture-tree.ts';
 import {
   driverAliases,
+  keepOutLines,
   modulesFor,
   parseBuiltinModinfo,
   parseModulesAlias,
@@ -58,6 +59,11 @@ test('a virtio card names the device behind it', () => {
   assert.equal(virtioModalias(gpu), 'virtio:d00000010v00001AF4');
   assert.equal(virtioModalias({ ...gpu, device: 0x1000, subsystemDevice: 1 }), 'virtio:d00000001v00001AF4');
   assert.equal(virtioModalias({ ...gpu, vendor: 0x8086 }), undefined);
+});
+
+test('modules are kept out for whoever asks, by name or for a card', () => {
+  assert.match(keepOutLines(['qxl']), /^blacklist qxl\ninstall qxl \/bin\/false$/m);
+  assert.equal(keepOutLines([]), '');
 });
 
 test('a hostile modalias costs no time', () => {

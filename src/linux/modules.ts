@@ -1,7 +1,7 @@
 // Kernel modules: which modules a device's modalias needs, what is loaded, and loading by modprobe.
 // While user space is frozen modprobe fails: load everything another computer's hardware needs beforehand.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -195,4 +195,28 @@ export async function loadModulesOfOs(names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const modprobe = ['/sbin/modprobe', '--all', '--use-blacklist', '--'];
   await promisify(execFile)('/bin/busybox', ['chroot', OS_ROOT, ...modprobe, ...names]);
+}
+
+/** What a file of modprobe.d says so that nobody loads these, whatever asks for them; none when there is nothing to say. */
+export const keepOutLines = (modules: readonly string[]): string =>
+  modules
+    .map(
+      name => `# cannot be taken away again before a move\nblacklist ${name}\ninstall ${name} /bin/false\n`,
+    )
+    .join('');
+
+/**
+ * From now on, until it is started anew, the OS does not load these modules. One that is loaded and has no card is taken away.
+ * @throws Error of node:child_process with the words of modprobe or udevadm in `stderr`
+ */
+export async function keepModulesOut(modules: readonly string[]): Promise<void> {
+  if (modules.length === 0) return;
+  const inOs = (command: readonly string[]) =>
+    promisify(execFile)('/bin/busybox', ['chroot', OS_ROOT, ...command]);
+  const loaded = readLoadedModules();
+  for (const name of modules.filter(each => loaded.has(each)))
+    await inOs(['/sbin/modprobe', '--remove', name]);
+  await mkdir(join(OS_ROOT, 'run/modprobe.d'), { recursive: true });
+  await writeFile(join(OS_ROOT, 'run/modprobe.d/yadokari.conf'), keepOutLines(modules));
+  await inOs(['/bin/udevadm', 'control', '--reload']); // it keeps what it has read, and may not know of a new folder
 }

@@ -22,6 +22,8 @@ export interface PreflightRequest {
   readonly acceptRisks: readonly string[];
   /** Functions of the target for which the OS has no driver module. */
   readonly missingDrivers: readonly { readonly address: string; readonly modalias: string }[];
+  /** Drivers that the OS has, and does not take up at the target (`lastingDrivers`), with the card each is for. */
+  readonly lastingDrivers: readonly { readonly address: string; readonly module: string }[];
   /** Which way every device of the OS would take. */
   readonly ways: readonly WayDecision[];
   /** When the disk of the OS is not to stay where it is. */

@@ -6,7 +6,19 @@ import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema, movingAgentImage } from '../capabilities.ts';
 import type { WayDecision } from '../device-ways.ts';
 import type { DiskLook, DiskPlan, FoundDisk } from '../disk-wish.ts';
-import { alpha, beta, diskA, MiB, nic, nicB, plainOs, plainRequest, vgaB } from '../fixture-computers.ts';
+import {
+  alpha,
+  beta,
+  diskA,
+  hostBridge,
+  MiB,
+  nic,
+  nicB,
+  plainOs,
+  plainRequest,
+  vgaA,
+  vgaB,
+} from '../fixture-computers.ts';
 import type { OsState } from '../os-state.ts';
 import { preflight } from '../preflight.ts';
 import { preflightChecks } from '../preflight-checks.ts';
@@ -405,6 +417,17 @@ const cases: readonly Case[] = [
     id: 'device-drivers',
     request: { missingDrivers: [{ address: vgaB.address, modalias: 'pci:x' }] },
     says: /no driver for 1 devices of beta: 0000:00:02\.0/,
+  },
+  {
+    id: 'driver-lasts',
+    a: { pci: [hostBridge, { ...vgaA, driver: 'qxl' }, nic, diskA] },
+    says: /^On alpha the OS uses the driver qxl \(0000:00:02\.0\), which Linux cannot take away without a panic\.$/,
+    hint: /^start the OS with modprobe\.blacklist=qxl;/,
+  },
+  {
+    id: 'driver-left-out',
+    request: { lastingDrivers: [{ address: vgaB.address, module: 'qxl' }] },
+    says: /^On beta the OS does without the driver qxl \(0000:00:02\.0\), which Linux could not take away again\.$/,
   },
   {
     id: 'devices-lost',

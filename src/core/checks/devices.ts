@@ -1,5 +1,6 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
+import { functionsThatCannotGo } from '../device-ways.ts';
 import { isForBooting, mountsThatStay, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
@@ -208,6 +209,34 @@ export const deviceChecks: readonly PreflightCheck[] = [
           )
         : null;
     },
+  },
+  {
+    id: 'driver-lasts',
+    severity: 'error',
+    title: 'every card of the source that has to go can be taken from its driver',
+    why: 'A driver that leaves its interrupt behind makes the kernel panic soon after.',
+    compare: (a, b) => {
+      const cards = functionsThatCannotGo(a, b);
+      if (cards.length === 0) return null;
+      const drivers = [...new Set(cards.flatMap(({ driver }) => driver ?? []))];
+      return finding(
+        `On ${a.name} the OS uses the driver ${listed(drivers)} (${listed(cards.map(each => each.address))}), which Linux cannot take away without a panic.`,
+        `start the OS with modprobe.blacklist=${drivers.join(',')}; that card shows text only then`,
+      );
+    },
+  },
+  {
+    id: 'driver-left-out',
+    severity: 'note',
+    title: 'the OS takes up every driver that it has for cards of the target',
+    why: 'One that cannot be taken away again would keep the OS there.',
+    compare: (_a, b, { lastingDrivers: left }) =>
+      left.length === 0
+        ? null
+        : finding(
+            `On ${b.name} the OS does without the driver ${listed([...new Set(left.map(each => each.module))])} (${listed(left.map(each => each.address))}), which Linux could not take away again.`,
+            'nothing to do, unless you need that card',
+          ),
   },
   {
     id: 'devices-lost',
