@@ -72,7 +72,7 @@ test('a source says nothing on a stream that is not encrypted', async () => {
       claimPort: 1,
       copyInterface: 'lo',
     },
-    ...{ copyAddress: host, ghostArgv: ['/bin/false'], memory: [], parkPages: 0, plans: plan },
+    ...{ copyAddress: host, ghostArgv: ['/bin/false'], memory: [], givenUp: [], parkPages: 0, plans: plan },
   });
   await using helper = startFake('A', { program, folder, job: source, streamFd: stream.fd });
   const report = await helper.report;

@@ -22,7 +22,7 @@ struct job {
   struct bytes ghost_argv, faults;
   uint32_t stall_ms, ready_ms, claim_ms, repeat_ms;
   struct bytes leave, serve, back, arrive, adopt, make_room;
-  struct bytes ram_ranges;                // u64 pairs: first, end (exclusive)
+  struct bytes ram_ranges, given_up;      // u64 pairs: first, end (exclusive)
   struct bytes memory;                    // u64 triples: offset in /proc/kcore, first, end (exclusive)
   struct bytes tag_seed;                  // none: B does not look for pages of A in its own memory
   uint32_t park_pages;                    // B holds so many for A before it takes in the image
@@ -184,11 +184,15 @@ void park_forget(void);
 bool lists_open(const struct job *job, const uint8_t *header, uint64_t *head, uint64_t *all);
 /// A page of its lists of page frames; all of them are RAM of this computer. False after because().
 bool lists_take(const struct job *job, const uint8_t *page);
-/// Header (0) and lists, once they are whole, as B's kernel is to have them: without marks for pages that are left out.
+/// Header (0) and lists, one after the other, once they are whole, as B's kernel is to have them: without marks for pages
+/// that are left out, and without frames that are given up.
 const uint8_t *lists_page(uint64_t index);
-/// Passes over the next frame when its page, all zeros, is left out of the stream; lists_pass: when it is there.
+/// Passes over the next frame when its page, all zeros, is left out of the stream and B's kernel is to have it.
 bool lists_pass_empty(void);
-void lists_pass(void);
+/// Passes over the next frame, whose page is in the stream; false when B's kernel is not to have it.
+bool lists_pass(void);
+/// At A: marks those frames in a page of the lists that the OS has given up.
+void lists_give_up(const struct job *job, uint8_t *page);
 void lists_forget(void);
 
 // clock.c

@@ -55,6 +55,7 @@ static bool field_into(uint16_t tag, struct bytes f, struct job *job) {
     case FIELD_PLAN_ADOPT: return take_plan(f, &job->adopt);
     case FIELD_PLAN_MAKE_ROOM: return take_plan(f, &job->make_room);
     case FIELD_RAM_RANGES: job->ram_ranges = f; return f.length % 16 == 0;
+    case FIELD_GIVEN_UP: job->given_up = f; return f.length % 16 == 0;
     case FIELD_E820_CHECKSUM: return take(f, &job->e820_checksum, 4);
     case FIELD_PHYSICAL_PAGES: return take(f, &job->physical_pages, 8);
     case FIELD_MEMORY: job->memory = f; return memory_valid(f);

@@ -8,7 +8,17 @@ import { mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaimDesk, refusalOf } from '../../src/agent/claim-desk.ts';
 import { type FakeHelper, logOf, waitForLog } from './test/helpers.ts';
-import { assertImage, type Changes, claimKey, ip, lateGhost, move, needsRoot, runsAt } from './test/world.ts';
+import {
+  assertImage,
+  type Changes,
+  claimKey,
+  ip,
+  lateGhost,
+  move,
+  needsRoot,
+  pfns,
+  runsAt,
+} from './test/world.ts';
 
 test('a move: the OS runs at B, and only there', needsRoot, async () => {
   await using world = await move();
@@ -56,6 +66,22 @@ test('an image that leaves pages of zeros out arrives as if it had them', needsR
   await waitForLog(world.folder, 'copy unfreeze');
   assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
   assertImage(world);
+});
+
+test('frames that the OS has given up may be missing at B, and are not in its image', needsRoot, async () => {
+  const [inTheMidst, atTheEnd] = [
+    { startPfn: 0x180, endPfn: 0x186 },
+    { startPfn: 0x3b0, endPfn: 0x3bc },
+  ];
+  const without = pfns.filter(pfn => pfn >= atTheEnd.startPfn || (pfn >= 0x180 && pfn < 0x186));
+  for (const marks of [false, true]) {
+    await using world = await move({ marks, ramEnd: 0x3b0, givenUp: [inTheMidst, atTheEnd] });
+    const report = await world.a.report;
+    assert.deepEqual([report.outcome, report.text], ['arrived', '']);
+    await waitForLog(world.folder, 'copy unfreeze');
+    assert.deepEqual(runsAt(logOf(world.folder)), ['B']);
+    assertImage(world, without);
+  }
 });
 
 test('claims and grants that are lost three times change nothing', needsRoot, async () => {

@@ -248,6 +248,7 @@ static int send_image(void) {
       if (n == 0) break;
       if (n != PAGE) { because(REASON_IMAGE, n < 0 ? errno : EIO, -1, NULL); return SOURCE_ON_FAILED; }
       if (index + count == 0) data_begins = image_data_begins(page);
+      else if (index + count < data_begins) lists_give_up(job, page);
       if (page_is_zero(page)) { report.zero_pages++; continue; }
       bool plain = index + count < data_begins || !memcmp(page, mailbox.signature, TOKEN_BYTES);
       int where = plain ? PAGE_NEW : page_at_target(page, &slots[referred]);

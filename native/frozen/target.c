@@ -54,9 +54,10 @@ static int take_page(uint8_t *page) {
   else if (index_in_stream < meta_end) {
     if (!lists_take(job, page) || (index_in_stream + 1 == meta_end && put_head())) return TARGET_ON_BAD;
   } else {
-    if (page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
-    if (put_empty() || put(page)) return TARGET_ON_BAD;
-    lists_pass();
+    if (put_empty()) return TARGET_ON_BAD;
+    bool wanted = lists_pass();
+    if (wanted && page != zero_page && !memcmp(page, signature, TOKEN_BYTES)) { signatures++; fill_mailbox((struct mailbox *)page); }
+    if (wanted && put(page)) return TARGET_ON_BAD;
     if (index_in_stream + 1 == pages && put_empty()) return TARGET_ON_BAD;
   }
   index_in_stream++;

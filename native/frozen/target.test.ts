@@ -142,6 +142,21 @@ const bad: [what: string, bytes: Buffer, reason: ReasonName, text: RegExp][] = [
     'badImage',
     /more pages/,
   ],
+  [
+    'the mailbox in a frame that was given up',
+    Buffer.concat(
+      streamOf(
+        imagePages(
+          [0x10, 0x11, 0x12, 0x13],
+          [mailboxPage, patternPage(1), empty, patternPage(2)],
+          new Set(),
+          new Set([0]),
+        ),
+      ),
+    ),
+    'badImage',
+    /mailbox/,
+  ],
   ['page frame 0', withFrames([0, 0x10, 0x11, 0x12]), 'frameOutsideRam', /0x0 is not RAM/],
   ['page frames that go back', withFrames([0x10, 0x12, 0x11, 0x13]), 'badImage', /not ascending/],
   ['a page frame twice', withFrames([0x10, 0x11, 0x11, 0x12]), 'badImage', /not ascending/],

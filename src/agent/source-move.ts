@@ -38,6 +38,7 @@ import { firmwareOf, readAhead } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
+import { giveUpEdge } from './memory-edge.ts';
 import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
 import { makeRoomForImage, withRoom } from './room-for-image.ts';
 import { kexecWords } from './standby-words.ts';
@@ -187,6 +188,7 @@ export async function runJob(
 ): Promise<HelperReport> {
   const { here, target, osId, epoch, signal } = request;
   await keepModulesOut(move.leaveOut);
+  if (move.leaveOut.length > 0) log(`kept out until the OS is started anew: ${move.leaveOut.join(', ')}`);
   await loadModulesOfOs(move.load);
   const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
   const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
@@ -196,6 +198,7 @@ export async function runJob(
   setFreezeTimeout(5000);
   setAsyncDevices(true);
   await makeRoomForImage(request, move, swaps, swapping);
+  const givenUp = await giveUpEdge(move.source, move.target, signal);
   const cachedBytes = readMeminfo().cached;
   const cipher = fastestCipher(move.source.cipherRates, move.target.cipherRates);
   if (!cipher) throw new Error('preflight lets nobody through whose kernel does not encrypt');
@@ -238,6 +241,7 @@ export async function runJob(
     ghostArgv: ['/bin/node', '/app/src/agent/main.js', '--role=ghost', `--state=${JSON.stringify(ghost)}`],
     memory,
     tagSeed,
+    givenUp,
     parkPages: Math.min(Math.floor(parkBytes / PAGE_BYTES), maxParkPages),
     plans: move.prepared.plans,
   });

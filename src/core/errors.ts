@@ -319,6 +319,11 @@ export const errorTable = {
     hint: 'yado migrate {computer} --dry-run',
   },
 
+  edgeInUse: {
+    family: 'refused',
+    what: 'Page frame {frame} of the OS lies where {computer} has no memory, and the OS on {source} cannot do without it: {reason}.',
+    hint: 'start the OS with {parameters}',
+  },
   frameOutsideRam: {
     family: 'failed',
     what: 'Page frame {frame} of the OS lies where {computer} has no memory.',

@@ -1,7 +1,7 @@
 // Kernel modules: which modules a device's modalias needs, what is loaded, and loading by modprobe.
 // While user space is frozen modprobe fails: load everything another computer's hardware needs beforehand.
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -217,6 +217,11 @@ export async function keepModulesOut(modules: readonly string[]): Promise<void> 
   for (const name of modules.filter(each => loaded.has(each)))
     await inOs(['/sbin/modprobe', '--remove', name]);
   await mkdir(join(OS_ROOT, 'run/modprobe.d'), { recursive: true });
-  await writeFile(join(OS_ROOT, 'run/modprobe.d/yadokari.conf'), keepOutLines(modules));
-  await inOs(['/bin/udevadm', 'control', '--reload']); // it keeps what it has read, and may not know of a new folder
+  // Not called as the file of the package, which it would stand in front of.
+  await writeFile(join(OS_ROOT, 'run/modprobe.d/yadokari-lasting.conf'), keepOutLines(modules));
+  // udev goes on with what it has read until one of the folders has changed that it knew, and this one may be new.
+  const now = new Date();
+  for (const folder of ['etc/modprobe.d', 'lib/modprobe.d'])
+    await utimes(join(OS_ROOT, folder), now, now).catch(() => {});
+  await inOs(['/bin/udevadm', 'control', '--reload']);
 }

@@ -135,6 +135,7 @@ export const jobFields = {
   planAdopt: 15,
   planMakeRoom: 16, // on the target, right before it restores
   ramRanges: 20, // u64 pairs: first page frame, last + 1
+  givenUp: 17, // of A, u64 pairs: page frames that the OS will never use again, and that B does without
   e820Checksum: 21, // u32
   physicalPages: 22, // u64
   token: 23,

@@ -35,6 +35,7 @@ const source: SourceJob = {
   copyInterface: 'eth0',
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts'],
+  givenUp: [{ startPfn: 0x9d, endPfn: 0x9f }],
   parkPages: 0x10203,
   plans: {
     leave: [writeFileStep('leave', '/l', '1')],
@@ -87,6 +88,7 @@ test('the job of a target', () => {
 
 test('the job of a source', () => {
   const fields = fieldsOf(encodeSourceJob(source), frameTypes.jobSource.number);
+  assert.equal(fields.get(jobFields.givenUp), '9d000000000000009f00000000000000');
   assert.equal(fields.get(jobFields.claimAddress), '0a4d0001'); // network order
   assert.equal(fields.get(jobFields.copyAddress), '0a4d0002');
   assert.equal(fields.get(jobFields.claimPort), 'e91c0000');

@@ -1,5 +1,6 @@
 // A job for the frozen helper as tagged fields. Pure.
 
+import type { RamRange } from '#core/capabilities.ts';
 import { faultKinds, faultNumber, parseFault } from '#core/faults.ts';
 import { encodeFrame } from '#wire/frame.ts';
 import { claimKeyBytes, frameTypes, jobFields, maxJobBytes, tagSeedBytes, tokenBytes } from '#wire/frames.ts';
@@ -51,6 +52,8 @@ export interface SourceJob extends CommonJob {
   readonly copyInterface: string;
   readonly copyAddress: string;
   readonly ghostArgv: readonly string[];
+  /** Page frames that the OS will never use again: the target does without them. */
+  readonly givenUp: readonly RamRange[];
   /** Pages that B has promised to hold. */
   readonly parkPages: number;
   readonly plans: SourcePlans;
@@ -69,7 +72,7 @@ export interface TargetJob extends CommonJob {
   readonly tls: TlsOfStream | undefined;
   /** A's machine address (IPv4): whoever connects from another one is not heard. */
   readonly sourceAddress: string;
-  readonly ramRanges: readonly { readonly startPfn: number; readonly endPfn: number }[];
+  readonly ramRanges: readonly RamRange[];
   readonly e820Checksum: number;
   readonly physicalPages: number;
   /** Pages that are held for A before it sends its image. */
@@ -90,6 +93,7 @@ export function encodeSourceJob(job: SourceJob): Buffer {
     field(jobFields.copyAddress, ipv4(job.copyAddress)),
     field(jobFields.ghostArgv, Buffer.from(`${job.ghostArgv.join('\0')}\0`)),
     field(jobFields.parkPages, u32(job.parkPages)),
+    field(jobFields.givenUp, ranges(job.givenUp)),
     field(jobFields.claimKey, job.claimKey),
     field(jobFields.pastClaims, Buffer.concat(job.pastClaims.flatMap(({ epoch, key }) => [u64(epoch), key]))),
     field(jobFields.planLeave, encodePlan(plans.leave)),
@@ -104,10 +108,7 @@ export function encodeTargetJob(job: TargetJob): Buffer {
   return frame(frameTypes.jobTarget.number, [
     ...common(job),
     field(jobFields.claimAddress, ipv4(job.sourceAddress)),
-    field(
-      jobFields.ramRanges,
-      Buffer.concat(job.ramRanges.flatMap(range => [u64(range.startPfn), u64(range.endPfn)])),
-    ),
+    field(jobFields.ramRanges, ranges(job.ramRanges)),
     field(jobFields.e820Checksum, u32(job.e820Checksum)),
     field(jobFields.physicalPages, u64(job.physicalPages)),
     field(jobFields.parkPages, u32(job.parkPages)),
@@ -136,6 +137,9 @@ function common(job: CommonJob): Buffer[] {
     ...(job.plain ? [field(jobFields.plain, new Uint8Array())] : []),
   ];
 }
+
+const ranges = (list: readonly RamRange[]): Buffer =>
+  Buffer.concat(list.flatMap(({ startPfn, endPfn }) => [u64(startPfn), u64(endPfn)]));
 
 function frame(type: number, fields: readonly Buffer[]): Buffer {
   const payload = Buffer.concat(fields);

@@ -59,6 +59,7 @@ const sourceJob: SourceJob = {
   copyAddress: '10.77.0.2',
   ghostArgv: ['/ghost'],
   memory: [{ offset: 0x1000n, startPfn: 1, endPfn: 0x20 }],
+  givenUp: [{ startPfn: 0x1e, endPfn: 0x20 }],
   parkPages: 16,
   plans: {
     leave: [writeFileStep('leave', '/fuzz/leave', 'x')],

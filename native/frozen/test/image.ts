@@ -27,11 +27,15 @@ export function patternPage(number: number): Buffer {
 /** What kernels from 6.6 on add to the number of a page frame when its page, all zeros, is not in the image. */
 export const zeroMark = 1n << 63n;
 
+/** What A adds to the number of a page frame that its OS has given up. */
+export const givenUpMark = 1n << 62n;
+
 /** Header, list of page frames and data, page by page. `data`: of the frames whose index is not in `marked`. */
 export function imagePages(
   pfns: readonly number[],
   data: readonly Buffer[],
   marked: ReadonlySet<number> = new Set(),
+  givenUp: ReadonlySet<number> = new Set(),
 ): Buffer[] {
   const metaCount = Math.ceil(pfns.length / 512);
   const header = Buffer.alloc(pageBytes, 0x48);
@@ -42,7 +46,7 @@ export function imagePages(
   const meta = Buffer.alloc(metaCount * pageBytes);
   for (let at = 0; at < metaCount * 512; at++) {
     const pfn = pfns[at];
-    const mark = marked.has(at) ? zeroMark : 0n;
+    const mark = (marked.has(at) ? zeroMark : 0n) | (givenUp.has(at) ? givenUpMark : 0n);
     meta.writeBigUInt64LE(pfn === undefined ? endOfFrames : BigInt(pfn) | mark, 8 * at);
   }
   const metaPages = Array.from({ length: metaCount }, (_, index) =>

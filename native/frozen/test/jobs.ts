@@ -47,6 +47,7 @@ export const sourceJob: SourceJob = {
   copyAddress: '10.77.0.2',
   ghostArgv: ['/bin/node', 'main.ts', '--state={}'],
   parkPages: 100,
+  givenUp: [{ startPfn: 0x9d, endPfn: 0x9f }],
   plans: {
     leave: everyStep,
     serve: everyStep,

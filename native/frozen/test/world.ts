@@ -78,6 +78,8 @@ export interface Changes {
   readonly aSettings?: Partial<FakeSettings>;
   readonly bSettings?: Partial<FakeSettings>;
   readonly ramEnd?: number;
+  /** Frames that A's OS will never use again. */
+  readonly givenUp?: SourceJob['givenUp'];
   readonly failing?: (typeof plans)[number];
   readonly memory?: SourceJob['memory'];
   /** Pages that B holds. */
@@ -168,6 +170,7 @@ export async function move(changes: Changes = {}): Promise<World> {
     ghostArgv: ['/bin/sh', '-c', `cd ${folder} || exit; ${changes.ghost ?? fakeGhost}`],
     memory: changes.memory ?? [],
     parkPages,
+    givenUp: changes.givenUp ?? [],
     plans: {
       leave: planOf('leave'),
       serve: planOf('serve'),
@@ -228,10 +231,16 @@ export const runsAt = (log: readonly string[]): string[] => [
 ];
 
 /** The image at B is that of A, byte for byte. */
-export function assertImage({ folder }: World): void {
+export function assertImage({ folder }: World, without: readonly number[] = []): void {
   const restored = readFileSync(join(folder, 'restored'));
-  assert.equal(restored.length, pages.length * pageBytes);
-  for (const [index, page] of pages.entries()) {
+  const kept = [...pfns.keys()].filter(index => !without.includes(pfns[index] ?? 0));
+  const wanted = imagePages(
+    kept.map(index => pfns[index] ?? 0),
+    kept.map(index => data[index] ?? empty),
+  );
+  assert.equal(restored.length, wanted.length * pageBytes);
+  assert.deepEqual(restored.subarray(416, 432), wanted[0]?.subarray(416, 432));
+  for (const [index, page] of wanted.entries()) {
     if (index === 0 || index === mailboxAt) continue; // patched by B on purpose
     assert.ok(restored.subarray(index * pageBytes, (index + 1) * pageBytes).equals(page), `page ${index}`);
   }

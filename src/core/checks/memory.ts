@@ -3,6 +3,7 @@
 import type { Capabilities, DeviceRange, RamRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
 import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
+import { framesOutside, lowPages, memoryEdge } from '../memory-edge.ts';
 import { formatBytes } from '../quantities.ts';
 import { countFrames, mergeRanges, subtractRanges } from '../ram-ranges.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
@@ -11,37 +12,26 @@ const pageBytes = 4096;
 /** Bitmaps and page lists of the target's kernel, per page of image, and some room to breathe. */
 const imageOverhead = 1 + 1 / 128;
 const roomBytes = 32 * 1024 * 1024;
-/** ACPI tables of other cards move the edge of RAM by a few pages; more than this is another memory map. */
-const edgePages = 256;
 
 /** Both the shell that reads that file and GRUB take the sign for the beginning of a variable's name. */
 const grubQuoting = String.raw`(within the quotes of /etc/default/grub write \\\$ for $)`;
-
-function framesOutside(a: Capabilities, b: Capabilities): number {
-  return countFrames(subtractRanges(a.memory.ramRanges, b.memory.ramRanges));
-}
 
 /** Gaps between two places that are not worth a parameter of their own. */
 const nearPages = 256;
 /** The kernel takes 2048 characters, and the OS has parameters of its own. */
 const parametersLimit = 1000;
 
-/** The first MiB: the kernel keeps it for itself, uses some of it, and has all of it in every image. */
-const lowPages = 256;
-
 /** Of the first MiB what A has and B has not. */
 const lowOutside = (a: Capabilities, b: Capabilities): RamRange[] =>
-  subtractRanges(subtractRanges(a.memory.ramRanges, b.memory.ramRanges), [
-    { startPfn: lowPages, endPfn: Number.MAX_SAFE_INTEGER },
-  ]);
+  subtractRanges(framesOutside(a, b), [{ startPfn: lowPages, endPfn: Number.MAX_SAFE_INTEGER }]);
 
 /** A parameter for each of these places, with which a kernel keeps off it from the start. */
 const keptFree = (places: readonly RamRange[]): string[] =>
   places.map(({ startPfn, endPfn }) => `memmap=${(endPfn - startPfn) * 4}K$${startPfn * 4}K`);
 
 /** Parameters with which the OS has no memory but where B has some; none when they would be too many. */
-function fittingParameters(a: Capabilities, b: Capabilities): string | undefined {
-  const missing = subtractRanges(a.memory.ramRanges, b.memory.ramRanges);
+export function fittingParameters(a: Capabilities, b: Capabilities): string | undefined {
+  const missing = framesOutside(a, b);
   const topPfn = Math.max(0, ...b.memory.ramRanges.map(each => each.endPfn));
   const within = missing
     .filter(each => each.startPfn < topPfn)
@@ -95,15 +85,15 @@ export const memoryChecks: readonly PreflightCheck[] = [
     title: 'the memory of the OS fits into that of the target',
     why: 'Every page goes where it was.',
     compare: (a, b) => {
-      const outside = framesOutside(a, b);
+      if (memoryEdge(a, b)) return null;
+      const outside = countFrames(framesOutside(a, b));
       const low = lowOutside(a, b);
-      if (outside <= edgePages && low.length > 0) {
+      if (outside === countFrames(low)) {
         return finding(
           `${countFrames(low)} page frames of the first MiB of ${a.name}, which is in every image, are missing on ${b.name}.`,
           `start the OS with ${keptFree(low).join(' ')} ${grubQuoting}`,
         );
       }
-      if (outside <= edgePages) return null;
       const parameters = fittingParameters(a, b);
       return finding(
         `${formatBytes(outside * pageBytes)} of the memory of ${a.name} lie where ${b.name} has none.`,
@@ -117,12 +107,12 @@ export const memoryChecks: readonly PreflightCheck[] = [
     id: 'ram-edge',
     severity: 'note',
     title: 'no page frame of the source is missing on the target',
-    why: 'Should the OS use one of them, the target refuses and the OS goes on at the source.',
+    why: 'The OS gives those few up before the move; one that it cannot do without ends the move there.',
     compare: (a, b) => {
-      const outside = framesOutside(a, b);
-      if (outside === 0 || outside > edgePages || lowOutside(a, b).length > 0) return null;
+      const count = countFrames(memoryEdge(a, b) ?? []);
+      if (count === 0) return null;
       return finding(
-        `${outside} page frames of ${a.name} are missing on ${b.name}; if the OS uses one, ${b.name} will refuse and the OS goes on at ${a.name}.`,
+        `${count} page frames of ${a.name} are missing on ${b.name}: the OS gives them up until it is started anew.`,
         'nothing to do',
       );
     },
