@@ -65,6 +65,8 @@ export const ghostStateSchema = (services: ServiceList) =>
     target: ComputerSchema,
     /** What connections to what is left here are encrypted with. */
     cipher: v.picklist(cipherNames),
+    /** MAC of the card that the OS used here: of several cards the standby takes this one. */
+    nic: v.exactOptional(Text),
     /** For the command line of the standby after it: what this kernel cannot know of a computer it was not started on. */
     kernelWords: v.array(Text),
   });

@@ -12,6 +12,7 @@ import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import { freeImage } from '#linux/power.ts';
+import { readText } from '#linux/sysfs.ts';
 import { loadServices } from '#managers/service-list.ts';
 import { claimPort, controlPort } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
@@ -26,7 +27,7 @@ import { DevicesLeft, leftParameter } from './left-behind.ts';
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
-import { macOfCard, standbyWords } from './standby-words.ts';
+import { standbyWords } from './standby-words.ts';
 import { lentQuietMs } from './timeouts.ts';
 
 /** Where the helper leaves the snapshot device open for us: see start_ghost() in native/frozen/source.c. */
@@ -99,7 +100,7 @@ export async function runGhost(told: unknown): Promise<void> {
       await faults.at('ghost.mark');
       await rescanned.catch(() => {});
       if (!left.isHere) release(); // what hangs at USB or in a card reader is looked for by threads that stand still as yet
-      const nic = macOfCard();
+      const { nic } = state;
       const move = { epoch, to: target, key: Uint8Array.from(key) };
       await left.markLeaving({ ...(nic !== undefined && { nic }), move });
       helper.write(encodeFrame(frameTypes.marked.number, 0n));
@@ -219,6 +220,9 @@ function changeCards(up: boolean): void {
     if (each.kind === undefined && each.up !== up && each.name !== 'lo') links.changeLink(each.index, { up });
 }
 
+/** In set-aside memory the next kernel finds it; else it goes with this one. */
+const agentOutlastsKexec = (): boolean => readText('/run/yado/memory')?.trim() !== 'tmpfs';
+
 /** Returns when the kernel has taken the standby image, just before the jump; `stayed` is called when that fails. */
 async function becomeStandby(
   state: GhostState,
@@ -227,13 +231,15 @@ async function becomeStandby(
   stayed: () => void,
 ): Promise<void> {
   const { computer } = state;
+  // The standby image has no agent in it, and would come up with nothing that can serve what is left here.
+  if (!agentOutlastsKexec()) throw yadoError('agentWouldBeLost', { computer: computer.name });
   try {
     await left.handOver(); // the standby is told how far they are
     kexecLoad({
       kernelPath: '/standby/vmlinuz',
       initrdPath: '/standby/initrd.img',
       initrdHead: keysArchive(keys), // a kernel's command line is for everyone to read
-      cmdline: standbyWords(computer, macOfCard(), [leftParameter(left.state), ...state.kernelWords]),
+      cmdline: standbyWords(computer, state.nic, [leftParameter(left.state), ...state.kernelWords]),
     });
   } catch (error) {
     left.goOn();

@@ -223,7 +223,17 @@ export async function runJob(
   told(keys);
   const behind = [...move.prepared.behind];
   const kernelWords = kexecWords(move.source.rsdp, request.startedHere);
-  const ghost: GhostState = { computer: here, osId, epoch, target, behind, cipher, kernelWords };
+  const nic = move.source.nic?.mac;
+  const ghost: GhostState = {
+    computer: here,
+    osId,
+    epoch,
+    target,
+    behind,
+    cipher,
+    ...(nic !== undefined && { nic }),
+    kernelWords,
+  };
   const { memory, why } = memoryToCopy(move.source.memory.ramRanges, parkBytes, request.preCopy);
   const claimKey = claimKeyOf(secret);
   await begun.begin({ epoch, key: claimKey });

@@ -1,8 +1,6 @@
 // What a kernel that starts the standby image by kexec tells it on its command line: the ghost's, and that of a computer
 // that finds a mark on its own disk.
 import { readFileSync } from 'node:fs';
-import { LinkClient } from '#linux/link-client.ts';
-import type { Link } from '#linux/rtnetlink.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
@@ -29,14 +27,6 @@ export function standbyWords(
     'bgrt_disable',
     'quiet',
   ].join(' ');
-}
-
-/** MAC of this computer's card. */
-export function macOfCard(): string | undefined {
-  using links = new LinkClient();
-  const isCard = (link: Link): boolean =>
-    link.kind === undefined && link.mac !== undefined && link.name !== 'lo';
-  return links.links().find(isCard)?.mac;
 }
 
 /**

@@ -319,6 +319,11 @@ export const errorTable = {
     hint: 'yado migrate {computer} --dry-run',
   },
 
+  agentWouldBeLost: {
+    family: 'refused',
+    what: '{computer} cannot become a standby by itself: no memory is set aside there for its agent, which would be lost.',
+    hint: 'switch {computer} off and start it from a standby medium (yado standby build), which serves what is left there; or leave it as it is',
+  },
   edgeInUse: {
     family: 'refused',
     what: 'Page frame {frame} of the OS lies where {computer} has no memory, and the OS on {source} cannot do without it: {reason}.',

@@ -36,11 +36,11 @@ export const agentChecks: readonly PreflightCheck[] = [
     severity: 'note',
     on: 'source',
     title: 'the agent lies in memory that is set aside',
-    why: 'Else every move carries it: some 150 MiB more.',
+    why: 'Else every move carries it, some 150 MiB more, and the computer that was left cannot become a standby by itself.',
     inspect: ({ name, agentImageHash }) =>
       agentImageHash === movingAgentImage
         ? finding(
-            `The agent of ${name} lies in memory that moves: every move carries some 150 MiB more.`,
+            `The agent of ${name} lies in memory that moves: every move carries some 150 MiB more, and before the OS can come back ${name} must be started from a standby medium.`,
             'set memory aside: step 4 of /usr/share/doc/yadokari/install.md, the same on all computers',
           )
         : null,
