@@ -85,7 +85,6 @@ export const pairs: readonly Pair[] = [
     ['vga-qxl', 'a display whose driver the OS does without', { vga: 'qxl' }],
     ['vga-none', 'B has no display', { vga: 'none' }],
     ['own-disk-same', 'B has a disk of its own at an equal controller', { disk: 'virtio-blk' }],
-    ['own-disk-nvme', 'B has an NVMe disk of its own', { disk: 'nvme' }],
     ['cpus-1', 'B has one CPU', { cpus: 1 }],
     ['pc-to-q35', 'other chipset', { machine: 'q35' }],
     [
@@ -99,6 +98,14 @@ export const pairs: readonly Pair[] = [
       'ram-more-reserved',
       'B has more memory, whose place the OS keeps free, and another network card',
       { ramMiB: 2048, nic: 'e1000e' },
+    ],
+  ]),
+  // The ACPI tables of B are larger by six pages. The OS gives them up where it can, which is chance: so it has none there.
+  ...pairsOf({ kernelParameters: ['mem=1535M'] }, [
+    [
+      'own-disk-nvme',
+      'B has an NVMe disk of its own, and the edge of its memory lies lower',
+      { disk: 'nvme' },
     ],
   ]),
   ...pairsOf({ kernelParameters: ['clearcpuid=avx,avx2'] }, [

@@ -20,7 +20,7 @@ const folders = (kernel: string): string[] => [
 ];
 const suffixes = ['', '.zst', '.xz'];
 
-/** Names of the files that these modules may ask for, relative to the folder of firmware. Never throws. */
+/** Names of the files that these modules, by name or modalias, may ask for, relative to the folder of firmware. Never throws. */
 export async function firmwareOf(modules: readonly string[]): Promise<string[]> {
   const lists = await Promise.all(
     modules.map(async name => {
@@ -33,6 +33,19 @@ export async function firmwareOf(modules: readonly string[]): Promise<string[]> 
     }),
   );
   return lists.flat().slice(0, mostFiles);
+}
+
+/** Addresses of those whose driver has a list of firmware that it may ask for. */
+export async function thoseWithFirmware(
+  functions: readonly {
+    readonly address: string;
+    readonly modalias: string;
+    readonly driver?: string | undefined;
+  }[],
+): Promise<string[]> {
+  const asked = functions.filter(each => each.driver !== undefined);
+  const names = await Promise.all(asked.map(each => firmwareOf([each.modalias])));
+  return asked.filter((_, index) => (names[index]?.length ?? 0) > 0).map(each => each.address);
 }
 
 /** Reads these wherever the kernel would look for them. Gives how many there are. */

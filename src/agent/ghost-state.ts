@@ -67,6 +67,8 @@ export const ghostStateSchema = (services: ServiceList) =>
     cipher: v.picklist(cipherNames),
     /** MAC of the card that the OS used here: of several cards the standby takes this one. */
     nic: v.exactOptional(Text),
+    /** Functions whose driver would read its firmware, which lies on the disk that the ghost does not read. */
+    withoutDriver: v.array(Text),
     /** For the command line of the standby after it: what this kernel cannot know of a computer it was not started on. */
     kernelWords: v.array(Text),
   });

@@ -1,7 +1,6 @@
 // The role `ghost`: on the computer an OS has just left, in its old kernel, whose user space is frozen for ever. Finds
 // the devices again, serves them to the OS, and becomes a standby by kexec when asked.
 import { writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import * as v from 'valibot';
 import { asYadoError, yadoError } from '#core/errors.ts';
@@ -10,7 +9,7 @@ import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/d
 import { keysArchive } from '#linux/cpio.ts';
 import { kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
-import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { scanPci } from '#linux/pci-scan.ts';
 import { freeImage } from '#linux/power.ts';
 import { readText } from '#linux/sysfs.ts';
 import { loadServices } from '#managers/service-list.ts';
@@ -59,7 +58,9 @@ export async function runGhost(told: unknown): Promise<void> {
     services,
   );
   giveCardsFramebuffers(true);
-  const rescanned = writeFile(PCI_RESCAN_PATH, '1').then(() => log('devices found again'));
+  const rescanned = scanPci(({ address }) => !state.withoutDriver.includes(address)).then(() =>
+    log('devices found again'),
+  );
   rescanned.catch((error: Error) => log(`devices are not found again: ${error.message}`));
   // What the OS had on its consoles was on its stub, which nobody shows here any more.
   void rescanned

@@ -336,8 +336,13 @@ export class Moves {
     this.#cpus.goBack();
     await this.#goOn(() => this.#world.save());
     const tell = (): void => this.#alive.tell();
-    // A disk elsewhere needs no ports of ours, and the ports need no disk.
-    await Promise.all([this.#devices.restore(), this.#ports.openForSure(this.#os.here().address, tell)]);
+    // A disk elsewhere needs no ports of ours, and the ports need no disk; other cards may.
+    const devices = async (): Promise<void> => {
+      await this.#devices.restore(['disk0']);
+      await this.#goOn(() => this.#devices.scan());
+      await this.#restoreOthers();
+    };
+    await Promise.all([devices(), this.#ports.openForSure(this.#os.here().address, tell)]);
     tell();
   }
 
@@ -359,18 +364,22 @@ export class Moves {
     await this.#goOn(() => this.#world.save()); // an agent that dies from here on is started anew on this computer
     await this.#goOn(() => ensureMachineAddress(target.address)); // the helper has tried
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
-    if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan());
+    if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan('disks'));
     const disk = this.#devices.restore(['disk0']).then(() => performance.now() - thawedAt);
     const tell = (): void => this.#alive.tell();
     await this.#ports.openForSure(target.address, tell); // should the disk keep us waiting, we can be asked
     const diskMs = await disk;
     this.#phase('after');
     await this.#goOn(() => this.#devices.scan());
-    await this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
+    await this.#restoreOthers();
     tellLenders();
     tell();
     this.#cpus.useAll(found);
     return downtimeFrom(report, diskMs);
+  }
+
+  #restoreOthers(): Promise<void> {
+    return this.#devices.restore(this.#devices.where.map(each => each.device).filter(id => id !== 'disk0'));
   }
 
   #finish(

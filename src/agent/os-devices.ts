@@ -1,13 +1,12 @@
 // The devices of the OS as its agent holds them: both managers, lending, and bringing devices up wherever the OS is.
-import { writeFile } from 'node:fs/promises';
 import { type DeviceLocationTable, locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
-import type { WayDecision } from '#core/device-ways.ts';
+import { comesBeforeDisk, type WayDecision } from '#core/device-ways.ts';
 import type { FollowReport } from '#core/disk-follow.ts';
 import type { Destiny } from '#core/disk-wish.ts';
 import { asYadoError, YadoError, yadoError } from '#core/errors.ts';
 import { type Device, reasonOf, type Storage } from '#devices/device.ts';
-import { PCI_RESCAN_PATH } from '#linux/pci.ts';
+import { scanPci } from '#linux/pci-scan.ts';
 import type { DeviceList, ProbedOs } from '#managers/device-list.ts';
 import { LocationManager, type OsPlace } from '#managers/location-manager.ts';
 import { StatusManager } from '#managers/status-manager.ts';
@@ -93,7 +92,8 @@ export class OsDevices {
   }
 
   /** For an agent that has just been started, once: what only an agent makes, and what another one had connected. */
-  restoreAfterStart(): Promise<void> {
+  async restoreAfterStart(): Promise<void> {
+    await this.scan().catch(() => {}); // the one before may have ended before all cards had their drivers
     setInterval(() => void this.look(), lookEveryMs).unref();
     return this.restore(
       this.status.devices
@@ -117,7 +117,7 @@ export class OsDevices {
         at: this.locations.at(device.id),
         route: this.locations.route(device.id),
         signal: AbortSignal.timeout(restoreMs),
-        scan: () => this.scan(),
+        scan: () => this.scan('disks'),
         taken: () => this.#take(device.id, here.name),
         there: computer => this.locations.there(device.id, computer),
         changed: () => this.#place.changed(),
@@ -214,11 +214,14 @@ export class OsDevices {
     return this.#withData?.following?.();
   }
 
-  /** Looks for the cards of the computer the OS is on now; their drivers have them when this returns. */
-  async scan(): Promise<void> {
+  /**
+   * Looks for the cards of the computer the OS is on now; their drivers have them when this returns. Before the disk is there only
+   * those that a disk may hang on: other drivers may read their firmware from it.
+   */
+  async scan(what: 'all' | 'disks' = 'all'): Promise<void> {
     for (const device of this.status.devices) device.scanning?.(true);
     try {
-      await writeFile(PCI_RESCAN_PATH, '1');
+      await scanPci(each => what === 'all' || comesBeforeDisk(each.class));
     } finally {
       for (const device of this.status.devices) device.scanning?.(false);
     }

@@ -6,6 +6,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
+import { comesBeforeDisk } from '#core/device-ways.ts';
 import type { DiskPlan } from '#core/disk-wish.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
@@ -34,7 +35,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { type DiskRequest, mirrorModule, planDisk, type StorageAt } from './disk-plan.ts';
 import { neededDrivers } from './drivers.ts';
 import { armedFaults } from './faults.ts';
-import { firmwareOf, readAhead } from './firmware.ts';
+import { firmwareOf, readAhead, thoseWithFirmware } from './firmware.ts';
 import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
@@ -190,8 +191,15 @@ export async function runJob(
   await keepModulesOut(move.leaveOut);
   if (move.leaveOut.length > 0) log(`kept out until the OS is started anew: ${move.leaveOut.join(', ')}`);
   await loadModulesOfOs(move.load);
-  const isCardFound = move.prepared.removed.includes(move.source.nic?.pciAddress ?? '');
-  const firmware = isCardFound ? await firmwareOf(move.cardModules) : [];
+  const { removed } = move.prepared;
+  const card = move.source.nic?.pciAddress;
+  const gone = move.source.pci.filter(each => removed.includes(each.address));
+  // Both cards are found anew while the OS is frozen: that of the target by the OS, ours by whoever serves what is left here.
+  const ours = gone.filter(each => each.address === card).map(each => each.modalias);
+  const firmware = ours.length > 0 ? await firmwareOf([...move.cardModules, ...ours]) : [];
+  const withoutDriver = await thoseWithFirmware(
+    gone.filter(each => each.address !== card && !comesBeforeDisk(each.class)),
+  );
   await written(request, syncWaits().firstMs);
   dropCaches(); // what is written can go, what is not stays
   setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
@@ -232,6 +240,7 @@ export async function runJob(
     behind,
     cipher,
     ...(nic !== undefined && { nic }),
+    withoutDriver,
     kernelWords,
   };
   const { memory, why } = memoryToCopy(move.source.memory.ramRanges, parkBytes, request.preCopy);

@@ -73,6 +73,10 @@ export const lastingDrivers: readonly string[] = ['qxl'];
 export const functionsThatCannotGo = (source: Cards, target: Cards): PciFunction[] =>
   functionsToRemove(source, target).filter(({ driver }) => lastingDrivers.includes(driver ?? ''));
 
+/** What a disk may hang on: bridges, disk controllers, SD card readers, USB. Their drivers read no firmware from a file. */
+export const comesBeforeDisk = (classCode: number): boolean =>
+  [0x06, 0x01].includes(classCode >>> 16) || [0x0805, 0x0c03].includes(classCode >>> 8);
+
 /** All bridges stay as they are. */
 const bridgeClass = 0x06;
 

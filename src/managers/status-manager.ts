@@ -4,9 +4,16 @@ import type { Capabilities } from '#core/capabilities.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import { locate } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
-import { decideWay, functionsToRemove, type MovingDevice, type WayDecision } from '#core/device-ways.ts';
+import {
+  comesBeforeDisk,
+  decideWay,
+  functionsToRemove,
+  type MovingDevice,
+  type WayDecision,
+} from '#core/device-ways.ts';
 import type { Device, Move, ServeState } from '#devices/device.ts';
-import { PCI_RESCAN_PATH, pciRemovePath } from '#linux/pci.ts';
+import { scanSteps } from '#devices/pci-steps.ts';
+import { pciRemovePath } from '#linux/pci.ts';
 import type { SourcePlans } from '#wire/job.ts';
 import { type Plan, writeFileStep } from '#wire/plan.ts';
 
@@ -56,7 +63,9 @@ export class StatusManager {
     const removal = removed.map(address =>
       writeFileStep(`take away the PCI device ${address}`, pciRemovePath(address), '1'),
     );
-    const rescan = writeFileStep('look for PCI devices', PCI_RESCAN_PATH, '1');
+    const isFirst = (address: string): boolean =>
+      source.pci.some(each => each.address === address && comesBeforeDisk(each.class));
+    const rescan = scanSteps(removed.toReversed().filter(isFirst)); // a bridge before what is behind it
     // The card of the stream leaves the bridge last: what fails before needs no network to be told. One that is taken away
     // leaves it before that.
     const network = parts.at(-1)?.leave ?? [];
@@ -67,7 +76,7 @@ export class StatusManager {
         ...(isCardRemoved ? [...network, ...removal] : [...removal, ...network]),
       ],
       serve: all('serve'),
-      back: [rescan, ...all('back')],
+      back: [...rescan, ...all('back')],
       arrive: all('arrive'),
       adopt: all('adopt'),
     };

@@ -31,5 +31,11 @@ test('the OS moves although no memory was set aside for the agent', async () => 
   assert.ok(seen.whole, JSON.stringify(seen));
   const [entry] = JSON.parse(await b.shell('yado history --json', { timeoutMs: 60_000 })) as History;
   assert.equal(entry?.outcome, 'moved');
+  // A could not become a standby without losing its agent, and with it the disk: it is not asked to.
+  const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
+  assert.notEqual(home.code, 0, home.output);
+  assert.match(home.output, /no memory is set aside there for its agent/);
+  await b.shell('sync; echo written > /root/later; sync', { timeoutMs: 60_000 });
+  assert.equal((await checkWorkload(b)).memoryErrors, 0);
   for (const computer of [a, b]) assert.doesNotMatch(computer.serialLog(), /WARNING: |BUG: |Oops|Call Trace/);
 });

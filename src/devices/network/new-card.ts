@@ -2,7 +2,6 @@
 // the image and the kernel finds it, or the other computer's, by a scan. What index and name it gets is not known when the
 // plan is made; the name of the card before it is given to it, for the OS's own configuration goes by that name.
 
-import { PCI_RESCAN_PATH } from '#linux/pci.ts';
 import type { Link } from '#linux/rtnetlink.ts';
 import { encodeLinkChange } from '#linux/rtnetlink.ts';
 import {
@@ -12,8 +11,8 @@ import {
   type Plan,
   type PlanStep,
   waitTextStep,
-  writeFileStep,
 } from '#wire/plan.ts';
+import { scanSteps } from '../pci-steps.ts';
 
 type Port = Pick<Link, 'index' | 'name'>;
 type Options = { readonly mayFail: boolean };
@@ -35,7 +34,7 @@ export const aboutCard = (label: string, message: Uint8Array, options?: Options)
 /** Finds the card of this PCI function and calls it as the one before. udev leaves a name alone that was given to a card. */
 export function findAnew(pciAddress: string, { name }: Port, options?: Options): Plan {
   return [
-    writeFileStep('look for network cards', PCI_RESCAN_PATH, '1', options),
+    ...scanSteps([pciAddress], options),
     findCardStep(`find the network card ${pciAddress}`, pciAddress, probeMs, options),
     netlinkCardStep(`call the card ${name}`, encodeLinkChange(foundCard, { name }), options),
   ];
