@@ -40,6 +40,19 @@ test('UEFI that the kernel was told not to call', () => {
   }
 });
 
+test('an IOMMU that only remaps interrupts is one too', () => {
+  using tree = new FixtureTree({
+    'proc/cmdline': 'intel_iommu=off\n',
+    'proc/interrupts': '            CPU0\n  1:          9  IR-IO-APIC    1-edge      i8042\n',
+  });
+  assert.equal(readFirmware(tree.root).hasIommu, true);
+  using plain = new FixtureTree({
+    'proc/cmdline': '\n',
+    'proc/interrupts': '  1:  9  IO-APIC  1-edge  i8042\n',
+  });
+  assert.equal(readFirmware(plain.root).hasIommu, false);
+});
+
 test('a computer that says nothing of itself', () => {
   using tree = new FixtureTree({ 'proc/cmdline': '\n' });
   assert.deepEqual(readFirmware(tree.root), {

@@ -31,7 +31,9 @@ export function readFirmware(root = REAL_ROOT): FirmwareState {
       .join(' '),
     version: dmi('bios_version'),
     mtrrs: (readText(root, 'proc/mtrr') ?? '').split('\n').filter(Boolean),
-    hasIommu: listNames(root, 'sys/class/iommu').length > 0,
+    // With intel_iommu=off alone nothing is registered, and interrupts go through it all the same ("IR-PCI-MSI").
+    hasIommu:
+      listNames(root, 'sys/class/iommu').length > 0 || / IR-/.test(readText(root, 'proc/interrupts') ?? ''),
   };
 }
 
