@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
+import { alpha } from '#core/fixture-computers.ts';
 import { OsStateSchema, osStateLimits } from '#core/os-state.ts';
+import { inspectAlone } from '#core/preflight.ts';
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { gatherOsState } from './os-state.ts';
 
@@ -18,6 +20,10 @@ const device = (id: string, name: 'disk' | 'network'): DeviceStatusRow => ({
 
 test('what is in use and what is in the way', async () => {
   using tree = new FixtureTree({
+    'sys/class/net/os0/brif/eth0/port_no': '0x1\n',
+    'sys/class/net/os0/brif/tap0/port_no': '0x2\n',
+    'sys/class/net/eth0/device/vendor': '0x1af4\n',
+    'sys/class/net/tap0/address': '02:00:00:00:00:09\n',
     'proc/cmdline': 'quiet acpi=copy_dsdt root=/dev/mapper/yado-root\n',
     'proc/1/mounts':
       '/dev/mapper/yado-root / ext4 rw 0 0\n/dev/sdb1 /home ext4 rw 0 0\n/dev/sdc1 /left ext4 rw 0 0\n',
@@ -35,6 +41,10 @@ test('what is in use and what is in the way', async () => {
     { ...state, lacks: [] },
     {
       classes: ['disk'],
+      ports: [
+        { name: 'eth0', isCard: true },
+        { name: 'tap0', isCard: false },
+      ],
       lacks: [],
       swaps: [{ path: '/dev/vda2', kind: 'disk', usedBytes: 8192 }],
       swapping: {
@@ -55,6 +65,23 @@ test('what is in use and what is in the way', async () => {
       crashKernelBytes: 0,
       hasCopiedDsdt: true,
     },
+  );
+});
+
+test('without the bridge os0 that is what is said, and nothing of a card that does not work', async () => {
+  using tree = new FixtureTree({
+    'proc/cmdline': '',
+    'sys/class/net/eth0/device/vendor': '0x1af4\n',
+    'sys/class/net/br0/brif/eth0/port_no': '0x1\n',
+  });
+  // The class is there all the same: the network is a device of every OS.
+  const os = await gatherOsState([device('network0', 'network'), device('disk0', 'disk')], tree.root);
+  const found = inspectAlone({ ...alpha, nic: null, os }).checks.filter(
+    ({ id, ok }) => !ok && /^n(ic|et)/.test(id),
+  );
+  assert.deepEqual(
+    found.map(each => each.id),
+    ['network-bridge'],
   );
 });
 

@@ -6,6 +6,8 @@ import { swapFolder } from '#core/image-room.ts';
 import { type OsState, osStateLimits } from '#core/os-state.ts';
 import { placeOfArea } from '#devices/disk/left-area.ts';
 import { rootTrouble, whyUnmarkable } from '#devices/disk/stub.ts';
+import { bridgeName } from '#devices/network/network.ts';
+import { readBridgePorts } from '#linux/bridge-ports.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
 import { readLackingFacilities } from '#linux/facilities.ts';
 import {
@@ -29,6 +31,9 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
   const { swaps, mounts, tasks, names } = osStateLimits;
   return {
     classes: [...new Set(table.map(each => each.class))],
+    ports: readBridgePorts(bridgeName, root)
+      .slice(0, names)
+      .map(({ name, isCard }) => ({ name: short(name), isCard })),
     lacks: readLackingFacilities(root).map(({ facility, reason }) => ({ facility, reason: short(reason) })),
     swaps: readSwaps(root)
       .slice(0, swaps)

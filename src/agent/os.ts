@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import type { Capabilities } from '#core/capabilities.ts';
 import { yadoError } from '#core/errors.ts';
 import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
+import { standbyPrefixLength } from '#core/machine-address.ts';
 import type { OsState } from '#core/os-state.ts';
 import type { Computer } from '#devices/device.ts';
 import { readNetwork } from '#devices/network/network.ts';
@@ -89,7 +90,12 @@ export class Os implements OsPlace {
   async capabilities(state: OsState | null): Promise<Capabilities> {
     const { name, address } = this.#here;
     const network = readNetwork(address);
-    const card = network && { name: network.port.name, mac: network.portMac, address: `${address}/24` };
+    const card = network && {
+      name: network.port.name,
+      mac: network.portMac,
+      // What this computer will have once the OS has left it.
+      address: `${address}/${standbyPrefixLength}`,
+    };
     return gatherCapabilities(
       name,
       'active',

@@ -1,6 +1,7 @@
 // What a kernel that starts the standby image by kexec tells it on its command line: the ghost's, and that of a computer
 // that finds a mark on its own disk.
 import { readFileSync } from 'node:fs';
+import { standbyPrefixLength } from '#core/machine-address.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
@@ -19,7 +20,7 @@ export function standbyWords(
   return [
     ...kept,
     `yado.name=${computer.name}`,
-    `yado.address=${computer.address}/24`,
+    `yado.address=${computer.address}/${standbyPrefixLength}`,
     `yado.nic=${nic ?? ''}`,
     ...more,
     'nr_cpus=1',

@@ -189,7 +189,7 @@ export const errorTable = {
   notSecure: {
     family: 'refused',
     what: 'What answers at {address}, where {computer} should be, does not speak TLS as Yadokari does: {reason}.',
-    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer} --usb /dev/sdX)',
   },
   diskUnreachable: {
     family: 'unreachable',
@@ -261,12 +261,12 @@ export const errorTable = {
   versionMismatch: {
     family: 'refused',
     what: '{computer} speaks protocol {theirs}, this computer speaks {ours}.',
-    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer} --usb /dev/sdX)',
   },
   imageMismatch: {
     family: 'refused',
     what: 'The agent image on {computer} is not the one on this computer.',
-    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer})',
+    hint: 'make the medium of {computer} anew with this version (yado unpair {computer}, then yado standby build {computer} --usb /dev/sdX)',
   },
   wrongRole: {
     family: 'refused',
@@ -417,7 +417,7 @@ export const errorTable = {
   kexecFailed: {
     family: 'failed',
     what: '{computer} could not start its standby image: {reason}.',
-    hint: 'start {computer} from its medium (made by: yado standby build {computer})',
+    hint: 'start {computer} from its medium (made by: yado standby build {computer} --usb /dev/sdX)',
   },
 
   busy: {

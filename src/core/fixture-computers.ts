@@ -20,10 +20,13 @@ export const nic = { ...card('0000:00:03.0', 0x1af4, 0x1000, 0x020000), sendsMes
 export const nicB = { ...card('0000:00:03.0', 0x8086, 0x10d3, 0x020000), sendsMessages: true };
 export const vgaA = card('0000:00:02.0', 0x1234, 0x1111, 0x030000);
 export const vgaB = card('0000:00:02.0', 0x1013, 0x00b8, 0x030000);
+/** A USB controller. */
+export const usb = card('0000:00:08.0', 0x1b36, 0x000d, 0x0c0330);
 export const diskA = card('0000:00:04.0', 0x1af4, 0x1001, 0x010000);
 
 export const plainOs: OsState = {
   classes: ['display', 'input', 'printer', 'network', 'disk'],
+  ports: [{ name: 'eth0', isCard: true }],
   lacks: [],
   swaps: [],
   swapping: {

@@ -19,6 +19,17 @@ export const osStateLimits = { swaps: 64, mounts: 256, tasks: 32, names: 64 } as
 export const OsStateSchema = v.strictObject({
   /** Classes of the devices in the device status table. */
   classes: v.pipe(v.array(v.picklist(deviceClassNames)), v.maxLength(deviceClassNames.length)),
+  /** What is in the bridge with the OS's addresses; empty when there is no such bridge, or nothing in it. */
+  ports: v.pipe(
+    v.array(
+      v.strictObject({
+        name: Short,
+        /** Hardware, and nothing that the kernel or a program has made. */
+        isCard: v.boolean(),
+      }),
+    ),
+    v.maxLength(osStateLimits.names),
+  ),
   /** What does not work, with the reason. */
   lacks: v.pipe(
     v.array(v.strictObject({ facility: v.picklist(facilityNames), reason: Short })),

@@ -1,11 +1,11 @@
 // Checks of Yadokari itself: both agents must be able to work together. Pure.
 
-import { movingAgentImage } from '../capabilities.ts';
-import { finding, type PreflightCheck } from './check.ts';
+import { type Capabilities, movingAgentImage } from '../capabilities.ts';
+import { finding, newMedium, type PreflightCheck } from './check.ts';
 
 /** A standby has the version that its medium was made with. */
-const sameVersion = (name: string): string =>
-  `make the medium of ${name} anew (yado unpair ${name}, then yado standby build ${name}), and start ${name} from it`;
+const sameVersion = (target: Capabilities): string =>
+  `make the medium of ${target.name} anew (${newMedium(target)}), and start ${target.name} from it`;
 
 export const agentChecks: readonly PreflightCheck[] = [
   {
@@ -16,10 +16,7 @@ export const agentChecks: readonly PreflightCheck[] = [
     compare: (a, b) =>
       a.protocol === b.protocol
         ? null
-        : finding(
-            `${b.name} speaks protocol ${b.protocol}, ${a.name} speaks ${a.protocol}.`,
-            sameVersion(b.name),
-          ),
+        : finding(`${b.name} speaks protocol ${b.protocol}, ${a.name} speaks ${a.protocol}.`, sameVersion(b)),
   },
   {
     id: 'agent-image',
@@ -29,7 +26,7 @@ export const agentChecks: readonly PreflightCheck[] = [
     compare: (a, b) =>
       a.agentImageHash === b.agentImageHash || a.agentImageHash === movingAgentImage
         ? null
-        : finding(`${b.name} holds another agent image than ${a.name}.`, sameVersion(b.name)),
+        : finding(`${b.name} holds another agent image than ${a.name}.`, sameVersion(b)),
   },
   {
     id: 'agent-memory',

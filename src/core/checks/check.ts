@@ -3,6 +3,7 @@
 import type { Capabilities } from '../capabilities.ts';
 import type { WayDecision } from '../device-ways.ts';
 import type { DiskPlan } from '../disk-wish.ts';
+import { isMachineAddress } from '../machine-address.ts';
 import type { OsState } from '../os-state.ts';
 
 /** error: never moves; warning: moves only if accepted by name; note: is told, moves. */
@@ -63,6 +64,15 @@ export const ofOs =
   (look: (os: OsState, computer: Capabilities) => Finding | null) =>
   (computer: Capabilities): Finding | null =>
     computer.os ? look(computer.os, computer) : null;
+
+/**
+ * How to make the medium of a standby anew. While it is paired there can be no other one; and once it is not, its address is known
+ * only where the settings name it.
+ */
+export function newMedium({ name, nic }: Capabilities): string {
+  const address = nic && isMachineAddress(nic.address) ? ` --address ${nic.address}` : '';
+  return `yado unpair ${name}, then yado standby build ${name} --usb /dev/sdX${address}`;
+}
 
 /** "x, y, z, and 4 more" */
 export function listed(names: readonly string[], most = 8): string {

@@ -16,6 +16,7 @@ import {
   nicB,
   plainOs,
   plainRequest,
+  usb,
   vgaA,
   vgaB,
 } from '../fixture-computers.ts';
@@ -93,7 +94,12 @@ const cases: readonly Case[] = [
     os: { unmarkable: 'something else lies in the first 1024 bytes of the disk' },
     says: /^The disk of alpha cannot be marked as left: something else lies/,
   },
-  { id: 'protocol', b: { protocol: 9 }, says: /^beta speaks protocol 9, alpha speaks 1/ },
+  {
+    id: 'protocol',
+    b: { protocol: 9 },
+    says: /^beta speaks protocol 9, alpha speaks 1/,
+    hint: /\(yado unpair beta, then yado standby build beta --usb \/dev\/sdX --address \S+\), and start beta from it$/,
+  },
   { id: 'agent-image', b: { agentImageHash: 'cd' }, says: /^beta holds another agent image/ },
   { id: 'agent-memory', a: { agentImageHash: movingAgentImage }, says: /^The agent of alpha lies in memory/ },
   { id: 'role', b: { role: 'ghost' }, says: /^beta is a ghost/, hint: /^yado standby beta$/ },
@@ -131,7 +137,7 @@ const cases: readonly Case[] = [
     id: 'kernel-version',
     a: { kernelRelease: '6.12.95+deb12-amd64' },
     says: /^The kernel of beta \(6\.1\.0-56-amd64\) is another one than that of the OS \(6\.12\.95\+deb12-amd64\)/,
-    hint: /yado standby build beta$/,
+    hint: /: yado unpair beta, then yado standby build beta --usb \/dev\/sdX --address 192\.0\.2\.1\/24$/,
   },
   {
     id: 'nbd',
@@ -301,9 +307,35 @@ const cases: readonly Case[] = [
     id: 'clock-rate',
     b: clock({ tscKhz: 3_600_000 }),
     says: /beta counts time at 3600 MHz.* too fast/,
-    hint: /hpet/,
+    hint: /^on alpha: echo hpet > /,
   },
-  { id: 'clock-drift', b: clock({ tscKhz: 2_590_000 }), says: /0\.24 % too slow/ },
+  {
+    id: 'clock-rate',
+    a: clock({ sources: ['tsc', 'acpi_pm'] }),
+    b: clock({ tscKhz: 3_600_000 }),
+    says: /too fast/,
+    hint: /^on alpha: echo acpi_pm > /,
+  },
+  {
+    id: 'clock-rate',
+    a: clock({ sources: ['tsc', 'hpet'] }),
+    b: clock({ tscKhz: 3_600_000, sources: ['tsc', 'acpi_pm'] }),
+    says: /too fast/,
+    hint: /^choose another computer/,
+  },
+  {
+    id: 'clock-drift',
+    b: clock({ tscKhz: 2_590_000 }),
+    says: /0\.24 % too slow/,
+    hint: /^nothing to do, or on alpha: echo hpet > /,
+  },
+  {
+    id: 'clock-drift',
+    a: clock({ sources: ['tsc'] }),
+    b: clock({ tscKhz: 2_590_000 }),
+    says: /too slow/,
+    hint: /^nothing to do$/,
+  },
   {
     id: 'clock-source',
     b: clock({ sources: ['acpi_pm'] }),
@@ -312,7 +344,14 @@ const cases: readonly Case[] = [
   {
     id: 'rtc',
     b: clock({ rtcSeconds: beta.clock.systemSeconds + 3600 }),
-    says: /of beta is 1 h 0 min ahead of/,
+    says: /of beta is 1 h 0 min ahead of that of alpha\.$/,
+    hint: /^set it to UTC in the setup of beta$/,
+  },
+  {
+    id: 'rtc', // alpha's shows local time
+    a: clock({ rtcSeconds: alpha.clock.systemSeconds + 3600 }),
+    says: /of beta is 1 h 0 min behind that of alpha\.$/,
+    hint: /^on alpha: hwclock --systohc --utc /,
   },
   {
     id: 'model',
@@ -331,12 +370,43 @@ const cases: readonly Case[] = [
     request: { missingDrivers: [{ address: nic.address, modalias: 'pci:x' }] },
     says: /no driver for the network card of beta \(pci:x\)/,
   },
-  { id: 'network-bridge', os: { classes: ['disk'] }, says: /no bridge os0/ },
   {
-    id: 'network-way',
-    b: { nic: { ...beta.nic!, pciAddress: null } },
+    id: 'network-bridge',
+    a: { nic: null },
+    os: { ports: [] },
+    says: /no bridge os0/,
+    hint: /^set it up as step 3 /,
+  },
+  { id: 'nic', a: { nic: null }, says: /^alpha has no network card that works\.$/ },
+  {
+    id: 'network-card', // a bond, a VLAN
+    a: { nic: { ...alpha.nic!, name: 'bond0', pciAddress: null } },
+    says: /^The network card of alpha that the OS travels over \(bond0\) is no PCI card: it would not be found again\.$/,
+  },
+  {
+    id: 'network-card', // at USB, though there is a card on PCI too
+    b: { pci: [...beta.pci, usb], nic: { ...beta.nic!, pciAddress: usb.address } },
     request: { ways: [way({ way: 'converted' })] },
-    says: /of beta is no PCI card/,
+    says: /^The network card of beta \(eth0\) is no PCI card: the OS could not find it there\.$/,
+    hint: /^start beta with yado\.nic=/,
+  },
+  {
+    id: 'network-card',
+    b: { nic: { ...beta.nic!, pciAddress: null } },
+    says: /of beta \(eth0\) is no PCI card/,
+  },
+  {
+    id: 'network-ports',
+    os: { ports: ['eth1', 'eth0', 'eth2'].map(name => ({ name, isCard: true })) },
+    says: /^Several cards of alpha are in the bridge os0: eth1, eth0, eth2\.$/,
+    hint: /^ip link set eth1 nomaster; ip link set eth2 nomaster; and in .*20-nic\.network: Name=eth0$/,
+  },
+  {
+    id: 'network-reach',
+    a: { nic: { ...alpha.nic!, address: '10.0.1.11/24' } },
+    b: { nic: { ...beta.nic!, address: '10.0.2.12/16' } },
+    says: /^The machine addresses of alpha \(10\.0\.1\.11\/24\) and beta \(10\.0\.2\.12\/16\) do not lie in one network/,
+    hint: /\/24/,
   },
   {
     id: 'network-way',
@@ -362,7 +432,18 @@ const cases: readonly Case[] = [
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
     says: /stay at alpha .*: \/home on \/dev\/sdb1\. By hand must be mounted anew \/home on \/dev\/sdb1, when/,
-    hint: /umount \/home/,
+    hint: /^umount \/home$/,
+  },
+  {
+    id: 'other-disks', // one within the other
+    os: {
+      mounts: [
+        { device: '/dev/sdb1', path: '/srv' },
+        { device: '/dev/sdb2', path: '/srv/data' },
+      ],
+    },
+    says: /\/srv on \/dev\/sdb1, \/srv\/data on/,
+    hint: /^umount \/srv\/data \/srv$/,
   },
   {
     id: 'other-disks',
@@ -662,6 +743,23 @@ test('what nobody knows is no finding: a log that has lost the clock rate, a fir
   };
   assert.deepEqual(found({ id: '', b: unknown, says: /./ }), []);
   assert.deepEqual(found({ id: '', a: clock({ source: 'hpet' }), b: clock({ tscKhz: 1 }), says: /./ }), []);
+});
+
+test('two clocks in local time agree, and so does one of them that nobody can read', () => {
+  const local = clock({ rtcSeconds: alpha.clock.systemSeconds + 3600 });
+  assert.deepEqual(found({ id: '', a: local, b: local, says: /./ }), []);
+  assert.deepEqual(found({ id: '', a: clock({ rtcSeconds: null }), b: local, says: /./ }), []);
+});
+
+test('a tap in the bridge is no second card', () => {
+  const ports = [...plainOs.ports, { name: 'tap0', isCard: false }];
+  assert.deepEqual(found({ id: '', os: { ports }, says: /./ }), []);
+});
+
+test('an address that is none gets into no command', () => {
+  const nicThere = { ...beta.nic!, address: '$(reboot)' };
+  const [result] = found({ id: '', b: { protocol: 9, nic: nicThere }, says: /./ });
+  assert.match(result?.hint ?? '', /--usb \/dev\/sdX\),/);
 });
 
 test('a disk of the target that fits is fine, and so is one that the OS has left there', () => {

@@ -1,12 +1,23 @@
 // Checks of devices, and of what the OS does with those that stay behind. Pure.
 
+import type { Capabilities } from '../capabilities.ts';
+import { classOfPci } from '../device-class.ts';
 import { functionsThatCannotGo } from '../device-ways.ts';
+import { reachEachOther, standbyPrefixLength } from '../machine-address.ts';
 import { isForBooting, mountsThatStay, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
 
 const mountList = (mounts: readonly { device: string; path: string }[]): string =>
   listed(mounts.map(({ device, path }) => `${path} on ${device}`));
+
+/** The interface may hang at a function that is no network card: at a USB controller, say. */
+const isPciCard = ({ nic, pci }: Capabilities): boolean => {
+  const above = pci.find(each => each.address === nic?.pciAddress);
+  return above !== undefined && classOfPci(above.class) === 'network';
+};
+
+const lacksBridge = ({ os }: Capabilities): boolean => os !== null && os.ports.length === 0;
 
 export const deviceChecks: readonly PreflightCheck[] = [
   {
@@ -15,13 +26,33 @@ export const deviceChecks: readonly PreflightCheck[] = [
     on: 'both',
     title: 'there is a network card for the move',
     why: 'The OS travels over it.',
-    inspect: ({ name, nic }) =>
-      nic === null
+    inspect: computer =>
+      computer.nic === null && !lacksBridge(computer)
         ? finding(
-            `${name} has no network card that works.`,
-            `plug in its cable; where it has no driver (ip link), put another card into ${name}`,
+            `${computer.name} has no network card that works.`,
+            `plug in its cable; where it has no driver (ip link), put another card into ${computer.name}`,
           )
         : null,
+  },
+  {
+    id: 'network-card',
+    severity: 'error',
+    on: 'both',
+    title: 'the network card for the move is a PCI card',
+    why: 'A card is found by its PCI place, by the OS at the target and by a computer that the OS has left; behind USB, or beneath a bond or a VLAN, it is not.',
+    inspect: computer => {
+      const { name, role, nic } = computer;
+      if (nic === null || isPciCard(computer)) return null;
+      return role === 'active'
+        ? finding(
+            `The network card of ${name} that the OS travels over (${nic.name}) is no PCI card: it would not be found again.`,
+            'put a PCI card into the bridge os0 instead: step 3 of /usr/share/doc/yadokari/install.md',
+          )
+        : finding(
+            `The network card of ${name} (${nic.name}) is no PCI card: the OS could not find it there.`,
+            `start ${name} with yado.nic=<MAC of a PCI card>, or choose another computer`,
+          );
+    },
   },
   {
     id: 'nic-driver',
@@ -44,14 +75,43 @@ export const deviceChecks: readonly PreflightCheck[] = [
     on: 'source',
     title: 'the OS has its addresses on the bridge os0',
     why: 'The card beneath the bridge changes, the addresses stay.',
-    inspect: ofOs(({ classes }, { name }) =>
-      classes.includes('network')
-        ? null
-        : finding(
-            `The OS on ${name} has no bridge os0 with a card in it.`,
+    inspect: computer =>
+      lacksBridge(computer)
+        ? finding(
+            `The OS on ${computer.name} has no bridge os0 with a card in it.`,
             'set it up as step 3 of /usr/share/doc/yadokari/install.md says',
-          ),
-    ),
+          )
+        : null,
+  },
+  {
+    id: 'network-ports',
+    severity: 'error',
+    on: 'source',
+    title: 'only one card is in the bridge os0',
+    why: 'One card is taken out of the bridge for the move: another one would go on taking in what is meant for the OS.',
+    inspect: ofOs(({ ports }, { name, nic }) => {
+      const cards = ports.filter(each => each.isCard).map(each => each.name);
+      if (cards.length < 2) return null;
+      const kept = cards.find(each => each === nic?.name) ?? cards[0];
+      const others = cards.filter(each => each !== kept);
+      return finding(
+        `Several cards of ${name} are in the bridge os0: ${listed(cards)}.`,
+        `${others.map(each => `ip link set ${each} nomaster`).join('; ')}; and in /etc/systemd/network/20-nic.network: Name=${kept}`,
+      );
+    }),
+  },
+  {
+    id: 'network-reach',
+    severity: 'error',
+    title: 'both machine addresses lie in one network',
+    why: `A computer that the OS has left comes up as a standby with the prefix length ${standbyPrefixLength}, whatever its settings say, and without a gateway: the OS would look in vain for its disk there.`,
+    compare: (a, b) => {
+      if (a.nic === null || b.nic === null || reachEachOther(a.nic.address, b.nic.address)) return null;
+      return finding(
+        `The machine addresses of ${a.name} (${a.nic.address}) and ${b.name} (${b.nic.address}) do not lie in one network: the two would not hear each other once the OS has moved.`,
+        `give both an address of one /${standbyPrefixLength}: ${a.name} in /etc/yadokari/config.toml, ${b.name} by a medium made with --address`,
+      );
+    },
   },
   {
     id: 'disk-mark',
@@ -75,14 +135,10 @@ export const deviceChecks: readonly PreflightCheck[] = [
     why: 'It asks for its freedom over that card, and its connections go on over it.',
     compare: (_a, b, { ways }) => {
       const network = ways.find(each => each.class === 'network');
-      if (network?.way === 'lost') {
-        const text = `The OS would have no network on ${b.name}: ${network.reason}.`;
-        return finding(text, `put a network card into ${b.name}, or choose another computer`);
-      }
-      if (network?.way !== 'converted' || b.nic?.pciAddress) return null;
+      if (network?.way !== 'lost') return null;
       return finding(
-        `The network card of ${b.name} is no PCI card: the OS could not find it there.`,
-        `use a PCI card of ${b.name} for the machine address, or choose another computer`,
+        `The OS would have no network on ${b.name}: ${network.reason}.`,
+        `put a network card into ${b.name}, or choose another computer`,
       );
     },
   },
@@ -127,9 +183,11 @@ export const deviceChecks: readonly PreflightCheck[] = [
         lost.length === 0 ? 'They are mounted anew' : `By hand must be mounted anew ${mountList(lost)},`;
       return finding(
         `Disks in use stay at ${name} and cannot be read elsewhere: ${mountList(left)}. ${back} when the OS is back.`,
+        // What is mounted on top of another goes first.
         `umount ${left
-          .slice(0, 8)
           .map(each => each.path)
+          .toReversed()
+          .slice(0, 8)
           .join(' ')}`,
       );
     }),

@@ -3,7 +3,7 @@
 import type { SnapshotCause } from '../capabilities.ts';
 import { fastestCipher } from '../ciphers.ts';
 import type { FacilityName } from '../os-state.ts';
-import { type AloneCheck, finding, ofOs, type PreflightCheck, type Severity } from './check.ts';
+import { type AloneCheck, finding, newMedium, ofOs, type PreflightCheck, type Severity } from './check.ts';
 
 /** What to do about a /dev/snapshot that may not be used, by cause. */
 const snapshotHints: Readonly<Record<SnapshotCause, (name: string) => string>> = {
@@ -160,7 +160,7 @@ export const kernelChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The kernel of ${b.name} (${b.kernelRelease}) is another one than that of the OS (${a.kernelRelease}): it takes the OS in, which then goes on with its own.`,
-            `nothing to do; a medium made anew starts ${b.name} with the kernel of the OS: yado standby build ${b.name}`,
+            `nothing to do; a medium made anew starts ${b.name} with the kernel of the OS: ${newMedium(b)}`,
           ),
   },
   ...facilityChecks,

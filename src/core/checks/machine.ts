@@ -20,6 +20,19 @@ function clockDrift({ clock: a }: Capabilities, { clock: b }: Capabilities): num
 const driftText = (a: Capabilities, b: Capabilities, ppm: number): string =>
   `The CPU of ${b.name} counts time at ${(b.clock.tscKhz ?? 0) / 1000} MHz, that of ${a.name} at ${(a.clock.tscKhz ?? 0) / 1000}: the OS's clock will go ${Math.abs(ppm / 10_000).toFixed(2)} % too ${ppm > 0 ? 'fast' : 'slow'}.`;
 
+/** Clocks that count alike everywhere, the better one first. */
+const steadyClocks = ['hpet', 'acpi_pm'];
+
+/** How to let the OS go by one of these, if both computers have it; of a target that names none nobody knows. */
+function otherClock({ clock: a, name }: Capabilities, { clock: b }: Capabilities): string | undefined {
+  const found = steadyClocks.find(
+    each => a.sources.includes(each) && (b.sources.length === 0 || b.sources.includes(each)),
+  );
+  return found === undefined
+    ? undefined
+    : `on ${name}: echo ${found} > /sys/devices/system/clocksource/clocksource0/current_clocksource`;
+}
+
 /** Whether the OS finds the firmware it was started by. */
 const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
   a.kind === b.kind && a.model === b.model && a.version === b.version;
@@ -41,7 +54,7 @@ export const machineChecks: readonly PreflightCheck[] = [
       return ppm !== null && Math.abs(ppm) > farPpm
         ? finding(
             driftText(a, b, ppm),
-            `on ${a.name}: echo hpet > /sys/devices/system/clocksource/clocksource0/current_clocksource`,
+            otherClock(a, b) ?? 'choose another computer: there is no other clock that the OS could go by',
           )
         : null;
     },
@@ -54,10 +67,7 @@ export const machineChecks: readonly PreflightCheck[] = [
     compare: (a, b) => {
       const ppm = clockDrift(a, b);
       return ppm !== null && Math.abs(ppm) > ntpPpm && Math.abs(ppm) <= farPpm
-        ? finding(
-            driftText(a, b, ppm),
-            `nothing to do, or on ${a.name}: echo hpet > /sys/devices/system/clocksource/clocksource0/current_clocksource`,
-          )
+        ? finding(driftText(a, b, ppm), ['nothing to do', otherClock(a, b) ?? []].flat().join(', or '))
         : null;
     },
   },
@@ -77,15 +87,19 @@ export const machineChecks: readonly PreflightCheck[] = [
   {
     id: 'rtc',
     severity: 'note',
-    title: "the target's battery-backed clock is right",
+    title: 'both battery-backed clocks show the same time',
     why: 'The OS takes the length of its journey from the two battery-backed clocks: the time since its start jumps, though not its date, which the agent sets.',
     compare: (a, b) => {
-      if (b.clock.rtcSeconds === null) return null;
-      const ahead = b.clock.rtcSeconds - a.clock.systemSeconds;
-      if (Math.abs(ahead) <= clockSeconds) return null;
+      const { rtcSeconds: here, systemSeconds } = a.clock;
+      const { rtcSeconds: there } = b.clock;
+      // The time of a standby says nothing: it has taken it from this very clock at its start.
+      if (here === null || there === null || Math.abs(there - here) <= clockSeconds) return null;
+      const isHereWrong = Math.abs(here - systemSeconds) > clockSeconds;
       return finding(
-        `The battery-backed clock of ${b.name} is ${formatMs(Math.abs(ahead) * 1000)} ${ahead > 0 ? 'ahead of' : 'behind'} the time on ${a.name}.`,
-        `set it to UTC in the setup of ${b.name}`,
+        `The battery-backed clock of ${b.name} is ${formatMs(Math.abs(there - here) * 1000)} ${there > here ? 'ahead of' : 'behind'} that of ${a.name}.`,
+        isHereWrong
+          ? `on ${a.name}: hwclock --systohc --utc (package util-linux-extra)`
+          : `set it to UTC in the setup of ${b.name}`,
       );
     },
   },

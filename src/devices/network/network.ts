@@ -2,6 +2,7 @@
 // bridge's port (another driver is just another port). The card leaves the bridge before the image is made, so that the
 // copy on the target cannot send for the OS before it is granted. A card that the target does not have in the same place
 // is taken away before the image, and found anew on both computers: new-card.ts.
+import { classOfPci } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { listPciDevices } from '#linux/pci.ts';
@@ -38,12 +39,28 @@ interface NetworkState {
   readonly routes: readonly Route[];
 }
 
+/** Names of the interfaces of network cards on PCI. Behind a USB controller there may be one too: that one is not found again. */
+const pciCardNames = (): string[] =>
+  listPciDevices()
+    .filter(each => classOfPci(each.class) === 'network')
+    .flatMap(each => each.netNames);
+
+/** The port that is the card: a virtual machine, say, may have put its own beside it. Several cards are refused by a check. */
+export function cardAmong<Link extends { readonly name: string }>(
+  ports: readonly Link[],
+  cardNames = pciCardNames,
+): Link | undefined {
+  if (ports.length < 2) return ports[0];
+  const names = cardNames();
+  return ports.find(each => names.includes(each.name)) ?? ports[0];
+}
+
 /** The bridge and its port, or undefined when the OS has no stub (then it cannot move). */
 export function readNetwork(machineAddress: string): NetworkState | undefined {
   using client = new LinkClient();
   const links = client.links();
   const bridge = links.find(link => link.name === bridgeName);
-  const port = bridge && links.find(link => link.master === bridge.index);
+  const port = bridge && cardAmong(links.filter(link => link.master === bridge.index));
   if (!bridge || !port?.mac) return undefined;
   const addresses = client
     .addresses()
