@@ -33,6 +33,10 @@ test('what is in use and what is in the way', async () => {
     'proc/swaps': 'Filename Type Size Used Priority\n/dev/vda2 partition 100 8 -2\n',
     'proc/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
     'proc/812/task/812/stat': '812 (dd) D 1 812 812 0 -1 4194304 1\n',
+    'proc/900/comm': 'pipewire\n',
+    'proc/900/fd/3': { link: 'dev/snd/controlC0' },
+    'sys/devices/pci0000:00/0000:00:1b.0/sound/card0/controlC0/dev': '116:2\n',
+    'sys/class/sound/controlC0': { link: 'sys/devices/pci0000:00/0000:00:1b.0/sound/card0/controlC0' },
     'sys/class/watchdog/watchdog0/identity': 'iTCO_wdt\n',
     'sys/class/watchdog/watchdog0/state': 'active\n',
   });
@@ -59,6 +63,14 @@ test('what is in use and what is in the way', async () => {
       rootTrouble: null,
       waitingTasks: ['dd (pid 812)'],
       fuseRequests: 0,
+      heldCards: [
+        {
+          pciAddress: '0000:00:1b.0',
+          bridges: [],
+          device: '/dev/snd/controlC0',
+          programs: ['pipewire (pid 900)'],
+        },
+      ],
       watchdogs: ['iTCO_wdt'],
       usbipDevices: 0,
       wireguard: [],

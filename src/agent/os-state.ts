@@ -18,6 +18,7 @@ import {
   readWaitingTasks,
   readWireguard,
 } from '#linux/freeze-obstacles.ts';
+import { readHeldCards } from '#linux/held-cards.ts';
 import { mountedAt } from '#linux/mount-info.ts';
 import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
@@ -28,7 +29,7 @@ import { short } from './capabilities.ts';
 const betweenLooksMs = 250;
 
 export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT): Promise<OsState> {
-  const { swaps, mounts, tasks, names } = osStateLimits;
+  const { swaps, mounts, tasks, names, heldCards, programs, bridges } = osStateLimits;
   return {
     classes: [...new Set(table.map(each => each.class))],
     ports: readBridgePorts(bridgeName, root)
@@ -60,6 +61,14 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     rootTrouble: rootTrouble() ?? null,
     waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),
     fuseRequests: readFuseRequests(root),
+    heldCards: readHeldCards(root)
+      .slice(0, heldCards)
+      .map(each => ({
+        pciAddress: each.pciAddress,
+        bridges: each.bridges.slice(-bridges),
+        device: short(each.device),
+        programs: each.programs.slice(0, programs).map(short),
+      })),
     watchdogs: readArmedWatchdogs(root).slice(0, names).map(short),
     usbipDevices: readUsbipDevices(root),
     wireguard: readWireguard(root).slice(0, names).map(short),

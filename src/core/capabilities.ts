@@ -4,10 +4,9 @@
 import * as v from 'valibot';
 import type { Cipher } from './ciphers.ts';
 import { OsStateSchema } from './os-state.ts';
-import { Count, Short } from './shapes.ts';
+import { Count, PciAddress, Short } from './shapes.ts';
 
 const Name = v.pipe(Short, v.minLength(1));
-export const PciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/));
 const Rate = v.pipe(Count, v.minValue(1));
 const Id16 = v.pipe(Count, v.maxValue(0xffff));
 

@@ -4,6 +4,7 @@
 import type { Capabilities, PciFunction } from './capabilities.ts';
 import { classOfPci, type DeviceClass, deviceClasses } from './device-class.ts';
 import type { DeviceWay } from './device-status-table.ts';
+import type { OsState } from './os-state.ts';
 
 /** A device of the OS as the tables know it before the move. */
 export interface MovingDevice {
@@ -76,6 +77,16 @@ export const functionsThatCannotGo = (source: Cards, target: Cards): PciFunction
 /** What a disk may hang on: bridges, disk controllers, SD card readers, USB. Their drivers read no firmware from a file. */
 export const comesBeforeDisk = (classCode: number): boolean =>
   [0x06, 0x01].includes(classCode >>> 16) || [0x0805, 0x0c03].includes(classCode >>> 8);
+/**
+ * Cards of the source that have to go for a move, by themselves or with a bridge before them, and whose driver waits for programs
+ * that have them open.
+ */
+export function heldCardsToRemove(source: Capabilities, target: Cards): OsState['heldCards'] {
+  const going = new Set(functionsToRemove(source, target).map(each => each.address));
+  return (source.os?.heldCards ?? []).filter(each =>
+    [each.pciAddress, ...each.bridges].some(address => going.has(address)),
+  );
+}
 
 /** All bridges stay as they are. */
 const bridgeClass = 0x06;

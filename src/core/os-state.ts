@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { deviceClassNames } from './device-class.ts';
 import { BlockPlaceSchema } from './disk-wish.ts';
 import { RootTroubleSchema } from './root-trouble.ts';
-import { Count, Short } from './shapes.ts';
+import { Count, PciAddress, Short } from './shapes.ts';
 
 /** Parts of the kernel that a move or a stub needs and that are tried out, by what they are for. */
 export const facilityNames = ['nbd', 'kcore', 'kexec', 'uinput', 'cuse'] as const;
@@ -14,7 +14,15 @@ export type FacilityName = (typeof facilityNames)[number];
 /** memory: zram; stub: on the disk that Yadokari serves everywhere; disk: on one that stays where it is. */
 export const swapKinds = ['memory', 'stub', 'disk'] as const;
 
-export const osStateLimits = { swaps: 64, mounts: 256, tasks: 32, names: 64 } as const;
+export const osStateLimits = {
+  swaps: 64,
+  mounts: 256,
+  tasks: 32,
+  names: 64,
+  heldCards: 64,
+  programs: 8,
+  bridges: 16,
+} as const;
 
 export const OsStateSchema = v.strictObject({
   /** Classes of the devices in the device status table. */
@@ -81,6 +89,21 @@ export const OsStateSchema = v.strictObject({
   waitingTasks: v.pipe(v.array(Short), v.maxLength(osStateLimits.tasks)),
   /** Requests that a file system in user space (FUSE) has not answered. */
   fuseRequests: Count,
+  /** Cards whose driver lets go of them only when these programs have closed their files. */
+  heldCards: v.pipe(
+    v.array(
+      v.strictObject({
+        pciAddress: PciAddress,
+        /** The bridges before it, which take it along when they are taken away. */
+        bridges: v.pipe(v.array(PciAddress), v.maxLength(osStateLimits.bridges)),
+        /** One of its files that is open: "/dev/snd/controlC0". */
+        device: Short,
+        /** "pipewire (pid 812)" */
+        programs: v.pipe(v.array(Short), v.maxLength(osStateLimits.programs)),
+      }),
+    ),
+    v.maxLength(osStateLimits.heldCards),
+  ),
   /** Hardware watchdogs that are armed. */
   watchdogs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   /** USB devices of other computers, attached by usbip. */

@@ -2,12 +2,13 @@
 // Strict: unknown fields, types and versions are refused.
 import { decode, encode } from 'cborg';
 import * as v from 'valibot';
-import { CapabilitiesSchema, PciAddress } from '#core/capabilities.ts';
+import { CapabilitiesSchema } from '#core/capabilities.ts';
 import { cipherNames } from '#core/ciphers.ts';
 import { lendableClasses } from '#core/device-class.ts';
 import { regionBytes, windowBytes } from '#core/disk-follow.ts';
 import { BlockPlaceSchema, DiskLookSchema, DiskNameSchema } from '#core/disk-wish.ts';
 import { ComputerKeysSchema } from '#core/pins.ts';
+import { PciAddress } from '#core/shapes.ts';
 import { secretBytes, tagSeedBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';

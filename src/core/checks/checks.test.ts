@@ -88,6 +88,15 @@ const diskPlan = (change: Partial<DiskPlan>): DiskPlan => ({
   ...change,
 });
 
+const sound = { ...vgaA, address: '0000:00:1b.0', class: 0x040300 };
+const bridge = { ...vgaA, address: '0000:00:1c.0', class: 0x060400 };
+const heldSound = {
+  pciAddress: sound.address,
+  bridges: [],
+  device: '/dev/snd/controlC0',
+  programs: ['pipewire (pid 812)'],
+};
+
 const cases: readonly Case[] = [
   {
     id: 'disk-mark',
@@ -504,6 +513,21 @@ const cases: readonly Case[] = [
     a: { pci: [hostBridge, { ...vgaA, driver: 'qxl' }, nic, diskA] },
     says: /^On alpha the OS uses the driver qxl \(0000:00:02\.0\), which Linux cannot take away without a panic\.$/,
     hint: /^start the OS with modprobe\.blacklist=qxl;/,
+  },
+  {
+    id: 'devices-held',
+    a: { pci: [...alpha.pci, sound] },
+    os: { heldCards: [heldSound] },
+    says: /^Programs on alpha have devices open that .*: \/dev\/snd\/controlC0 \(0000:00:1b\.0\) by pipewire \(pid 812\)\.$/,
+    hint: /: systemctl --user stop pipewire\.socket .* wireplumber$/,
+  },
+  {
+    id: 'devices-held', // both have the card, and the bridge before it differs
+    a: { pci: [...alpha.pci, sound, bridge] },
+    b: { pci: [...beta.pci, sound] },
+    os: { heldCards: [{ ...heldSound, bridges: [bridge.address], device: '/dev/i2c-3' }] },
+    says: /: \/dev\/i2c-3 \(0000:00:1b\.0\) by /,
+    hint: /^end these programs, and start them again/,
   },
   {
     id: 'driver-left-out',

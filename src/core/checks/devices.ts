@@ -2,7 +2,7 @@
 
 import type { Capabilities } from '../capabilities.ts';
 import { classOfPci } from '../device-class.ts';
-import { functionsThatCannotGo } from '../device-ways.ts';
+import { functionsThatCannotGo, heldCardsToRemove } from '../device-ways.ts';
 import { reachEachOther, standbyPrefixLength } from '../machine-address.ts';
 import { isForBooting, mountsThatStay, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
@@ -18,6 +18,11 @@ const isPciCard = ({ nic, pci }: Capabilities): boolean => {
 };
 
 const lacksBridge = ({ os }: Capabilities): boolean => os !== null && os.ports.length === 0;
+const cardsTold = 4;
+const programsTold = 4;
+/** Also the sockets, or the next program that wants to play something starts it again. */
+const stopSound =
+  'systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire pipewire-pulse wireplumber';
 
 export const deviceChecks: readonly PreflightCheck[] = [
   {
@@ -280,6 +285,25 @@ export const deviceChecks: readonly PreflightCheck[] = [
       return finding(
         `On ${a.name} the OS uses the driver ${listed(drivers)} (${listed(cards.map(each => each.address))}), which Linux cannot take away without a panic.`,
         `start the OS with modprobe.blacklist=${drivers.join(',')}; that card shows text only then`,
+      );
+    },
+  },
+  {
+    id: 'devices-held',
+    severity: 'error',
+    title: 'no program holds a card of the source that has to go',
+    why: 'Its driver waits until the program has closed it, and that stands still then: the OS would hang for ever.',
+    compare: (a, b) => {
+      const held = heldCardsToRemove(a, b);
+      if (held.length === 0) return null;
+      const cards = held.map(
+        each => `${each.device} (${each.pciAddress}) by ${listed(each.programs, programsTold)}`,
+      );
+      return finding(
+        `Programs on ${a.name} have devices open that cannot be taken away from them: ${cards.slice(0, cardsTold).join('; ')}.`,
+        held.some(each => each.device.startsWith('/dev/snd/'))
+          ? `end these programs; those of a desktop's sound, as the person who is logged in: ${stopSound}`
+          : 'end these programs, and start them again after the move',
       );
     },
   },
