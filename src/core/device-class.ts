@@ -38,6 +38,10 @@ const classes = {
         'megaraid_sas',
         'mpt3sas',
       ],
+      // Not in any emulator the project has, but for pvscsi. vmd is what an NVMe disk may be behind.
+      ...['vmd', 'hpsa', 'smartpqi', 'aacraid', 'vmw_pvscsi'],
+      ...['sata_mv', 'sata_nv', 'sata_sil', 'sata_sil24', 'sata_via'],
+      ...['pata_amd', 'pata_atiixp', 'pata_jmicron', 'pata_via'],
       ...['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usb_storage', 'uas', 'sdhci_pci', 'mmc_block'],
     ],
   },
