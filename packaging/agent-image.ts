@@ -3,7 +3,7 @@
 // Byte-identical on every computer: its UUID is derived from its content.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { buildStandbyInitrd } from '../standby/initrd.ts';
+import { buildStandbyInitrd, driversIn } from '../standby/initrd.ts';
 import { moduleNames } from '../standby/modules.ts';
 import { bundleApp } from './bundle.ts';
 import { cachePath, hashOf, once, projectRoot } from './cache.ts';
@@ -72,6 +72,7 @@ function stage(image: string, kernel: { vmlinuz: string }, initrd: string): void
   cpSync(kernel.vmlinuz, join(image, 'standby/vmlinuz'));
   cpSync(initrd, join(image, 'standby/initrd.img'));
   writeFileSync(join(image, 'standby/modules'), `${[...new Set(moduleNames)].join('\n')}\n`);
+  writeFileSync(join(image, 'standby/drivers'), driversIn(initrd));
   writeFileSync(join(image, 'etc/passwd'), 'root:x:0:0::/:/bin/busybox\n');
   writeFileSync(join(image, 'etc/group'), 'root:x:0:\n');
   writeFileSync(join(image, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\n');

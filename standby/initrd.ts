@@ -31,6 +31,30 @@ export function moduleFiles(modulesDep: string, names: readonly string[]): strin
   return [...wanted].sort();
 }
 
+/**
+ * What the agent is told of the drivers of a standby (src/linux/standby-drivers.ts): the devices that its modules are for, and what
+ * its kernel has built in.
+ */
+export function driverTable(modulesAlias: string, builtin: string, builtinModinfo: string): string {
+  const named = [...builtinModinfo.matchAll(/([^.=\0]+)\.alias=([^\0]+)/g)].map(
+    ([, module, pattern]) => `alias ${pattern} ${module}`,
+  );
+  const lines = [
+    ...[...modulesAlias.split('\n'), ...named].filter(line => /^alias [a-z]+:/.test(line)),
+    ...[...builtin.matchAll(/([^/\n]+)\.ko$/gm)].map(([, name = '']) => `builtin ${name}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same of an initramfs that was built: of what is in it, whatever was asked for. */
+export function driversIn(initrd: string): string {
+  const read = (name: string): string =>
+    run(['sh', '-c', 'zstd -dcq "$1" | cpio --extract --to-stdout --quiet "*/$2"', 'sh', initrd, name]);
+  const table = driverTable(read('modules.alias'), read('modules.builtin'), read('modules.builtin.modinfo'));
+  if (!table.startsWith('alias ')) throw new Error(`${initrd} holds no modules`);
+  return table;
+}
+
 /** Packs a folder as a cpio archive (newc), with fixed times and owner. */
 export function packCpio(folder: string, out: string): void {
   run([

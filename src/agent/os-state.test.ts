@@ -61,6 +61,7 @@ test('what is in use and what is in the way', async () => {
       mounts: [{ device: '/dev/sdb1', path: '/home' }],
       unmarkable: null,
       rootTrouble: null,
+      undriven: [],
       waitingTasks: ['dd (pid 812)'],
       fuseRequests: 0,
       heldCards: [

@@ -5,7 +5,7 @@ import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { swapFolder } from '#core/image-room.ts';
 import { type OsState, osStateLimits } from '#core/os-state.ts';
 import { placeOfArea } from '#devices/disk/left-area.ts';
-import { rootTrouble, whyUnmarkable } from '#devices/disk/stub.ts';
+import { diskBeneath, rootTrouble, whyUnmarkable } from '#devices/disk/stub.ts';
 import { bridgeName } from '#devices/network/network.ts';
 import { readBridgePorts } from '#linux/bridge-ports.ts';
 import { kernelParameter, readCmdline } from '#linux/cmdline.ts';
@@ -20,16 +20,17 @@ import {
 } from '#linux/freeze-obstacles.ts';
 import { readHeldCards } from '#linux/held-cards.ts';
 import { mountedAt } from '#linux/mount-info.ts';
+import { undrivenByStandby } from '#linux/standby-drivers.ts';
 import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
-import { REAL_ROOT } from '#linux/sysfs.ts';
+import { listNames, REAL_ROOT, resolveLink } from '#linux/sysfs.ts';
 import { short } from './capabilities.ts';
 
 /** Whoever waits for a disk that is quick has got its answer by then. */
 const betweenLooksMs = 250;
 
 export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT): Promise<OsState> {
-  const { swaps, mounts, tasks, names, heldCards, programs, bridges } = osStateLimits;
+  const { swaps, mounts, tasks, names, heldCards, programs, bridges, undriven } = osStateLimits;
   return {
     classes: [...new Set(table.map(each => each.class))],
     ports: readBridgePorts(bridgeName, root)
@@ -59,6 +60,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
       }),
     unmarkable: short(whyUnmarkable() ?? '') || null,
     rootTrouble: rootTrouble() ?? null,
+    undriven: readUndriven(root).slice(0, undriven),
     waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),
     fuseRequests: readFuseRequests(root),
     heldCards: readHeldCards(root)
@@ -84,4 +86,23 @@ async function waitingTasks(root: string): Promise<string[]> {
   await sleep(betweenLooksMs);
   const still = new Set(readWaitingTasks(root));
   return first.filter(each => still.has(each));
+}
+
+/** Of a computer that has the disk of the OS: it becomes a standby behind the OS, which comes home over its card. */
+function readUndriven(root: string): OsState['undriven'] {
+  const disk = diskBeneath();
+  if (!disk) return [];
+  const port = listNames(root, 'sys/class/net', bridgeName, 'brif').find(name =>
+    resolveLink(root, 'sys/class/net', name, 'device'),
+  );
+  const lacks = (name: OsState['undriven'][number]['class'], device: string) =>
+    undrivenByStandby(device, root).map(({ at, driver }) => ({
+      class: name,
+      at: short(at),
+      driver: short(driver),
+    }));
+  return [
+    ...(port === undefined ? [] : lacks('network', `sys/class/net/${port}`)),
+    ...lacks('disk', `sys/class/block/${disk.name}`),
+  ];
 }

@@ -39,6 +39,7 @@ export const plainOs: OsState = {
   mounts: [],
   waitingTasks: [],
   fuseRequests: 0,
+  undriven: [],
   heldCards: [],
   watchdogs: [],
   usbipDevices: 0,

@@ -21,6 +21,7 @@ export const osStateLimits = {
   names: 64,
   heldCards: 64,
   programs: 8,
+  undriven: 16,
   bridges: 16,
 } as const;
 
@@ -85,6 +86,19 @@ export const OsStateSchema = v.strictObject({
   unmarkable: v.nullable(Short),
   /** Why what lies beneath the stub cannot move; null when it can, is elsewhere, or there is no stub. */
   rootTrouble: v.nullable(RootTroubleSchema),
+  /** While the disk is at this computer: what a standby in the place of this OS would have no driver for on the way to it. */
+  undriven: v.pipe(
+    v.array(
+      v.strictObject({
+        class: v.picklist(['network', 'disk']),
+        /** "0000:02:00.0" */
+        at: Short,
+        /** The one that it has here. */
+        driver: Short,
+      }),
+    ),
+    v.maxLength(osStateLimits.undriven),
+  ),
   /** Programs that wait in the kernel and hear no signal: "cp (pid 812)". */
   waitingTasks: v.pipe(v.array(Short), v.maxLength(osStateLimits.tasks)),
   /** Requests that a file system in user space (FUSE) has not answered. */

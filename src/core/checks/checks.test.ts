@@ -438,6 +438,17 @@ const cases: readonly Case[] = [
     says: /of crab\/root cannot be used: it is damaged\.$/,
   },
   {
+    id: 'standby-drivers',
+    os: { undriven: [{ class: 'network', at: nic.address, driver: 'bnx2x' }] },
+    says: /^The standby that alpha becomes behind the OS has no driver for 0000:00:03\.0 \(bnx2x\), over which/,
+  },
+  {
+    id: 'standby-drivers',
+    os: { undriven: [{ class: 'disk', at: diskA.address, driver: 'mpi3mr' }] },
+    says: /no driver for 0000:00:04\.0 \(mpi3mr\), on which its disk is\.$/,
+    hint: /install\.md$/,
+  },
+  {
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
     says: /stay at alpha .*: \/home on \/dev\/sdb1\. By hand must be mounted anew \/home on \/dev\/sdb1, when/,
@@ -736,6 +747,18 @@ test('of a disk that both reach it must be the same one, and a person answers fo
     'onto itself',
   );
   assert.deepEqual(shared({ sizeBytes: 2048 * MiB - 512 }), ['disk-unfenced'], 'nothing is mirrored');
+});
+
+test('the way to a disk that both reach needs no driver in the standby, the network does', () => {
+  const lacking = (name: OsState['undriven'][number]['class']) =>
+    found({
+      id: '',
+      says: /./,
+      os: { undriven: [{ class: name, at: diskA.address, driver: 'lpfc' }] },
+      request: { disk: diskPlan({ mode: 'shared', isShared: true, look: lookAt({}) }) },
+    }).map(each => each.id);
+  assert.ok(!lacking('disk').includes('standby-drivers'));
+  assert.ok(lacking('network').includes('standby-drivers'));
 });
 
 test('every check is tried here, has a name of its own, and speaks in whole sentences', () => {

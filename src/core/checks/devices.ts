@@ -18,6 +18,7 @@ const isPciCard = ({ nic, pci }: Capabilities): boolean => {
 };
 
 const lacksBridge = ({ os }: Capabilities): boolean => os !== null && os.ports.length === 0;
+const wayTo = { network: 'over which the OS comes home', disk: 'on which its disk is' } as const;
 const cardsTold = 4;
 const programsTold = 4;
 /** Also the sockets, or the next program that wants to play something starts it again. */
@@ -173,6 +174,24 @@ export const deviceChecks: readonly PreflightCheck[] = [
       const { what, hint } = describeRootTrouble(rootTrouble);
       return finding(`The root file system of the OS on ${name} cannot move: ${what}.`, hint);
     }),
+  },
+  {
+    id: 'standby-drivers',
+    severity: 'error',
+    title: 'the standby that the source becomes has drivers for its network card and for the disk of the OS',
+    why: 'The OS would lose its disk when it comes home: that computer would be out of reach, or without the disk.',
+    compare: (a, _b, { disk }) => {
+      // A disk that both reach is used from the target by itself.
+      const lacks = (a.os?.undriven ?? []).filter(
+        each => each.class === 'network' || disk?.mode !== 'shared',
+      );
+      if (lacks.length === 0) return null;
+      const what = lacks.map(each => `${each.at} (${each.driver || 'no driver'}), ${wayTo[each.class]}`);
+      return finding(
+        `The standby that ${a.name} becomes behind the OS has no driver for ${listed(what)}.`,
+        `use hardware of ${a.name} that a standby has drivers for: /usr/share/doc/yadokari/install.md`,
+      );
+    },
   },
   {
     id: 'other-disks',

@@ -212,6 +212,14 @@ export function mirrorsState(name = rootStub): MirrorsState {
 /** Why the OS cannot move because of what lies beneath its stub; undefined when it can, or that is not here. */
 export const rootTrouble = (): RootTrouble | undefined => findStub()?.trouble;
 
+/** The disk or partition of this computer that the stub lies on; undefined when it is not here, or would not be found again. */
+export function diskBeneath(): BlockDevice | undefined {
+  const place = findStub()?.below.place;
+  if (!place) return undefined;
+  const { volume: _, ...hardware } = place;
+  return findBlockDevice(hardware);
+}
+
 /** Byte at which what lies beneath the stub here is marked; undefined where it cannot be, or when it is not here. */
 export function markStartBeneath(): number | undefined {
   const below = findStub()?.below;
