@@ -93,13 +93,13 @@ export class OsDevices {
 
   /** For an agent that has just been started, once: what only an agent makes, and what another one had connected. */
   async restoreAfterStart(): Promise<void> {
-    await this.scan().catch(() => {}); // the one before may have ended before all cards had their drivers
     setInterval(() => void this.look(), lookEveryMs).unref();
-    return this.restore(
+    await this.restore(
       this.status.devices
         .filter(each => each.isMadeHere || each.isUnfinished || !this.isHere(each.id))
         .map(each => each.id),
     );
+    await this.scan().catch(() => {}); // the agent before may have ended before all cards had their drivers
   }
 
   /** Brings devices up where the location table says they are: all, or only these, none waiting for another. Never rejects. */
