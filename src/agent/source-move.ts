@@ -6,7 +6,7 @@ import type { Capabilities } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
-import { comesBeforeDisk } from '#core/device-ways.ts';
+import { comesBeforeDisk, heldCardsToRemove } from '#core/device-ways.ts';
 import type { DiskPlan } from '#core/disk-wish.ts';
 import { YadoError, yadoError } from '#core/errors.ts';
 import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
@@ -16,6 +16,7 @@ import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
 import type { Computer } from '#devices/device.ts';
 import { hasAddress } from '#devices/network/network.ts';
 import { claimKeyOf, moveToken, tlsKeys } from '#linux/channel-keys.ts';
+import { readHeldCards } from '#linux/held-cards.ts';
 import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
@@ -292,6 +293,7 @@ export async function runJob(
     if (readMeminfo().cached > cachedBytes + grownBytes) dropCaches(); // B has room for the image that was announced
     await makeRoomForImage(request, move, swaps);
     await readAhead(firmware);
+    refuseHeld(request, move);
     await freezing();
   };
   signal.addEventListener('abort', cancel);
@@ -322,6 +324,19 @@ export async function runJob(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+/** Once more: programs may have opened a card since, and its driver would wait for them while they stand still. */
+function refuseHeld({ here, target }: MoveRequest, move: CheckedMove): void {
+  const [held] = heldCardsToRemove(readHeldCards(), move.source, move.target);
+  if (!held) return;
+  const { device, programs } = held;
+  throw yadoError('deviceHeld', {
+    source: here.name,
+    computer: target.name,
+    device,
+    programs: programs.slice(0, 4).join(', '),
+  });
 }
 
 function tooLong({ here, target, wish }: MoveRequest, { downtimeMs, message }: StandsTooLong): YadoError {

@@ -4,7 +4,6 @@
 import type { Capabilities, PciFunction } from './capabilities.ts';
 import { classOfPci, type DeviceClass, deviceClasses } from './device-class.ts';
 import type { DeviceWay } from './device-status-table.ts';
-import type { OsState } from './os-state.ts';
 
 /** A device of the OS as the tables know it before the move. */
 export interface MovingDevice {
@@ -81,11 +80,11 @@ export const comesBeforeDisk = (classCode: number): boolean =>
  * Cards of the source that have to go for a move, by themselves or with a bridge before them, and whose driver waits for programs
  * that have them open.
  */
-export function heldCardsToRemove(source: Capabilities, target: Cards): OsState['heldCards'] {
+export function heldCardsToRemove<
+  Held extends { readonly pciAddress: string; readonly bridges: readonly string[] },
+>(held: readonly Held[], source: Cards, target: Cards): Held[] {
   const going = new Set(functionsToRemove(source, target).map(each => each.address));
-  return (source.os?.heldCards ?? []).filter(each =>
-    [each.pciAddress, ...each.bridges].some(address => going.has(address)),
-  );
+  return held.filter(each => [each.pciAddress, ...each.bridges].some(address => going.has(address)));
 }
 
 /** All bridges stay as they are. */

@@ -324,6 +324,11 @@ export const errorTable = {
     what: '{computer} cannot become a standby by itself: no memory is set aside there for its agent, which would be lost.',
     hint: 'switch {computer} off and start it from a standby medium (yado standby build), which serves what is left there; or leave it as it is',
   },
+  deviceHeld: {
+    family: 'refused',
+    what: 'Programs on {source} have opened {device} since ({programs}), and it cannot be taken away from them; the OS goes on at {source}.',
+    hint: 'end these programs, then: yado migrate {computer}',
+  },
   edgeInUse: {
     family: 'refused',
     what: 'Page frame {frame} of the OS lies where {computer} has no memory, and the OS on {source} cannot do without it: {reason}.',

@@ -313,7 +313,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
     title: 'no program holds a card of the source that has to go',
     why: 'Its driver waits until the program has closed it, and that stands still then: the OS would hang for ever.',
     compare: (a, b) => {
-      const held = heldCardsToRemove(a, b);
+      const held = heldCardsToRemove(a.os?.heldCards ?? [], a, b);
       if (held.length === 0) return null;
       const cards = held.map(
         each => `${each.device} (${each.pciAddress}) by ${listed(each.programs, programsTold)}`,
