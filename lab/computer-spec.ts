@@ -39,6 +39,8 @@ export interface ComputerSpec {
   /** Further kernel parameters, whatever it boots. */
   readonly kernelParameters?: readonly string[];
   readonly printer?: 'parallel' | undefined;
+  /** A sound card, which plays to nobody. */
+  readonly sound?: boolean;
   /** A second, empty disk (/dev/vdb) of this size. */
   readonly spareMiB?: number;
   /** True: a host thread for each CPU. Only where no PCI device is ever moved: see qemu.ts. */

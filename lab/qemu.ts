@@ -135,6 +135,11 @@ export function qemuArguments(
     const device = beside?.(spec.machine) ?? 'virtio-blk-pci,drive=spare,addr=7';
     args.push('-device', `${device},serial=spare-${spec.name}`);
   }
+  if (spec.sound)
+    args.push(
+      ...['-audiodev', 'none,id=sound'],
+      ...['-device', 'intel-hda,addr=8', '-device', 'hda-output,audiodev=sound'],
+    );
   if (files.incoming !== undefined) args.push('-incoming', files.incoming);
   if (spec.printer === 'parallel') {
     args.push(

@@ -13,6 +13,7 @@ type Hardware = Partial<
     | 'nic'
     | 'vga'
     | 'disk'
+    | 'sound'
     | 'spareMiB'
     | 'ramMiB'
     | 'cpus'
@@ -32,17 +33,25 @@ export interface Pair {
   readonly expected: Expected;
   /** A warning that the way home is accepted with. */
   readonly riskHome?: string;
+  /** A device that a program at A has open. */
+  readonly holds?: string;
 }
 
 const [plainA, plainB] = scenarioNamed('paper').computers as readonly [ComputerSpec, ComputerSpec];
 
-type Row = readonly [name: string, about: string, b: Hardware, expected?: Expected, riskHome?: string];
+type Row = readonly [
+  name: string,
+  about: string,
+  b: Hardware,
+  expected?: Expected,
+  more?: Pick<Pair, 'riskHome' | 'holds'>,
+];
 
 /** Pairs with one A; where nothing else is said both are as in the scenario "paper". */
 function pairsOf(hardwareA: Hardware, rows: readonly Row[]): Pair[] {
   const a = { ...plainA, ...hardwareA };
-  return rows.map(([name, about, hardwareB, expected = 'moves', riskHome]) => ({
-    ...(riskHome !== undefined && { riskHome }),
+  return rows.map(([name, about, hardwareB, expected = 'moves', more]) => ({
+    ...more,
     name,
     about,
     a,
@@ -112,7 +121,17 @@ export const pairs: readonly Pair[] = [
     ['cpu-masked', 'the CPU of B lacks AVX2, and the OS was started without', { lacks: ['avx2'] }],
   ]),
   ...pairsOf({ lacks: ['avx', 'avx2', 'fma', 'f16c', 'bmi2'] }, [
-    ['cpu-more', 'the CPU of B has AVX and BMI2', {}, 'moves', 'cpu-programs'],
+    ['cpu-more', 'the CPU of B has AVX and BMI2', {}, 'moves', { riskHome: 'cpu-programs' }],
+  ]),
+  ...pairsOf({ sound: true }, [
+    [
+      'sound-used',
+      'a program has the sound card open, and B has none',
+      {},
+      { refusedBy: 'devices-held' },
+      { holds: '/dev/snd/controlC0' },
+    ],
+    ['sound', 'A has a sound card that nobody has open, B has none', {}],
   ]),
   ...pairsOf({ vga: 'qxl' }, [
     ['qxl-used', 'the OS uses a driver that Linux cannot take away', {}, { refusedBy: 'driver-lasts' }],

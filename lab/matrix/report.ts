@@ -31,12 +31,13 @@ export interface PairResult {
 
 /** "pc, e1000e, std, NVMe …": what may differ. */
 export function hardwareOf(spec: ComputerSpec): string {
-  const { machine, firmware, nic, vga, disk, spareMiB, ramMiB, cpus, lacks, kernelParameters } = spec;
+  const { machine, firmware, nic, vga, sound, disk, spareMiB, ramMiB, cpus, lacks, kernelParameters } = spec;
   return [
     machine,
     ...(firmware === undefined ? [] : [firmware.toUpperCase()]),
     nic.replace('-pci', ''),
     `${vga} display`,
+    ...(sound ? ['sound card'] : []),
     disk === undefined ? 'no disk' : spareMiB === undefined ? `${disk} disk` : `two ${disk} disks`,
     `${ramMiB} MiB`,
     `${cpus} CPU${cpus === 1 ? '' : 's'}`,

@@ -73,6 +73,27 @@ export async function tryPair(lab: Lab, pair: Pair, say: (text: string) => void)
   await b.ready();
   await agentReady(b);
   const bootId = await bootIdOf(a);
+  const { holds } = pair;
+  if (holds === undefined) return tryMoves(a, b, lab, pair, bootId, say);
+  await a.shell(
+    `systemd-run --unit=holder sh -c 'exec sleep infinity < ${holds}'; until ls -l /proc/*/fd 2>/dev/null | grep -q ' ${holds}$'; do sleep 0.2; done`,
+    { timeoutMs: 60_000 },
+  );
+  try {
+    return await tryMoves(a, b, lab, pair, bootId, say);
+  } finally {
+    await a.shell('systemctl stop holder', { timeoutMs: 60_000 });
+  }
+}
+
+async function tryMoves(
+  a: Computer,
+  b: Computer,
+  lab: Lab,
+  pair: Pair,
+  bootId: string,
+  say: (text: string) => void,
+): Promise<Tried> {
   const looked = await a.exec('yado doctor --with b --json', { timeoutMs: 120_000 });
   const { checks } = JSON.parse(looked.output) as Doctor;
   const notes = checks.filter(each => !each.ok && !standsAgainst(each)).map(each => each.id);
