@@ -131,7 +131,7 @@ export const pairs: readonly Pair[] = [
       { refusedBy: 'devices-held' },
       { holds: '/dev/snd/controlC0' },
     ],
-    ['sound', 'A has a sound card that nobody has open, B has none', {}],
+    ['sound', 'A has a sound card that nobody has open, B has none', { vga: 'std' }],
   ]),
   ...pairsOf({ vga: 'qxl' }, [
     ['qxl-used', 'the OS uses a driver that Linux cannot take away', {}, { refusedBy: 'driver-lasts' }],
