@@ -12,6 +12,7 @@ const diskNames = {
   ide: '/dev/sda',
   usb: '/dev/sda',
   nvme: '/dev/nvme0n1',
+  'nvme-subsystem': '/dev/nvme0n1',
 } as const;
 export type Disk = keyof typeof diskNames;
 

@@ -34,6 +34,12 @@ const diskDevices: Readonly<Record<Disk, (machine: ComputerSpec['machine']) => r
   'virtio-blk': () => ['virtio-blk-pci,drive=disk,addr=6'],
   'virtio-scsi': () => ['virtio-scsi-pci,id=scsi,addr=6', 'scsi-hd,drive=disk,bus=scsi.0'],
   nvme: () => ['nvme,drive=disk,serial=yado,addr=6'],
+  // As many NVMe disks of servers are: several controllers could reach it.
+  'nvme-subsystem': () => [
+    'nvme-subsys,id=subsystem,nqn=yado',
+    'nvme,id=nvme,serial=yado,subsys=subsystem,addr=6',
+    'nvme-ns,drive=disk,bus=nvme',
+  ],
   usb: () => ['qemu-xhci,id=usb,addr=6', 'usb-storage,drive=disk,bus=usb.0'],
   ide: () => ['ide-hd,drive=disk,bus=ide.0'],
   ahci: machine =>

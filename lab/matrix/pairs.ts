@@ -152,6 +152,9 @@ export const pairs: readonly Pair[] = [
     ['nvme', 'A has an NVMe disk', {}],
     ['nvme-both', 'both have an NVMe disk, and B another network card', { disk: 'nvme', nic: 'e1000' }],
   ]),
+  ...pairsOf({ disk: 'nvme-subsystem' }, [
+    ['nvme-subsystem', 'A has an NVMe disk that several controllers could reach', {}],
+  ]),
   ...pairsOf({ disk: 'ahci' }, [['ahci', 'A has an AHCI disk', { nic: 'rtl8139' }]]),
   ...pairsOf({ disk: 'ahci', spareMiB: 64 }, [
     ['ahci-two', 'A has two disks behind one AHCI controller', {}],

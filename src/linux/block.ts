@@ -85,9 +85,14 @@ export function describeName(name: string, root = REAL_ROOT): BlockDevice {
   };
 }
 
+/** The ways to a namespace of an NVMe subsystem ("nvme0c0n1") have no number: nobody can open them. */
+const isHidden = (name: string, root: string): boolean =>
+  readText(root, 'sys/class/block', name, 'dev') === undefined;
+
 /** All block devices that have a size. */
 export function listBlockDevices(root = REAL_ROOT): BlockDevice[] {
   return listNames(root, 'sys/class/block')
+    .filter(name => !isHidden(name, root))
     .map(name => describeName(name, root))
     .filter(device => device.sizeBytes > 0);
 }
@@ -153,7 +158,9 @@ function identityOf(disk: string, root: string): string | undefined {
 
 function disksBehind(pciAddress: string, root: string): string[] {
   return listNames(root, 'sys/class/block')
-    .filter(name => readText(root, 'sys/class/block', name, 'partition') === undefined)
+    .filter(
+      name => readText(root, 'sys/class/block', name, 'partition') === undefined && !isHidden(name, root),
+    )
     .filter(name => pciAddressOfDisk(name, root) === pciAddress);
 }
 
@@ -161,8 +168,18 @@ function pciAddressOfDisk(name: string, root: string): string | undefined {
   return pathOfDisk(name, root)?.split('/').findLast(isPciAddress);
 }
 
-const pathOfDisk = (name: string, root: string): string | undefined =>
-  resolveLink(root, 'sys/class/block', name);
+function pathOfDisk(name: string, root: string): string | undefined {
+  const path = resolveLink(root, 'sys/class/block', name);
+  const subsystem = /\/nvme-subsystem\/([^/]+)\/[^/]+$/.exec(path ?? '')?.[1];
+  return subsystem === undefined ? path : pathOfController(subsystem, root);
+}
+
+/** A disk that several controllers may reach (NVMe multipath) belongs to none; with one there is it sits at that. */
+function pathOfController(subsystem: string, root: string): string | undefined {
+  const at = ['sys/class/nvme-subsystem', subsystem] as const;
+  const [controller, another] = listNames(root, ...at).filter(name => /^nvme\d+$/.test(name));
+  return controller === undefined || another !== undefined ? undefined : resolveLink(root, ...at, controller);
+}
 
 // gnu_dev_major / gnu_dev_minor of glibc, which is what stat gives (the kernel's own encoding is another)
 function decodeStatNumber(rdev: number): DeviceNumber {

@@ -209,3 +209,29 @@ test('settings of kexec and of the freeze', () => {
   setFreezeTimeout(3000, tree.root);
   assert.throws(() => setFreezeTimeout(3000, '/nonexistent'), { code: 'ENOENT' });
 });
+
+test('a namespace of an NVMe subsystem sits at its controller, when there is but one', () => {
+  const controller = (address: string, name: string) => `sys/devices/pci0000:00/${address}/nvme/${name}`;
+  const subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0';
+  const files = {
+    [`${subsystem}/nvme0n1/dev`]: '259:1\n',
+    [`${subsystem}/nvme0n1/size`]: '2048\n',
+    [`${subsystem}/nvme0n1/wwid`]: 'nvme.yado\n',
+    [`${subsystem}/nvme0`]: { link: controller('0000:00:06.0', 'nvme0') },
+    'sys/class/nvme-subsystem/nvme-subsys0': { link: subsystem },
+    'sys/class/block/nvme0n1': { link: `${subsystem}/nvme0n1` },
+    [`${controller('0000:00:06.0', 'nvme0')}/nvme0c0n1/size`]: '2048\n',
+    'sys/class/block/nvme0c0n1': { link: `${controller('0000:00:06.0', 'nvme0')}/nvme0c0n1` },
+  };
+  using tree = new FixtureTree(files);
+  const [disk, another] = listBlockDevices(tree.root);
+  assert.deepEqual([disk?.name, disk?.place?.pciAddress, another], ['nvme0n1', '0000:00:06.0', undefined]);
+  assert.ok(disk?.place);
+  assert.equal(findBlockDevice(disk.place, tree.root)?.name, 'nvme0n1');
+  using several = new FixtureTree({
+    ...files,
+    [`${controller('0000:00:07.0', 'nvme1')}/state`]: 'live\n',
+    [`${subsystem}/nvme1`]: { link: controller('0000:00:07.0', 'nvme1') },
+  });
+  assert.equal(listBlockDevices(several.root)[0]?.place, undefined);
+});
