@@ -74,6 +74,7 @@ test('what is in use and what is in the way', async () => {
       ],
       watchdogs: ['iTCO_wdt'],
       usbipDevices: 0,
+      zfs: [],
       wireguard: [],
       crashKernelBytes: 0,
       hasCopiedDsdt: true,

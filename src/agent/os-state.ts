@@ -21,7 +21,7 @@ import {
 import { readHeldCards } from '#linux/held-cards.ts';
 import { mountedAt } from '#linux/mount-info.ts';
 import { undrivenByStandby } from '#linux/standby-drivers.ts';
-import { readOtherMounts, readSwaps } from '#linux/storage-in-use.ts';
+import { readOtherMounts, readSwaps, readZfsMounts } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
 import { listNames, REAL_ROOT, resolveLink } from '#linux/sysfs.ts';
 import { short } from './capabilities.ts';
@@ -73,6 +73,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
       })),
     watchdogs: readArmedWatchdogs(root).slice(0, names).map(short),
     usbipDevices: readUsbipDevices(root),
+    zfs: readZfsMounts(root).slice(0, names).map(short),
     wireguard: readWireguard(root).slice(0, names).map(short),
     crashKernelBytes: readCrashKernelBytes(root),
     hasCopiedDsdt: (kernelParameter(readCmdline(root), 'acpi') ?? '').split(',').includes('copy_dsdt'),

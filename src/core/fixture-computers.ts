@@ -43,6 +43,7 @@ export const plainOs: OsState = {
   heldCards: [],
   watchdogs: [],
   usbipDevices: 0,
+  zfs: [],
   wireguard: [],
   crashKernelBytes: 0,
   unmarkable: null,

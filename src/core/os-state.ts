@@ -123,6 +123,8 @@ export const OsStateSchema = v.strictObject({
   /** USB devices of other computers, attached by usbip. */
   usbipDevices: Count,
   /** Network interfaces of WireGuard. */
+  /** Where file systems of ZFS are mounted. */
+  zfs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   wireguard: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   /** Set aside for a crash kernel (`crashkernel=`). */
   crashKernelBytes: Count,

@@ -9,6 +9,7 @@ import {
   parseSwaps,
   readOtherMounts,
   readSwaps,
+  readZfsMounts,
   rootDevice,
 } from '#linux/storage-in-use.ts';
 
@@ -77,6 +78,17 @@ test('mounts on disks that stay: once each, without the root, what lies in files
     { device: '/dev/sda3', path: '/home' },
     { device: '/dev/mapper/vg-data', path: '/data' },
   ]);
+});
+
+test('file systems of ZFS', () => {
+  using fixture = new FixtureTree({
+    'proc/1/mounts': `${mounts}tank/a\\040b /srv/a\\040b zfs rw,xattr 0 0\n`,
+  });
+  assert.deepEqual(readZfsMounts(fixture.root), ['/srv/a b']);
+  assert.equal(
+    readOtherMounts(fixture.root).some(each => each.path.startsWith('/srv')),
+    false,
+  );
 });
 
 test('nothing there, or anything at all, is no error', () => {

@@ -150,6 +150,14 @@ export function readOtherMounts(root = REAL_ROOT): Mount[] {
   return [...found].map(([device, path]) => ({ device, path }));
 }
 
+/** Where file systems of ZFS are mounted: their disks have no place in the table of mounts. */
+export function readZfsMounts(root = REAL_ROOT): string[] {
+  return (readText(root, 'proc/1/mounts') ?? '')
+    .split('\n')
+    .map(line => line.split(' '))
+    .flatMap(([, path, kind]) => (kind === 'zfs' && path ? [unescaped(path)] : []));
+}
+
 function readMounts(root: string): Mount[] {
   return parseMounts(readText(root, 'proc/1/mounts') ?? '');
 }

@@ -551,6 +551,12 @@ const cases: readonly Case[] = [
     says: /^On beta the OS would have no display0/,
   },
   { id: 'usbip', os: { usbipDevices: 2 }, says: /^alpha uses 2 USB devices/, hint: /usbip detach/ },
+  {
+    id: 'zfs',
+    os: { zfs: ['/tank'] },
+    says: /^File systems of ZFS are mounted on alpha \(\/tank\)/,
+    hint: /^zpool export/,
+  },
   { id: 'wireguard', os: { wireguard: ['wg0'] }, says: /WireGuard on alpha \(wg0\)/ },
   { id: 'tasks', os: { waitingTasks: ['dd (pid 812)'] }, says: /On alpha .*: dd \(pid 812\)/ },
   { id: 'fuse', os: { fuseRequests: 3 }, says: /On alpha 3 requests/ },

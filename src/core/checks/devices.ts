@@ -217,6 +217,21 @@ export const deviceChecks: readonly PreflightCheck[] = [
     }),
   },
   {
+    id: 'zfs',
+    severity: 'warning',
+    on: 'source',
+    title: 'no file system of ZFS is in use',
+    why: 'Its disks stay. A pool that loses them waits for ever, and every program that uses it.',
+    inspect: ofOs(({ zfs }, { name }) =>
+      zfs.length === 0
+        ? null
+        : finding(
+            `File systems of ZFS are mounted on ${name} (${listed(zfs)}), whose disks stay there.`,
+            'zpool export, for each pool that zpool list names',
+          ),
+    ),
+  },
+  {
     id: 'boot-disks',
     severity: 'note',
     on: 'source',
