@@ -159,7 +159,7 @@ export const deviceChecks: readonly PreflightCheck[] = [
         ? null
         : finding(
             `The root file system of the OS on ${name} does not lie on the stub /dev/mapper/yado-root.`,
-            'restart this computer once, without yado.root=off',
+            'restart this computer once, without yado.root=off; a disk that hangs at no PCI device (iSCSI, some eMMC) cannot be served',
           ),
     ),
   },
