@@ -23,7 +23,7 @@ import { mountedAt } from '#linux/mount-info.ts';
 import { undrivenByStandby } from '#linux/standby-drivers.ts';
 import { readOtherMounts, readSwaps, readZfsMounts } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
-import { listNames, REAL_ROOT, resolveLink } from '#linux/sysfs.ts';
+import { REAL_ROOT } from '#linux/sysfs.ts';
 import { short } from './capabilities.ts';
 
 /** Whoever waits for a disk that is quick has got its answer by then. */
@@ -93,9 +93,7 @@ async function waitingTasks(root: string): Promise<string[]> {
 function readUndriven(root: string): OsState['undriven'] {
   const disk = diskBeneath();
   if (!disk) return [];
-  const port = listNames(root, 'sys/class/net', bridgeName, 'brif').find(name =>
-    resolveLink(root, 'sys/class/net', name, 'device'),
-  );
+  const port = readBridgePorts(bridgeName, root).find(each => each.isCard)?.name;
   const lacks = (name: OsState['undriven'][number]['class'], device: string) =>
     undrivenByStandby(device, root).map(({ at, driver }) => ({
       class: name,
