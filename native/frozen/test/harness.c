@@ -64,7 +64,8 @@ static void try_whose(const uint8_t *data, uint32_t length) {
   printf("%d\n", claim_whose(&parsed, datagram));
 }
 
-/// A whole stream of frames after BEGIN, up to the first event.
+/// A whole stream of frames after BEGIN, up to the first event; of what the kernel was given, its length and the number of
+/// pages that its header announces.
 static void try_stream(const uint8_t *data, uint32_t length) {
   static struct job small = { .stall_ms = 1000, .ready_ms = 1, .claim_ms = 1, .repeat_ms = 1, .epoch = 7 };
   static const uint64_t ranges[] = { 0x10, 0x20, 0x100, 0x200 };
@@ -91,7 +92,9 @@ static void try_stream(const uint8_t *data, uint32_t length) {
   snapshot = memfd_create("image", 0);
   while (event == WAIT) event = source_says(true);
   off_t written = lseek(snapshot, 0, SEEK_END);
-  printf("%d %u %llu %llu\n", event, report.reason, (unsigned long long)written, (unsigned long long)pages);
+  uint64_t announced = 0;
+  if (pread(snapshot, &announced, sizeof announced, IMAGE_AT_PAGES) < 0) abort();
+  printf("%d %u %llu %llu\n", event, report.reason, (unsigned long long)written, (unsigned long long)announced);
   close(snapshot);
   close(pair[0]);
   close(pair[1]);
