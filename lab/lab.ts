@@ -11,7 +11,7 @@ import type { DiskLayout } from './disk-layout.ts';
 import { LabError } from './lab-error.ts';
 import { LabNetwork } from './network.ts';
 import { osImage } from './os-image.ts';
-import { configToml, type DebianVersion } from './os-recipe.ts';
+import { configToml, type DebianVersion, osNetworkFile } from './os-recipe.ts';
 import { osKeyFiles } from './pairing.ts';
 import { labId, stateDir } from './paths.ts';
 import { type Scenario, scenarioNamed } from './scenarios.ts';
@@ -124,12 +124,13 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const home = scenario.computers.find(spec => spec.role === 'os');
   if (!home) throw new LabError('the scenario has no computer that boots the OS');
   const address = (spec: { address: string }): string => spec.address.split('/')[0]!;
+  const prefixLength = Number(home.address.split('/')[1]);
   const others = scenario.computers.filter(spec => spec !== home);
   const config = configToml(
-    { name: home.name, address: address(home), prefixLength: 24 },
+    { name: home.name, address: address(home), prefixLength },
     others.map(spec => ({ name: spec.name, address: address(spec) })),
   );
-  const files = osKeyFiles(home, others);
+  const files = [osNetworkFile(prefixLength), ...osKeyFiles(home, others)];
   const { debian, layout, include = [] } = options;
   const os = await osImage({ deb, debian, layout, include, config, files, say });
 

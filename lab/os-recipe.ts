@@ -115,6 +115,14 @@ export interface OsFile {
   readonly mode?: number;
 }
 
+/** The addresses of the OS, in a network of that prefix length. */
+export const osNetworkFile = (prefixLength: number): OsFile => ({
+  path: '/etc/systemd/network/30-os0.network',
+  text:
+    `[Match]\nName=os0\n\n[Network]\nDHCP=no\nAddress=${os.address}/${prefixLength}\n` +
+    'LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nKeepConfiguration=yes\nConfigureWithoutCarrier=yes\n',
+});
+
 /** The files written over Debian's own. */
 export function osFiles(consoleLoop: string, { release }: DebianVersion = stockDebian): OsFile[] {
   const network = (name: string, text: string): OsFile => ({ path: `/etc/systemd/network/${name}`, text });
@@ -141,11 +149,7 @@ export function osFiles(consoleLoop: string, { release }: DebianVersion = stockD
       '20-nic.network',
       '[Match]\nType=ether\nKind=!*\nName=en* eth*\n\n[Network]\nBridge=os0\nLinkLocalAddressing=no\n',
     ),
-    network(
-      '30-os0.network',
-      `[Match]\nName=os0\n\n[Network]\nDHCP=no\nAddress=${os.address}/${os.prefixLength}\n` +
-        'LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nKeepConfiguration=yes\nConfigureWithoutCarrier=yes\n',
-    ),
+    osNetworkFile(os.prefixLength),
     { path: '/opt/lab/console-loop.sh', text: consoleLoop, mode: 0o755 },
     {
       path: '/etc/systemd/system/lab-console.service',

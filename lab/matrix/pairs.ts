@@ -14,6 +14,7 @@ type Hardware = Partial<
     | 'vga'
     | 'disk'
     | 'sound'
+    | 'address'
     | 'spareMiB'
     | 'ramMiB'
     | 'cpus'
@@ -138,6 +139,9 @@ export const pairs: readonly Pair[] = [
   ]),
   ...pairsOf({ vga: 'qxl', kernelParameters: ['modprobe.blacklist=qxl'] }, [
     ['qxl-unused', 'A has a card whose driver the OS does without', {}],
+  ]),
+  ...pairsOf({ address: '10.77.1.1/16' }, [
+    ['network-wide', 'a /16, of which no /24 holds both computers', { address: '10.77.2.2/16' }],
   ]),
   ...pairsOf({ nic: 'e1000' }, [
     ['e1000-to-virtio', 'e1000 to virtio-net', {}],

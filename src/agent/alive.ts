@@ -1,8 +1,8 @@
 // Tells the computers the OS has left that it is alive: until then they keep what a roll back would need, and become no
 // standby. They may be away for days, and the OS may have gone on, or its agent begun anew, before they hear it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Computer } from '#core/computer.ts';
 import { asYadoError, YadoError } from '#core/errors.ts';
-import type { Computer } from '#devices/device.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
 import { peerOf } from '#managers/location-manager.ts';

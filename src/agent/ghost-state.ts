@@ -1,13 +1,13 @@
 // What the agent leaves to its ghost, as JSON on the ghost's command line.
 import * as v from 'valibot';
 import { cipherNames } from '#core/ciphers.ts';
+import { ComputerSchema } from '#core/computer.ts';
 import { KeySchema } from '#core/pins.ts';
 import { StartsSchema } from '#devices/disk/shared-mark.ts';
 import { leftClasses, type ServiceList } from '#managers/service-list.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
 const Epoch = v.pipe(v.number(), v.safeInteger());
-const ComputerSchema = v.strictObject({ name: Text, address: Text });
 
 export const leftBehindSchema = (services: ServiceList) =>
   v.strictObject({

@@ -2,10 +2,11 @@
 // Epochs fence: from the moment the OS asks in a newer one, whoever used a device in an older one is cut off.
 import * as v from 'valibot';
 import type { Cipher } from '#core/ciphers.ts';
+import type { Computer } from '#core/computer.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import { sameness } from '#core/disk-wish.ts';
 import { yadoError } from '#core/errors.ts';
-import type { Computer, ServeState } from '#devices/device.ts';
+import type { ServeState } from '#devices/device.ts';
 import { readMark } from '#devices/disk/left-mark.ts';
 import type { DiskLeft } from '#devices/disk/service.ts';
 import { findMarkedVolume, findServed } from '#devices/disk/volume.ts';

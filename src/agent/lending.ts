@@ -1,9 +1,9 @@
 // `yado lend` and `yado return`: a screen, a keyboard or a printer of another computer serves the OS, which stays where it
 // is. Only the location table changes; the stub that programs use is the same before and after.
 import type { LendRequest, ReturnRequest } from '#core/api.ts';
+import type { Computer } from '#core/computer.ts';
 import { type DeviceClass, isLendable } from '#core/device-class.ts';
 import { asYadoError, yadoError } from '#core/errors.ts';
-import type { Computer } from '#devices/device.ts';
 import { ask } from '#managers/control-client.ts';
 import { type OsPlace, peerOf } from '#managers/location-manager.ts';
 import { log } from './log.ts';

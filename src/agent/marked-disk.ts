@@ -1,6 +1,7 @@
 // A standby on whose disk an OS has left a mark: finds out where that OS is (doubt.ts), and says so on the screen.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '#core/api.ts';
+import type { Computer } from '#core/computer.ts';
 import { yadoError } from '#core/errors.ts';
 import { clearMark, writeMark } from '#devices/disk/left-mark.ts';
 import { ask } from '#managers/control-client.ts';
@@ -16,8 +17,8 @@ const askEveryMs = 2000;
 const farewellMs = 300;
 
 export interface MarkedDiskWorld {
-  /** This computer; `address` without prefix length. */
-  readonly here: { readonly name: string; readonly address: string };
+  /** This computer. */
+  readonly here: Computer;
   /** Another computer that uses the disk, or serves it: here nothing is done but what a person says. */
   readonly elsewhere?: string | undefined;
   /** To ask in the name of the OS; undefined on a computer that was not started from the disk. */

@@ -6,6 +6,7 @@ import type { DiskWish } from '#core/disk-wish.ts';
 import type { Downtime } from '#core/downtime.ts';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import type { HistoryEntry } from '#core/history.ts';
+import { inNetworkOf } from '#core/machine-address.ts';
 import { mountsThatStay, type SwapThatStays, swapsThatStay } from '#core/os-state.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
@@ -354,7 +355,7 @@ export class Moves {
     const thawedAt = performance.now();
     this.#show(shown => shown.arrived(report.wireBytes));
     const { here: source, target, epoch } = request;
-    this.#os.arrived(target, epoch, found.rsdp);
+    this.#os.arrived(inNetworkOf(target, found.nic?.address), epoch, found.rsdp);
     const keys = this.#keysThere;
     this.#keysThere = undefined;
     if (keys) await this.#goOn(() => this.#os.keys.moved(keys));

@@ -1,8 +1,8 @@
 // The calls of the local API about pairing, for an OS: it is paired with computers, and other OSes with the computer it is
 // on. What they leave in memory the command line writes to the disk.
 import type { Medium, MediumRequest, PairRequest, Pairs, UnpairRequest } from '#core/api.ts';
+import type { Computer } from '#core/computer.ts';
 import type { Pin } from '#core/pins.ts';
-import type { Computer } from '#devices/device.ts';
 import { keysArchive } from '#linux/cpio.ts';
 import type { ApiHandlers } from './api-server.ts';
 import type { OsKeyring } from './os-keyring.ts';

@@ -2,11 +2,11 @@
 // computers it knows. A part of what is saved for an agent that is started anew.
 import { uptime } from 'node:os';
 import type { Capabilities } from '#core/capabilities.ts';
+import type { Computer } from '#core/computer.ts';
 import { yadoError } from '#core/errors.ts';
 import { type History, type HistoryEntry, withEntry } from '#core/history.ts';
-import { standbyPrefixLength } from '#core/machine-address.ts';
+import { computerAt, machineAddressOf } from '#core/machine-address.ts';
 import type { OsState } from '#core/os-state.ts';
-import type { Computer } from '#devices/device.ts';
 import { readNetwork } from '#devices/network/network.ts';
 import { readRsdp } from '#linux/acpi.ts';
 import type { OsPlace } from '#managers/location-manager.ts';
@@ -34,7 +34,8 @@ export class Os implements OsPlace {
     this.#config = config;
     this.keys = keys;
     this.osId = config.os?.id ?? defaultOsId;
-    this.#here = saved?.here ?? this.#first;
+    // Of the computer it was started on its settings tell the address, and they may have been changed.
+    this.#here = saved && saved.here.name !== this.#first.name ? saved.here : this.#first;
     // Epochs only grow, also over a restart of the OS: they begin with the second it was started. A clock may have been set back
     // since; with an older epoch the OS would be taken for what it was before, and its disk for an old one.
     this.#epoch = saved?.epoch ?? Math.max(Math.floor(Date.now() / 1000 - uptime()), begunEpoch);
@@ -94,7 +95,7 @@ export class Os implements OsPlace {
       name: network.port.name,
       mac: network.portMac,
       // What this computer will have once the OS has left it.
-      address: `${address}/${standbyPrefixLength}`,
+      address: machineAddressOf(this.#here),
     };
     return gatherCapabilities(
       name,
@@ -125,6 +126,6 @@ export class Os implements OsPlace {
 
   get #first(): Computer {
     const { name, address } = this.#config.computer;
-    return { name, address: address.split('/')[0] ?? '' };
+    return computerAt(name, address);
   }
 }

@@ -3,10 +3,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { ConfirmRequest } from '#core/api.ts';
+import type { Computer } from '#core/computer.ts';
 import { yadoError } from '#core/errors.ts';
 import { acceptAttempts, acceptMs, awaitPairing, callForPairing } from '#core/pairing.ts';
 import type { Pin } from '#core/pins.ts';
-import type { Computer } from '#devices/device.ts';
 import { pairingPort } from '#wire/pairing.ts';
 import { log } from './log.ts';
 import { type Compared, newHalf, PairingLink, sha256 } from './pairing-link.ts';

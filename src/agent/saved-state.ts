@@ -2,6 +2,7 @@
 // devices are. In memory, so it ends with the boot.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { ComputerSchema } from '#core/computer.ts';
 import { DeviceLocationTableSchema } from '#core/device-location-table.ts';
 import { HistorySchema } from '#core/history.ts';
 import { FormatError } from '#linux/system-error.ts';
@@ -10,8 +11,6 @@ import { LeftSwapSchema } from './left-swaps.ts';
 import { log } from './log.ts';
 
 const path = '/run/yado/state.json';
-
-const ComputerSchema = v.strictObject({ name: v.string(), address: v.string() });
 
 const SavedStateSchema = v.strictObject({
   here: ComputerSchema,

@@ -1,18 +1,14 @@
 // What a kernel that starts the standby image by kexec tells it on its command line: the ghost's, and that of a computer
 // that finds a mark on its own disk.
 import { readFileSync } from 'node:fs';
-import { standbyPrefixLength } from '#core/machine-address.ts';
+import type { Computer } from '#core/computer.ts';
+import { machineAddressOf } from '#core/machine-address.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
   /^(console=|memmap=|acpi=|earlyprintk=|panic=|ignore_loglevel|no5lvl|yado\.console=|yado\.prompt=|yado\.timescale=)/;
 
-/** @param address without prefix length */
-export function standbyWords(
-  computer: { readonly name: string; readonly address: string },
-  nic: string | undefined,
-  more: readonly string[],
-): string {
+export function standbyWords(computer: Computer, nic: string | undefined, more: readonly string[]): string {
   const kept = readFileSync('/proc/cmdline', 'utf8')
     .trim()
     .split(' ')
@@ -20,7 +16,7 @@ export function standbyWords(
   return [
     ...kept,
     `yado.name=${computer.name}`,
-    `yado.address=${computer.address}/${standbyPrefixLength}`,
+    `yado.address=${machineAddressOf(computer)}`,
     `yado.nic=${nic ?? ''}`,
     ...more,
     'nr_cpus=1',

@@ -4,6 +4,7 @@ import type { RamRange } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import { type YadoError, yadoError } from '#core/errors.ts';
+import { computerAt } from '#core/machine-address.ts';
 import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
@@ -54,8 +55,9 @@ import { version } from './version.ts';
 const diskLookMs = 6000;
 
 export async function runStandby(config: Config, cardName: string): Promise<void> {
-  const { name, address } = config.computer;
-  const ip = address.split('/')[0] ?? '';
+  const here = computerAt(config.computer.name, config.computer.address);
+  const { name, address: ip } = here;
+  const { address } = config.computer;
   showOn('/dev/tty1'); // the second one has a prompt (standby/prompt)
   using links = new LinkClient();
   const card = links.link(cardName);
@@ -67,18 +69,13 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const behind = told ?? found?.left;
   const cipherRates = measuredOnce();
   const left = behind?.behind.length
-    ? new DevicesLeft(
-        behind,
-        { name, address: ip },
-        fastestCipher(await cipherRates()) ?? 'aes128gcm',
-        services,
-      )
+    ? new DevicesLeft(behind, here, fastestCipher(await cipherRates()) ?? 'aes128gcm', services)
     : undefined;
   // What a ghost has told leaves no doubt; else this computer was switched off since.
   const marked =
     found &&
     new MarkedDisk(onDisk.node, told ? { ...found.mark, state: 'left' } : found.mark, {
-      here: { name, address: ip },
+      here,
       elsewhere: found.elsewhere,
       asker: readAskerKeys(),
       changed: () => idle(),
@@ -269,7 +266,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   await control.listen(ip, controlPort);
   const api = new ApiServer({
     status: () => ({
-      computer: { name, address: ip },
+      computer: here,
       role: 'standby',
       migration: progress ?? null,
       protocol: protocolVersion,
@@ -286,7 +283,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     ...pairingHandlers(name, ip, keyring, lines => {
       if (!helper) lines ? show(name, lines) : idle();
     }),
-    computers: () => [{ name, address: ip }],
+    computers: () => [here],
     doctor: async request => {
       if (request.with !== undefined)
         throw yadoError('wrongRole', {

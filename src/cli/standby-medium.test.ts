@@ -155,6 +155,19 @@ test('a medium that could not be made leaves nobody paired', async t => {
   assert.deepEqual(calls(agent, 'POST /v1/unpair'), [{ name: 'b' }]);
 });
 
+test('an address without a prefix length lies in the network of the computer that the OS is on', async t => {
+  await using agent = await agentOf();
+  const known = [
+    { name: 'a', address: '10.0.4.1', prefixLength: 22 },
+    { name: 'b', address: '10.0.6.2' },
+  ];
+  agent.answers.set('GET /v1/computers', json(known));
+  const { folder, run } = place(t);
+  const { code } = await run(agent, 'b', '--iso', join(folder, 'out.iso'));
+  assert.equal(code, 0);
+  assert.match(readFileSync(join(folder, 'medium.args'), 'utf8'), / yado\.address=10\.0\.6\.2\/22\b/);
+});
+
 test('a computer that is paired already keeps its key', async t => {
   await using agent = await agentOf();
   agent.answers.set('POST /v1/medium', json({ error: yadoError('pairedAlready', { computer: 'b' }) }, 400));

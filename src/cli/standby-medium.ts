@@ -14,6 +14,7 @@ import {
 import { basename, delimiter, join, resolve } from 'node:path';
 import { ComputersSchema, EmptySchema, MediumSchema } from '#core/api.ts';
 import { yadoError } from '#core/errors.ts';
+import { machineAddressOf } from '#core/machine-address.ts';
 import { keep, type PairContext } from './pair.ts';
 
 /** As commander gives them: `--no-keys` is `keys: false`. */
@@ -136,13 +137,14 @@ async function addressOf(
   computer: string,
   given: string | undefined,
 ): Promise<string> {
-  const known = (await client.call('computers', ComputersSchema)).find(({ name }) => name === computer);
-  const address = given ?? known?.address;
+  const [here, ...others] = await client.call('computers', ComputersSchema);
+  const address = given ?? [here, ...others].find(each => each?.name === computer)?.address;
   if (address === undefined)
     throw wrongUse(
       `The configuration names no ${computer}: add --address <its machine address>/<prefix length>.`,
     );
-  const whole = address.includes('/') ? address : `${address}/24`;
+  // One network for both: the other computer's is that of this one.
+  const whole = address.includes('/') ? address : machineAddressOf({ ...here, address });
   if (!/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(whole))
     throw wrongUse(`${address} is no IPv4 address with prefix length, as 192.168.1.12/24.`);
   return whole;

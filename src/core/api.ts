@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { RoleSchema } from './capabilities.ts';
 import { severities } from './checks/check.ts';
+import { ComputerSchema } from './computer.ts';
 import { DeviceWaySchema } from './device-status-table.ts';
 import { FollowReportSchema } from './disk-follow.ts';
 import { DiskWishSchema } from './disk-wish.ts';
@@ -39,7 +40,7 @@ export const apiPaths = {
   medium: 'POST /v1/medium',
 } as const;
 
-export const ComputerRefSchema = v.object({ name: v.string(), address: v.string() });
+export const ComputerRefSchema = v.object(ComputerSchema.entries);
 export type ComputerRef = Readonly<v.InferOutput<typeof ComputerRefSchema>>;
 
 export const StatusSchema = v.object({

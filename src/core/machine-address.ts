@@ -1,7 +1,8 @@
 // The address of a computer itself, over which moves go. Pure.
+import type { Computer } from './computer.ts';
 
-/** What a computer that the OS has left is told of its network: it knows no more than its address. */
-export const standbyPrefixLength = 24;
+/** Of a machine address whose network nobody has named. */
+export const usualPrefixLength = 24;
 
 interface Ipv4 {
   readonly value: number;
@@ -18,6 +19,22 @@ function parseIpv4(text: string): Ipv4 | undefined {
 }
 
 export const isMachineAddress = (text: string): boolean => parseIpv4(text) !== undefined;
+
+/** A computer with its address as settings have it, with or without prefix length. */
+export function computerAt(name: string, machineAddress: string): Computer {
+  const [address = ''] = machineAddress.split('/');
+  return inNetworkOf({ name, address }, machineAddress);
+}
+
+/** The computer, with the prefix length that it has said itself. */
+export function inNetworkOf(computer: Computer, machineAddress = ''): Computer {
+  const prefixLength = parseIpv4(machineAddress)?.prefixLength;
+  return prefixLength === undefined ? computer : { ...computer, prefixLength };
+}
+
+/** "10.0.1.11/24". */
+export const machineAddressOf = ({ address, prefixLength }: Omit<Computer, 'name'>): string =>
+  `${address}/${prefixLength ?? usualPrefixLength}`;
 
 /** Whether two addresses with prefix length lie each in the network of the other, as far as anybody knows. */
 export function reachEachOther(a: string, b: string): boolean {

@@ -2,6 +2,7 @@
 // a folder with such an object and a line in the list: docs/devices.md.
 import * as v from 'valibot';
 import type { Capabilities } from '#core/capabilities.ts';
+import type { Computer } from '#core/computer.ts';
 import type { DeviceClass } from '#core/device-class.ts';
 import type { DeviceStatusRow } from '#core/device-status-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
@@ -9,12 +10,6 @@ import type { FollowReport } from '#core/disk-follow.ts';
 import type { BlockPlace, Destiny } from '#core/disk-wish.ts';
 import type { Peer } from '#managers/control-session.ts';
 import type { SourcePlans } from '#wire/job.ts';
-
-/** A computer as the devices see it. `address` is its machine address without prefix length. */
-export interface Computer {
-  readonly name: string;
-  readonly address: string;
-}
 
 /** One move of the OS, as prepared on the source. */
 export interface Move {

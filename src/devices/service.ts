@@ -2,11 +2,12 @@
 // Used by standby and ghost, which find it in the folder's service.ts. Who may ask, and in which epoch, is checked before.
 import * as v from 'valibot';
 import type { Cipher } from '#core/ciphers.ts';
+import type { Computer } from '#core/computer.ts';
 import type { DeviceClass, LendableClass, RemoteClass } from '#core/device-class.ts';
 import { yadoError } from '#core/errors.ts';
 import type { FaultName } from '#core/faults.ts';
 import type { ControlAnswer, ControlRequest, ControlType } from '#wire/control.ts';
-import type { Computer, ServeState } from './device.ts';
+import type { ServeState } from './device.ts';
 
 /** What every message about a device has in it. */
 export interface DeviceRequest {

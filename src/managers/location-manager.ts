@@ -2,10 +2,11 @@
 // the computer that has the device. For disks and networks the bytes never pass here: it only finds out where they are
 // to be had.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Computer } from '#core/computer.ts';
 import { afterArrival, type DeviceLocationTable, locate, withLocation } from '#core/device-location-table.ts';
 import type { WayDecision } from '#core/device-ways.ts';
 import { asYadoError, YadoError } from '#core/errors.ts';
-import type { Computer, DeviceThere, Route } from '#devices/device.ts';
+import type { DeviceThere, Route } from '#devices/device.ts';
 import { type ControlAnswer, type ControlRequest, type ControlType, controlPort } from '#wire/control.ts';
 import { ask, type Peer } from './control-client.ts';
 import type { OsKeys } from './identity.ts';

@@ -415,7 +415,7 @@ const cases: readonly Case[] = [
     a: { nic: { ...alpha.nic!, address: '10.0.1.11/24' } },
     b: { nic: { ...beta.nic!, address: '10.0.2.12/16' } },
     says: /^The machine addresses of alpha \(10\.0\.1\.11\/24\) and beta \(10\.0\.2\.12\/16\) do not lie in one network/,
-    hint: /\/24/,
+    hint: /prefix length/,
   },
   {
     id: 'network-way',

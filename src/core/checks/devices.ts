@@ -3,7 +3,7 @@
 import type { Capabilities } from '../capabilities.ts';
 import { classOfPci } from '../device-class.ts';
 import { functionsThatCannotGo, heldCardsToRemove } from '../device-ways.ts';
-import { reachEachOther, standbyPrefixLength } from '../machine-address.ts';
+import { reachEachOther } from '../machine-address.ts';
 import { isForBooting, mountsThatStay, swapsThatStay } from '../os-state.ts';
 import { describeRootTrouble } from '../root-trouble.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
@@ -110,12 +110,12 @@ export const deviceChecks: readonly PreflightCheck[] = [
     id: 'network-reach',
     severity: 'error',
     title: 'both machine addresses lie in one network',
-    why: `A computer that the OS has left comes up as a standby with the prefix length ${standbyPrefixLength}, whatever its settings say, and without a gateway: the OS would look in vain for its disk there.`,
+    why: 'The two speak with each other without a gateway: the OS would look in vain for the disk that it has left.',
     compare: (a, b) => {
       if (a.nic === null || b.nic === null || reachEachOther(a.nic.address, b.nic.address)) return null;
       return finding(
         `The machine addresses of ${a.name} (${a.nic.address}) and ${b.name} (${b.nic.address}) do not lie in one network: the two would not hear each other once the OS has moved.`,
-        `give both an address of one /${standbyPrefixLength}: ${a.name} in /etc/yadokari/config.toml, ${b.name} by a medium made with --address`,
+        `give both addresses of one network, with its prefix length: ${a.name} in /etc/yadokari/config.toml, ${b.name} by a medium made with --address`,
       );
     },
   },

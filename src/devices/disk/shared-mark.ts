@@ -1,17 +1,18 @@
 // The mark of a disk that several computers reach. Whoever has the OS uses it by itself; the one that starts from it must come up
 // as a standby meanwhile, under its own name, and neither serve nor start anything. Pure.
 import * as v from 'valibot';
+import { ComputerSchema } from '#core/computer.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(256));
 
 /** The computer that starts from the disk; `nic`: MAC of the card with its address. */
-export const StartsSchema = v.strictObject({ name: Text, address: Text, nic: v.exactOptional(Text) });
+export const StartsSchema = v.strictObject({ ...ComputerSchema.entries, nic: v.exactOptional(Text) });
 export type Starts = Readonly<v.InferOutput<typeof StartsSchema>>;
 
 /** Of what a ghost has written, as much as is read here: all of it is kept. */
 const LeftMarkSchema = v.looseObject({
   osId: Text,
-  computer: v.object({ name: Text, address: Text }),
+  computer: v.object(ComputerSchema.entries),
   nic: v.exactOptional(Text),
   starts: v.exactOptional(StartsSchema),
   epoch: v.number(),
