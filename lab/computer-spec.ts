@@ -1,5 +1,6 @@
 // What an emulated computer is made of: plain data, a few lines a computer.
 // Cards stand at fixed PCI slots (display 2, network 5, disk 6) so that equal cards are equally placed.
+import { standbyKernelWords } from '#core/standby-kernel.ts';
 
 /** What a computer boots into: the OS from its disk, or the standby image that waits for an OS. */
 export type Role = 'os' | 'standby';
@@ -40,6 +41,8 @@ export interface ComputerSpec {
   /** Further kernel parameters, whatever it boots. */
   readonly kernelParameters?: readonly string[];
   readonly printer?: 'parallel' | undefined;
+  /** An IOMMU of Intel, which also remaps interrupts: as on most real computers. */
+  readonly iommu?: boolean;
   /** A sound card, which plays to nobody. */
   readonly sound?: boolean;
   /** A second, empty disk (/dev/vdb) of this size. */
@@ -82,9 +85,7 @@ export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] 
     `yado.name=${spec.name}`,
     `yado.address=${spec.address}`,
     `yado.nic=${spec.mac}`,
-    'nr_cpus=1',
-    'ibt=off',
-    'bgrt_disable',
+    ...standbyKernelWords,
   ];
   const further = [...(spec.kernelParameters ?? []), ...extra];
   return [...common, ...memory(spec.setAside !== false), ...own, ...further].join(' ');

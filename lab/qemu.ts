@@ -122,6 +122,7 @@ export function qemuArguments(
     `${spec.nic},netdev=net,mac=${spec.mac},addr=5,romfile=`,
   ];
   if (spec.firmware === 'uefi') args.push('-bios', uefiFile);
+  if (spec.iommu === true) args.push('-device', 'intel-iommu,intremap=on');
   if (vga !== undefined) args.push('-device', `${vga},addr=2`);
   if (spec.disk !== undefined && files.disk !== undefined) {
     // The host's page cache outlives QEMU, so a killed computer keeps what it had flushed.

@@ -15,6 +15,7 @@ type Hardware = Partial<
     | 'disk'
     | 'sound'
     | 'address'
+    | 'iommu'
     | 'spareMiB'
     | 'ramMiB'
     | 'cpus'
@@ -47,6 +48,9 @@ type Row = readonly [
   expected?: Expected,
   more?: Pick<Pair, 'riskHome' | 'holds'>,
 ];
+
+/** As the check `iommu` asks for. */
+const withoutIommu = ['intel_iommu=off', 'intremap=off'];
 
 /** Pairs with one A; where nothing else is said both are as in the scenario "paper". */
 function pairsOf(hardwareA: Hardware, rows: readonly Row[]): Pair[] {
@@ -168,6 +172,9 @@ export const pairs: readonly Pair[] = [
   ...pairsOf({ disk: 'ide' }, [
     ['ide', 'A has an IDE disk, B an equal controller without one', {}],
     ['ide-both', 'both have an IDE disk', { disk: 'ide' }],
+  ]),
+  ...pairsOf({ machine: 'q35', disk: 'ahci', iommu: true, kernelParameters: [...withoutIommu] }, [
+    ['iommu', 'both have an IOMMU, which the OS was started without', { machine: 'q35', iommu: true }],
   ]),
   ...pairsOf({ machine: 'q35', disk: 'ahci', nic: 'e1000e' }, [
     ['q35-to-pc-e1000', 'other chipset, a card without MSI', { nic: 'e1000' }, { refusedBy: 'interrupts' }],

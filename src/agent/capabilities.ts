@@ -22,6 +22,7 @@ import {
   readClocks,
   readFirmware,
   tscKhzIn,
+  usesX2apic,
 } from '#linux/machine-state.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import {
@@ -79,6 +80,7 @@ export function gatherCapabilities(
       onlineApicIds: cpu.apicIds.slice(0, cpus),
       apicIds,
       la57: cpu.flags.includes('la57') && !readFileSync('/proc/cmdline', 'utf8').includes('no5lvl'),
+      x2apic: said.x2apic ?? null,
     },
     memory: {
       totalBytes: memory.total,
@@ -143,7 +145,13 @@ function snapshotRefusal(): Capabilities['snapshotRefusal'] {
 /** More than a kernel says until its agent starts. */
 const mostLogLines = 20_000;
 
-let said: { readonly tscKhz: number | undefined; readonly isMemoryEncrypted: boolean } | undefined;
+let said:
+  | {
+      readonly tscKhz: number | undefined;
+      readonly isMemoryEncrypted: boolean;
+      readonly x2apic: boolean | undefined;
+    }
+  | undefined;
 
 /**
  * What this kernel said at its start. Read once, the sooner the better: its log forgets. A kernel that moves stays the one
@@ -152,7 +160,7 @@ let said: { readonly tscKhz: number | undefined; readonly isMemoryEncrypted: boo
 export function kernelSaid(): NonNullable<typeof said> {
   if (said) return said;
   const log = readKernelLog('/dev/kmsg', mostLogLines);
-  said = { tscKhz: tscKhzIn(log), isMemoryEncrypted: isMemoryEncrypted(log) };
+  said = { tscKhz: tscKhzIn(log), isMemoryEncrypted: isMemoryEncrypted(log), x2apic: usesX2apic(log) };
   return said;
 }
 

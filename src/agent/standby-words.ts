@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Computer } from '#core/computer.ts';
 import { machineAddressOf } from '#core/machine-address.ts';
+import { standbyKernelWords } from '#core/standby-kernel.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
@@ -19,9 +20,7 @@ export function standbyWords(computer: Computer, nic: string | undefined, more: 
     `yado.address=${machineAddressOf(computer)}`,
     `yado.nic=${nic ?? ''}`,
     ...more,
-    'nr_cpus=1',
-    'ibt=off', // why of both: src/cli/standby-medium.ts
-    'bgrt_disable',
+    ...standbyKernelWords,
     'quiet',
   ].join(' ');
 }

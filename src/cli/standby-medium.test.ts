@@ -181,6 +181,6 @@ test('what is set aside here is set aside there', () => {
   const here = 'root=UUID=1 memmap=192M!256M memmap=1M$2M quiet\n';
   assert.equal(
     kernelParameters(here, 'b', '192.0.2.2/24', { console: 'ttyS0' }),
-    'memmap=192M!256M acpi=copy_dsdt nr_cpus=1 ibt=off bgrt_disable console=ttyS0 console=tty0 yado.console=ttyS0 yado.name=b yado.address=192.0.2.2/24',
+    'memmap=192M!256M acpi=copy_dsdt nr_cpus=1 ibt=off bgrt_disable intremap=off intel_iommu=off amd_iommu=off console=ttyS0 console=tty0 yado.console=ttyS0 yado.name=b yado.address=192.0.2.2/24',
   );
 });

@@ -15,6 +15,7 @@ import { basename, delimiter, join, resolve } from 'node:path';
 import { ComputersSchema, EmptySchema, MediumSchema } from '#core/api.ts';
 import { yadoError } from '#core/errors.ts';
 import { machineAddressOf } from '#core/machine-address.ts';
+import { standbyKernelWords } from '#core/standby-kernel.ts';
 import { keep, type PairContext } from './pair.ts';
 
 /** As commander gives them: `--no-keys` is `keys: false`. */
@@ -194,11 +195,7 @@ export function kernelParameters(
   return [
     ...cmdlineHere.split(/\s+/).filter(word => /^memmap=\S+!\S+$/.test(word)),
     'acpi=copy_dsdt',
-    'nr_cpus=1',
-    // The jump into an image has no mark of an indirect branch's end before 7.3 (hibernate_asm_64.S): CPUs that look for it stop.
-    'ibt=off',
-    // With UEFI the kernel keeps the maker's picture, in memory that the OS may have something in.
-    'bgrt_disable',
+    ...standbyKernelWords,
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
     ...(prompt === false ? ['yado.prompt=off'] : []),
     `yado.name=${computer}`,

@@ -66,6 +66,7 @@ const hostile: fc.Arbitrary<Partial<Capabilities>> = fc.record({
     onlineApicIds: fc.array(count, { maxLength: 20 }),
     apicIds: fc.array(count, { maxLength: 20 }),
     la57: fc.boolean(),
+    x2apic: fc.option(fc.boolean()),
   }),
   clock: fc.record({
     source: short,

@@ -89,6 +89,8 @@ export const CapabilitiesSchema = v.strictObject({
     apicIds: v.pipe(v.array(Count), v.maxLength(capabilityLimits.cpus)),
     /** True when five-level paging is switched on. */
     la57: v.boolean(),
+    /** True where the kernel speaks with the interrupt controllers in their newer mode (x2APIC); null when its log has lost it. */
+    x2apic: v.nullable(v.boolean()),
   }),
   memory: v.strictObject({
     totalBytes: Count,

@@ -67,6 +67,7 @@ export const alpha: Capabilities = {
     onlineApicIds: [0],
     apicIds: [0],
     la57: false,
+    x2apic: false,
   },
   memory: {
     totalBytes: 1000 * MiB,

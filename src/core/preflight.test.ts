@@ -43,6 +43,7 @@ test('each obstacle is refused by its name', () => {
     ['memory-target', memory({ freeBytes: 100 * MiB })],
     ['cpu-vendor', { cpu: { ...b.cpu, vendor: 'AuthenticAMD' } }],
     ['cpu-paging', { cpu: { ...b.cpu, la57: true } }],
+    ['cpu-x2apic', { cpu: { ...b.cpu, x2apic: true } }],
     ['cpu-flags', { cpu: { ...b.cpu, flags: ['fpu'] } }],
     ['nic', { nic: null }],
   ];

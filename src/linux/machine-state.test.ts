@@ -8,6 +8,7 @@ import {
   readClocks,
   readFirmware,
   tscKhzIn,
+  usesX2apic,
 } from '#linux/machine-state.ts';
 
 test('a laptop with UEFI, an IOMMU and caching ranges', () => {
@@ -98,6 +99,17 @@ test('the rate of the time stamp counter: the refined one, else the first', () =
     'tsc: Marking TSC unstable due to clocksource watchdog',
   ];
   assert.equal(tscKhzIn(wrong), undefined);
+});
+
+test('the mode of the interrupt controllers: what the kernel said last', () => {
+  const first = 'Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.org)';
+  const byBios = 'x2apic: enabled by BIOS, switching to x2apic ops';
+  assert.equal(usesX2apic([first, byBios]), true);
+  assert.equal(usesX2apic([first, 'DMAR-IR: Enabled IRQ remapping in x2apic mode', 'x2apic enabled']), true);
+  const not = "x2apic: IRQ remapping doesn't support X2APIC mode";
+  assert.equal(usesX2apic([first, byBios, not, 'x2apic disabled']), false);
+  assert.equal(usesX2apic([first, not]), false);
+  assert.equal(usesX2apic(['usb 1-1: new device']), undefined, 'the log has lost its beginning');
 });
 
 test('encrypted memory: the kernel says so, or was told to', () => {

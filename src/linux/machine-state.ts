@@ -73,6 +73,16 @@ export function tscKhzIn(log: readonly string[]): number | undefined {
   );
 }
 
+/**
+ * Whether the kernel speaks with the interrupt controllers in their newer mode (arch/x86/kernel/apic/apic.c): firmware may have
+ * switched it on, and the kernel off again. Undefined when the log has lost its beginning.
+ */
+export function usesX2apic(log: readonly string[]): boolean | undefined {
+  const said = log.findLast(line => /^(?:APIC: )?x2apic(?:: enabled by BIOS| enabled| disabled)/.test(line));
+  if (said !== undefined) return !said.endsWith('disabled');
+  return log.some(line => line.startsWith('Linux version ')) ? false : undefined;
+}
+
 /** True when the kernel says that memory is encrypted (arch/x86/mm/mem_encrypt*.c), or was told to encrypt it. */
 export function isMemoryEncrypted(log: readonly string[], root = REAL_ROOT): boolean {
   const parameters = parseCmdline(readText(root, 'proc/cmdline') ?? '');

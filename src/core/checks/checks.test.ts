@@ -262,6 +262,11 @@ const cases: readonly Case[] = [
   { id: 'cpu-vendor', b: cpu({ vendor: 'AuthenticAMD' }), says: /^beta has a CPU of AuthenticAMD/ },
   { id: 'cpu-paging', b: cpu({ la57: true }), says: /differ in five-level paging/ },
   {
+    id: 'cpu-x2apic',
+    b: cpu({ x2apic: true }),
+    says: /^The interrupt controllers of beta are in the mode x2APIC/,
+  },
+  {
     id: 'cpu-flags',
     b: cpu({ flags: ['fpu'] }),
     says: /^The CPU of beta lacks: sse2/,

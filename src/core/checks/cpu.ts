@@ -75,6 +75,19 @@ export const cpuChecks: readonly PreflightCheck[] = [
           ),
   },
   {
+    id: 'cpu-x2apic',
+    severity: 'error',
+    title: 'the OS can hear the interrupt controllers as the target has them',
+    why: 'A kernel does not switch their newer mode (x2APIC) off when it goes on: it would never hear an interrupt again.',
+    compare: (a, b) =>
+      a.cpu.x2apic === false && b.cpu.x2apic === true
+        ? finding(
+            `The interrupt controllers of ${b.name} are in the mode x2APIC, and the OS was started on ${a.name} without.`,
+            `switch x2APIC off in the setup of ${b.name}, or choose another computer`,
+          )
+        : null,
+  },
+  {
     id: 'cpu-flags',
     severity: 'error',
     title: 'the target has every CPU feature of the source',
