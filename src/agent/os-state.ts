@@ -19,7 +19,9 @@ import {
   readWireguard,
 } from '#linux/freeze-obstacles.ts';
 import { readHeldCards } from '#linux/held-cards.ts';
+import { type HeldDisk, heldDisksAmong } from '#linux/held-disks.ts';
 import { mountedAt } from '#linux/mount-info.ts';
+import { type OpenFiles, readOpenFiles, virtualMachinesAmong } from '#linux/open-files.ts';
 import { undrivenByStandby } from '#linux/standby-drivers.ts';
 import { readOtherMounts, readSwaps, readZfsMounts } from '#linux/storage-in-use.ts';
 import { readSwapRoom } from '#linux/swap-room.ts';
@@ -30,7 +32,8 @@ import { short } from './capabilities.ts';
 const betweenLooksMs = 250;
 
 export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT): Promise<OsState> {
-  const { swaps, mounts, tasks, names, heldCards, programs, bridges, undriven } = osStateLimits;
+  const { swaps, mounts, tasks, names, heldCards, heldDisks, programs, bridges, undriven } = osStateLimits;
+  const open = readOpenFiles(root);
   return {
     classes: [...new Set(table.map(each => each.class))],
     ports: readBridgePorts(bridgeName, root)
@@ -63,7 +66,7 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
     undriven: readUndriven(root).slice(0, undriven),
     waitingTasks: (await waitingTasks(root)).slice(0, tasks).map(short),
     fuseRequests: readFuseRequests(root),
-    heldCards: readHeldCards(root)
+    heldCards: readHeldCards(root, open)
       .slice(0, heldCards)
       .map(each => ({
         pciAddress: each.pciAddress,
@@ -71,6 +74,11 @@ export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT):
         device: short(each.device),
         programs: each.programs.slice(0, programs).map(short),
       })),
+    heldDisks: (await lasting(open, root)).slice(0, heldDisks).map(each => ({
+      device: short(each.device),
+      programs: each.programs.slice(0, programs).map(short),
+    })),
+    virtualMachines: virtualMachinesAmong(open, root).slice(0, programs).map(short),
     watchdogs: readArmedWatchdogs(root).slice(0, names).map(short),
     usbipDevices: readUsbipDevices(root),
     zfs: readZfsMounts(root).slice(0, names).map(short),
@@ -87,6 +95,15 @@ async function waitingTasks(root: string): Promise<string[]> {
   await sleep(betweenLooksMs);
   const still = new Set(readWaitingTasks(root));
   return first.filter(each => still.has(each));
+}
+
+/** Held now and still a little later: whoever only looks at a disk (udev, smartd) has closed it by then. */
+async function lasting(open: OpenFiles, root: string): Promise<HeldDisk[]> {
+  const first = heldDisksAmong(open, root);
+  if (first.length === 0) return [];
+  await sleep(betweenLooksMs);
+  const still = new Set(heldDisksAmong(readOpenFiles(root), root).map(each => each.device));
+  return first.filter(each => still.has(each.device));
 }
 
 /** Of a computer that has the disk of the OS: it becomes a standby behind the OS, which comes home over its card. */

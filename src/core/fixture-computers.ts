@@ -41,6 +41,8 @@ export const plainOs: OsState = {
   fuseRequests: 0,
   undriven: [],
   heldCards: [],
+  heldDisks: [],
+  virtualMachines: [],
   watchdogs: [],
   usbipDevices: 0,
   zfs: [],

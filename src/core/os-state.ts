@@ -20,6 +20,7 @@ export const osStateLimits = {
   tasks: 32,
   names: 64,
   heldCards: 64,
+  heldDisks: 64,
   programs: 8,
   undriven: 16,
   bridges: 16,
@@ -118,13 +119,25 @@ export const OsStateSchema = v.strictObject({
     ),
     v.maxLength(osStateLimits.heldCards),
   ),
+  /** Disks, partitions and volumes that stay and that programs have open by themselves. */
+  heldDisks: v.pipe(
+    v.array(
+      v.strictObject({
+        device: Short,
+        programs: v.pipe(v.array(Short), v.maxLength(osStateLimits.programs)),
+      }),
+    ),
+    v.maxLength(osStateLimits.heldDisks),
+  ),
+  /** Programs that run a virtual machine of KVM: "qemu-system-x86 (pid 812)". */
+  virtualMachines: v.pipe(v.array(Short), v.maxLength(osStateLimits.programs)),
   /** Hardware watchdogs that are armed. */
   watchdogs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   /** USB devices of other computers, attached by usbip. */
   usbipDevices: Count,
-  /** Network interfaces of WireGuard. */
   /** Where file systems of ZFS are mounted. */
   zfs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
+  /** Network interfaces of WireGuard. */
   wireguard: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   /** Set aside for a crash kernel (`crashkernel=`). */
   crashKernelBytes: Count,

@@ -32,6 +32,10 @@ export const rootTroubles = {
     what: 'the volume {volume} lies on several disks or partitions',
     hint: 'bring it to one: pvmove -n {volume} <from> <to>; then: systemctl restart yadod',
   },
+  spread: {
+    what: 'its btrfs also lies on {reason}, beside {volume}',
+    hint: 'btrfs device remove, for each of these others, with / as the file system',
+  },
   encrypted: {
     what: '{volume} is encrypted above its volume, or was unlocked without the stub beneath it ({reason})',
     hint: 'one LUKS container on a disk or partition can move: update-initramfs -u, then restart this computer, and read what it says about the stub',

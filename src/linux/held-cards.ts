@@ -1,10 +1,10 @@
 // Cards that programs hold: those whose driver, when it is taken away, waits until every file of theirs is closed. Where
 // programs stand still, it would wait for ever. Only drivers of which the kernel's sources say so: a display card, a camera
 // or a watchdog is given up at once. Reads links of /proc and /sys only; nothing is opened.
-import { readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { deviceFile, type OpenFiles, programOf, readOpenFiles } from '#linux/open-files.ts';
 import { isPciAddress, pciAddressIn } from '#linux/pci.ts';
-import { linkName, listNames, naturalOrder, REAL_ROOT, readText, resolveLink } from '#linux/sysfs.ts';
+import { linkName, listNames, naturalOrder, REAL_ROOT, resolveLink } from '#linux/sysfs.ts';
 
 export interface HeldCard {
   readonly pciAddress: string;
@@ -76,23 +76,21 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-/** From another root a path may begin at the file system of devices, and in a container anywhere before. */
-const belowDev = /^(?:.*\/dev)?\/(.+)$/;
-
 /** All cards that programs hold, in order of address. */
-export function readHeldCards(root = REAL_ROOT): HeldCard[] {
+export function readHeldCards(root = REAL_ROOT, open: OpenFiles = readOpenFiles(root)): HeldCard[] {
   const found = new Map<string, { readonly devices: Set<string>; readonly programs: Set<string> }>();
   const functionsOf = new Map<string, readonly string[]>();
-  for (const pid of listNames(root, 'proc').filter(name => /^\d+$/.test(name))) {
-    for (const file of new Set(openFiles(root, pid))) {
-      const kind = kinds.find(each => each.file.test(file));
-      if (!kind) continue;
+  for (const [pid, targets] of open) {
+    for (const target of targets) {
+      const file = deviceFile(target);
+      const kind = file === undefined ? undefined : kinds.find(each => each.file.test(file));
+      if (file === undefined || !kind) continue;
       const functions = functionsOf.get(file) ?? kind.functions(root, file);
       functionsOf.set(file, functions);
       for (const address of functions) {
         const held = found.get(address) ?? { devices: new Set(), programs: new Set() };
         held.devices.add(`/dev/${file}`);
-        held.programs.add(`${readText(root, 'proc', pid, 'comm') ?? '?'} (pid ${pid})`);
+        held.programs.add(programOf(pid, root));
         found.set(address, held);
       }
     }
@@ -105,17 +103,6 @@ export function readHeldCards(root = REAL_ROOT): HeldCard[] {
       device: [...devices].toSorted(naturalOrder)[0] ?? '',
       programs: [...programs],
     }));
-}
-
-/** What a process has open, as paths below /dev; of other files some may look like that. */
-function openFiles(root: string, pid: string): string[] {
-  return listNames(root, 'proc', pid, 'fd').flatMap(fd => {
-    try {
-      return belowDev.exec(readlinkSync(join(root, 'proc', pid, 'fd', fd)))?.[1] ?? [];
-    } catch {
-      return []; // closed in the meantime
-    }
-  });
 }
 
 const bridgesBefore = (root: string, address: string): string[] =>

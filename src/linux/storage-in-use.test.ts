@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FixtureTree } from '#linux/fixture-tree.ts';
 import {
+  devicesBesideRoot,
   isBehindStub,
   parseMounts,
   parseSwaps,
@@ -97,4 +98,30 @@ test('nothing there, or anything at all, is no error', () => {
   fc.assert(
     fc.property(fc.string(), text => Array.isArray(parseSwaps(text)) && Array.isArray(parseMounts(text))),
   );
+});
+
+test('a root file system of several devices: those beside its own', () => {
+  const btrfs = 'sys/fs/btrfs/0c5a9b1f-0e4c-4f8c-8b7a-6d9e3f1a24c0/devices';
+  const other = 'sys/fs/btrfs/1111/devices';
+  const disks = {
+    'sys/fs/btrfs/features/raid56': '0\n',
+    [`${other}/sdc`]: '',
+    [`${other}/sdd`]: '',
+  };
+  using stub = new FixtureTree({
+    ...disks,
+    'proc/1/mounts': '/dev/mapper/yado-root / btrfs rw 0 0\n',
+    'sys/class/block/dm-0/dm/name': 'yado-root\n',
+    [`${btrfs}/dm-0`]: '',
+    [`${btrfs}/sdb1`]: '',
+  });
+  assert.deepEqual(devicesBesideRoot(stub.root), ['sdb1']);
+  using bare = new FixtureTree({
+    ...disks,
+    'proc/1/mounts': '/dev/sda2 / btrfs rw 0 0\n',
+    [`${btrfs}/sda2`]: '',
+  });
+  assert.deepEqual(devicesBesideRoot(bare.root), []);
+  using ext4 = new FixtureTree({ 'proc/1/mounts': '/dev/sda2 / ext4 rw 0 0\n' });
+  assert.deepEqual(devicesBesideRoot(ext4.root), []);
 });

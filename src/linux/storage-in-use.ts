@@ -78,14 +78,22 @@ function mapperName(root: string, device: string): string | undefined {
   return name === undefined ? undefined : nameOfMapped(root, name);
 }
 
+/** Its bytes lie on a disk, and are not looked at elsewhere. */
+export const isOnDisk = (device: string): boolean => device.startsWith('/dev/') && !noDisk.test(device);
+
 /** True for a stub, and for what lies on nothing else: an encrypted disk, volumes in it. */
-function isStub(root: string, device: string): boolean {
+export function isStub(root: string, device: string): boolean {
+  if (stubName.test(mapperName(root, device) ?? '')) return true;
+  const name = mappedAs(root, device);
+  return name !== undefined && isOverStub(root, name);
+}
+
+/** The kernel's name of a device of device-mapper: "dm-3" of "/dev/mapper/home". */
+function mappedAs(root: string, device: string): string | undefined {
   const mapped = mapperName(root, device) ?? '';
-  if (stubName.test(mapped)) return true;
-  const name = listNames(root, 'sys/class/block').find(
+  return listNames(root, 'sys/class/block').find(
     each => mapped !== '' && nameOfMapped(root, each) === mapped,
   );
-  return name !== undefined && isOverStub(root, name);
 }
 
 function isOverStub(root: string, name: string): boolean {
@@ -139,11 +147,22 @@ export function isBehindStub(folder: string, root = REAL_ROOT): boolean {
 /** The device that the root file system is mounted from: "/dev/mapper/crab_crypt"; empty when that is not known. */
 export const rootDevice = (root = REAL_ROOT): string => deviceOf('/', readMounts(root));
 
+/** Of a root file system that lies on several devices (btrfs) the others: "sdb1". None for any other. */
+export function devicesBesideRoot(root = REAL_ROOT): string[] {
+  const device = rootDevice(root);
+  const name = mappedAs(root, device) ?? linkName(root, device.slice(1)) ?? basename(device);
+  const devicesOf = (fileSystem: string): string[] => listNames(root, 'sys/fs/btrfs', fileSystem, 'devices');
+  const mine = listNames(root, 'sys/fs/btrfs')
+    .map(devicesOf)
+    .find(each => each.includes(name));
+  return (mine ?? []).filter(each => each !== name);
+}
+
 /** File systems on disks that are not behind a stub, each with the shortest path it is mounted at; the root left out. */
 export function readOtherMounts(root = REAL_ROOT): Mount[] {
   const found = new Map<string, string>();
   for (const { device, path } of readMounts(root)) {
-    if (!device.startsWith('/dev/') || noDisk.test(device) || path === '/' || isStub(root, device)) continue;
+    if (!isOnDisk(device) || path === '/' || isStub(root, device)) continue;
     const before = found.get(device);
     if (before === undefined || path.length < before.length) found.set(device, path);
   }

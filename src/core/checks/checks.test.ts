@@ -454,6 +454,25 @@ const cases: readonly Case[] = [
     hint: /install\.md$/,
   },
   {
+    id: 'cpu-guests',
+    os: { virtualMachines: ['qemu-system-x86 (pid 812)'] },
+    b: cpu({ model: 'y' }),
+    says: /^Virtual machines run on alpha \(qemu-system-x86 \(pid 812\)\), and the CPU of beta is another model/,
+    hint: /virsh managedsave/,
+  },
+  {
+    id: 'disks-held',
+    os: { heldDisks: [{ device: '/dev/dm-3', programs: ['qemu-system-x86 (pid 812)'] }] },
+    says: /^Programs on alpha have disks open that stay there: \/dev\/dm-3 \(qemu-system-x86 \(pid 812\)\)\.$/,
+    hint: /^end these programs first/,
+  },
+  {
+    id: 'disk-volume',
+    os: { rootTrouble: { kind: 'spread', volume: '/dev/mapper/yado-root', reason: 'sdb1' } },
+    says: /cannot move: its btrfs also lies on sdb1, beside \/dev\/mapper\/yado-root\.$/,
+    hint: /^btrfs device remove/,
+  },
+  {
     id: 'other-disks',
     os: { mounts: [{ device: '/dev/sdb1', path: '/home' }] },
     says: /stay at alpha .*: \/home on \/dev\/sdb1\. By hand must be mounted anew \/home on \/dev\/sdb1, when/,
@@ -807,6 +826,21 @@ test('two clocks in local time agree, and so does one of them that nobody can re
   const local = clock({ rtcSeconds: alpha.clock.systemSeconds + 3600 });
   assert.deepEqual(found({ id: '', a: local, b: local, says: /./ }), []);
   assert.deepEqual(found({ id: '', a: clock({ rtcSeconds: null }), b: local, says: /./ }), []);
+});
+
+test('virtual machines may go on at a CPU of the same model; interrupt controllers may be older there, or unknown', () => {
+  const virtualMachines = ['qemu-system-x86 (pid 812)'];
+  assert.deepEqual(
+    found({ id: '', os: { virtualMachines }, b: cpu({ model: alpha.cpu.model }), says: /./ }),
+    [],
+  );
+  const newer = { cpu: { ...alpha.cpu, x2apic: true } };
+  assert.deepEqual(found({ id: '', a: newer, says: /./ }), []);
+  assert.deepEqual(found({ id: '', a: newer, b: cpu({ x2apic: null }), says: /./ }), []);
+  assert.deepEqual(
+    found({ id: '', a: { cpu: { ...alpha.cpu, x2apic: null } }, b: cpu({ x2apic: true }), says: /./ }),
+    [],
+  );
 });
 
 test('a tap in the bridge is no second card', () => {

@@ -125,6 +125,20 @@ export const cpuChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'cpu-guests',
+    severity: 'warning',
+    title: 'no virtual machine is at work that the target may not go on with',
+    why: 'What the CPU keeps of a virtual machine is for CPUs of its own model only.',
+    compare: (a, b) => {
+      const guests = a.os?.virtualMachines ?? [];
+      if (guests.length === 0 || (a.cpu.model === b.cpu.model && a.cpu.model !== '')) return null;
+      return finding(
+        `Virtual machines run on ${a.name} (${listed(guests)}), and the CPU of ${b.name} is another model: they may end there.`,
+        'shut them down first, or put them away and start them again there: virsh managedsave, then virsh start',
+      );
+    },
+  },
+  {
     id: 'cpu-home',
     severity: 'note',
     title: 'programs that are started at the target can come back',

@@ -217,6 +217,21 @@ export const deviceChecks: readonly PreflightCheck[] = [
     }),
   },
   {
+    id: 'disks-held',
+    severity: 'warning',
+    on: 'source',
+    title: 'no program has another disk open by itself',
+    why: 'Volumes of virtual machines and bare partitions stay with their disk: whoever uses one gets errors from it.',
+    inspect: ofOs(({ heldDisks }, { name }) => {
+      if (heldDisks.length === 0) return null;
+      const what = heldDisks.map(each => `${each.device} (${listed(each.programs, 2)})`);
+      return finding(
+        `Programs on ${name} have disks open that stay there: ${listed(what)}.`,
+        'end these programs first: what they write would be lost',
+      );
+    }),
+  },
+  {
     id: 'zfs',
     severity: 'warning',
     on: 'source',

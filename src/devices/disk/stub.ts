@@ -25,7 +25,7 @@ import {
   zeroTarget,
 } from '#linux/device-mapper.ts';
 import { DM_CONTROL_PATH, DmControl } from '#linux/dm-control.ts';
-import { isBehindStub, rootDevice } from '#linux/storage-in-use.ts';
+import { devicesBesideRoot, isBehindStub, rootDevice } from '#linux/storage-in-use.ts';
 import { SystemError } from '#linux/system-error.ts';
 import { ioctlStep, type PlanStep } from '#wire/plan.ts';
 import type { MirrorsState } from './follow.ts';
@@ -209,8 +209,12 @@ export function mirrorsState(name = rootStub): MirrorsState {
   };
 }
 
-/** Why the OS cannot move because of what lies beneath its stub; undefined when it can, or that is not here. */
-export const rootTrouble = (): RootTrouble | undefined => findStub()?.trouble;
+/** Why the OS cannot move because of what its root file system lies on; undefined when it can, or that is not here. */
+export function rootTrouble(): RootTrouble | undefined {
+  const beside = devicesBesideRoot();
+  if (beside.length === 0) return findStub()?.trouble;
+  return { kind: 'spread', volume: rootDevice(), reason: beside.slice(0, 8).join(', ') };
+}
 
 /** The disk or partition of this computer that the stub lies on; undefined when it is not here, or would not be found again. */
 export function diskBeneath(): BlockDevice | undefined {
