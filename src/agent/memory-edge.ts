@@ -2,9 +2,8 @@
 // not by the target, when the OS stands still already.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities, RamRange } from '#core/capabilities.ts';
-import { fittingParameters } from '#core/checks/memory.ts';
 import { yadoError } from '#core/errors.ts';
-import { memoryEdge } from '#core/memory-edge.ts';
+import { fittingParameters, memoryEdge } from '#core/memory-edge.ts';
 import { countFrames } from '#core/ram-ranges.ts';
 import { canGiveUpFrames, giveUpFrame, isGivenUp } from '#linux/page-frames.ts';
 import { dropCaches } from '#linux/power.ts';

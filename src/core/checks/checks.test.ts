@@ -52,6 +52,7 @@ const way = (change: Partial<WayDecision>): WayDecision => ({
   reason: 'beta has no network',
   ...change,
 });
+const configSpace = { name: 'PCI MMCONFIG 0000 [bus 00-ff]', startPfn: 0xe0000, endPfn: 0xf0000 };
 /** Memory of beta reaches to where alpha has its cards. */
 const upTo = (endPfn: number) =>
   memory(beta, { ramRanges: [...beta.memory.ramRanges, { startPfn: 0x40000, endPfn }] });
@@ -238,6 +239,20 @@ const cases: readonly Case[] = [
     a: memory(alpha, { deviceRanges: [{ name: 'HPET 0', startPfn: 0x41000, endPfn: 0x41001 }] }),
     b: upTo(0x80000),
     says: /HPET 0/,
+  },
+  {
+    id: 'registers', // of a kind that a parameter switches off
+    a: memory(alpha, { deviceRanges: [{ ...configSpace, startPfn: 0x41000, endPfn: 0x51000 }] }),
+    b: upTo(0x80000),
+    says: /PCI MMCONFIG/,
+    hint: /^start the OS with pci=nommconf/,
+  },
+  {
+    id: 'registers-cards',
+    a: memory(alpha, { deviceRanges: [configSpace] }),
+    b: memory(beta, { deviceRanges: [{ name: vgaB.address, startPfn: 0xe1000, endPfn: 0xe2000 }] }),
+    says: /^Where beta has a card \(0000:00:02\.0\) the OS has registers of the chipset of alpha: PCI MMCONFIG/,
+    hint: /^start the OS with pci=nommconf/,
   },
   {
     id: 'memory-encryption',

@@ -3,9 +3,9 @@
 import type { Capabilities, DeviceRange, RamRange } from '../capabilities.ts';
 import { functionsToRemove } from '../device-ways.ts';
 import { imageBytesOf, imageRoom, imageShare, swapFolder } from '../image-room.ts';
-import { framesOutside, lowPages, memoryEdge } from '../memory-edge.ts';
+import { fittingParameters, framesOutside, keptFree, lowPages, memoryEdge } from '../memory-edge.ts';
 import { formatBytes } from '../quantities.ts';
-import { countFrames, mergeRanges, subtractRanges } from '../ram-ranges.ts';
+import { countFrames, subtractRanges } from '../ram-ranges.ts';
 import { finding, listed, type PreflightCheck } from './check.ts';
 
 const pageBytes = 4096;
@@ -16,37 +16,9 @@ const roomBytes = 32 * 1024 * 1024;
 /** Both the shell that reads that file and GRUB take the sign for the beginning of a variable's name. */
 const grubQuoting = String.raw`(within the quotes of /etc/default/grub write \\\$ for $)`;
 
-/** Gaps between two places that are not worth a parameter of their own. */
-const nearPages = 256;
-/** The kernel takes 2048 characters, and the OS has parameters of its own. */
-const parametersLimit = 1000;
-
 /** Of the first MiB what A has and B has not. */
 const lowOutside = (a: Capabilities, b: Capabilities): RamRange[] =>
   subtractRanges(framesOutside(a, b), [{ startPfn: lowPages, endPfn: Number.MAX_SAFE_INTEGER }]);
-
-/** A parameter for each of these places, with which a kernel keeps off it from the start. */
-const keptFree = (places: readonly RamRange[]): string[] =>
-  places.map(({ startPfn, endPfn }) => `memmap=${(endPfn - startPfn) * 4}K$${startPfn * 4}K`);
-
-/** Parameters with which the OS has no memory but where B has some; none when they would be too many. */
-export function fittingParameters(a: Capabilities, b: Capabilities): string | undefined {
-  const missing = framesOutside(a, b);
-  const topPfn = Math.max(0, ...b.memory.ramRanges.map(each => each.endPfn));
-  const within = missing
-    .filter(each => each.startPfn < topPfn)
-    .map(({ startPfn, endPfn }) => ({ startPfn, endPfn: endPfn + nearPages }));
-  const joined = mergeRanges(within).map(({ startPfn, endPfn }) => ({
-    startPfn,
-    endPfn: endPfn - nearPages,
-  }));
-  const pagesPerMiB = 256;
-  const parameters = [
-    ...(missing.some(each => each.startPfn >= topPfn) ? [`mem=${Math.floor(topPfn / pagesPerMiB)}M`] : []),
-    ...keptFree(joined),
-  ].join(' ');
-  return parameters.length <= parametersLimit ? parameters : undefined;
-}
 
 const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
 
@@ -70,6 +42,22 @@ function reservation(a: Capabilities, b: Capabilities): string {
       return `memmap=${Math.ceil(endPfn / pagesPerMiB) - start}M$${start}M`;
     })
     .join(' ');
+}
+
+/** The kernel's names of where the configuration space of PCI answers in memory. */
+const isConfigSpace = (name: string): boolean => /^PCI (MMCONFIG|ECAM)/.test(name);
+const withoutConfigSpace = 'start the OS with pci=nommconf: it then asks cards in the older way';
+
+/** Registers of the chipset, as the OS knows it, where the target has those of a card: names of both. */
+function registersOnCards(a: Capabilities, b: Capabilities): { chipset: string; card: string } | undefined {
+  const isCard = ({ name }: DeviceRange): boolean => b.pci.some(({ address }) => address === name);
+  const theirs = b.memory.deviceRanges.filter(isCard);
+  for (const { name, startPfn, endPfn } of a.memory.deviceRanges) {
+    if (name.startsWith('PCI Bus') || a.pci.some(({ address }) => address === name)) continue;
+    const card = theirs.find(each => each.startPfn < endPfn && startPfn < each.endPfn);
+    if (card) return { chipset: name, card: card.name };
+  }
+  return undefined;
 }
 
 /** Registers that go on answering where they are: of the chipset, and of cards that are not taken away before. */
@@ -128,7 +116,25 @@ export const memoryChecks: readonly PreflightCheck[] = [
       const kept = reservation(a, b);
       return finding(
         `Where ${b.name} has memory the OS has devices: ${listed(names)}.`,
-        kept === '' ? 'choose another computer' : `start the OS anew, with: ${kept} ${grubQuoting}`,
+        names.every(isConfigSpace)
+          ? withoutConfigSpace
+          : kept === ''
+            ? 'choose another computer'
+            : `start the OS anew, with: ${kept} ${grubQuoting}`,
+      );
+    },
+  },
+  {
+    id: 'registers-cards',
+    severity: 'warning',
+    title: 'no chipset answers at the source where the target has a card',
+    why: 'The OS would ask a card what it means to ask the chipset, and might write there.',
+    compare: (a, b) => {
+      const found = registersOnCards(a, b);
+      if (!found) return null;
+      return finding(
+        `Where ${b.name} has a card (${found.card}) the OS has registers of the chipset of ${a.name}: ${found.chipset}.`,
+        isConfigSpace(found.chipset) ? withoutConfigSpace : 'choose another computer',
       );
     },
   },
