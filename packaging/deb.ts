@@ -27,6 +27,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['prepare', 'usr/lib/yadokari/prepare', 0o755],
   ['medium', 'usr/lib/yadokari/medium', 0o755],
   ['own-kernel', 'usr/lib/yadokari/own-kernel', 0o755],
+  ['microcode', 'usr/lib/yadokari/microcode', 0o755],
   ['grub-probe', 'usr/lib/yadokari/grub-probe', 0o755],
   ['grub-install', 'usr/sbin/grub-install', 0o755],
   ['lintian-overrides', 'usr/share/lintian/overrides/yadokari', 0o644],

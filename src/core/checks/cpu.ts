@@ -2,7 +2,7 @@
 
 import { cpusMissing } from '../cpu-fit.ts';
 import { instructionsGained, maskOf } from '../cpu-instructions.ts';
-import { finding, listed, type PreflightCheck } from './check.ts';
+import { finding, listed, newMedium, type PreflightCheck } from './check.ts';
 
 /**
  * Names in /proc/cpuinfo that the kernel makes up (arch/x86 cpufeatures.h, words 3, 7 and 8) or that tell how many CPUs
@@ -98,6 +98,12 @@ export const cpuChecks: readonly PreflightCheck[] = [
       const missing = a.cpu.flags.filter(flag => !has.has(flag) && !kernelFlags.has(flag));
       if (missing.length === 0) return null;
       const parameter = clearing(missing);
+      const hidden = parameter === undefined ? '' : `, or start the OS with ${parameter}`;
+      if (isSame)
+        return finding(
+          `The CPU of ${b.name} is of the same model as that of ${a.name}, and lacks: ${listed(missing)}.`,
+          `compare the two setups, and the microcode (on ${a.name}: apt install intel-microcode or amd64-microcode, then restart it; ${newMedium(b)})${hidden}`,
+        );
       return finding(
         `The CPU of ${b.name} lacks: ${listed(missing)}.`,
         parameter === undefined
