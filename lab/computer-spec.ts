@@ -1,6 +1,6 @@
 // What an emulated computer is made of: plain data, a few lines a computer.
 // Cards stand at fixed PCI slots (display 2, network 5, disk 6) so that equal cards are equally placed.
-import { standbyKernelWords } from '#core/standby-kernel.ts';
+import { standbyKernelWords, withoutIommuWords } from '#core/standby-kernel.ts';
 
 /** What a computer boots into: the OS from its disk, or the standby image that waits for an OS. */
 export type Role = 'os' | 'standby';
@@ -86,6 +86,7 @@ export function standbyCommandLine(spec: ComputerSpec, extra: readonly string[] 
     `yado.address=${spec.address}`,
     `yado.nic=${spec.mac}`,
     ...standbyKernelWords,
+    ...withoutIommuWords,
   ];
   const further = [...(spec.kernelParameters ?? []), ...extra];
   return [...common, ...memory(spec.setAside !== false), ...own, ...further].join(' ');

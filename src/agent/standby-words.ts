@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import type { Computer } from '#core/computer.ts';
 import { machineAddressOf } from '#core/machine-address.ts';
-import { standbyKernelWords } from '#core/standby-kernel.ts';
+import { standbyKernelWords, withoutIommuWords } from '#core/standby-kernel.ts';
+import { readFirmware } from '#linux/machine-state.ts';
 
 /** Words of this kernel that the standby needs too. */
 const keptWords =
@@ -21,6 +22,7 @@ export function standbyWords(computer: Computer, nic: string | undefined, more: 
     `yado.nic=${nic ?? ''}`,
     ...more,
     ...standbyKernelWords,
+    ...(readFirmware().hasIommu ? [] : withoutIommuWords),
     'quiet',
   ].join(' ');
 }

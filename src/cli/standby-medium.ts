@@ -15,7 +15,7 @@ import { basename, delimiter, join, resolve } from 'node:path';
 import { ComputersSchema, EmptySchema, MediumSchema } from '#core/api.ts';
 import { yadoError } from '#core/errors.ts';
 import { machineAddressOf } from '#core/machine-address.ts';
-import { standbyKernelWords } from '#core/standby-kernel.ts';
+import { standbyKernelWords, withoutIommuWords } from '#core/standby-kernel.ts';
 import { keep, type PairContext } from './pair.ts';
 
 /** As commander gives them: `--no-keys` is `keys: false`. */
@@ -196,6 +196,7 @@ export function kernelParameters(
     ...cmdlineHere.split(/\s+/).filter(word => /^memmap=\S+!\S+$/.test(word)),
     'acpi=copy_dsdt',
     ...standbyKernelWords,
+    ...withoutIommuWords,
     ...(console === undefined ? [] : [`console=${console}`, 'console=tty0', `yado.console=${console}`]),
     ...(prompt === false ? ['yado.prompt=off'] : []),
     `yado.name=${computer}`,
