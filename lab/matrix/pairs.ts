@@ -176,6 +176,10 @@ export const pairs: readonly Pair[] = [
   ...pairsOf({ machine: 'q35', disk: 'ahci', iommu: true, kernelParameters: [...withoutIommu] }, [
     ['iommu', 'both have an IOMMU, which the OS was started without', { machine: 'q35', iommu: true }],
   ]),
+  ...pairsOf({ machine: 'q35', disk: 'ahci', iommu: true }, [
+    ['iommu-used', 'equal computers with an IOMMU, which the OS uses', { machine: 'q35', iommu: true }],
+    ['iommu-used-pc', 'the OS uses an IOMMU, and B is another model', {}, { refusedBy: 'iommu' }],
+  ]),
   ...pairsOf({ machine: 'q35', disk: 'ahci', nic: 'e1000e' }, [
     ['q35-to-pc-e1000', 'other chipset, a card without MSI', { nic: 'e1000' }, { refusedBy: 'interrupts' }],
     ['q35-e1000', 'both q35; e1000e to e1000', { machine: 'q35', nic: 'e1000' }],
