@@ -35,6 +35,7 @@ import {
 } from '#linux/memory-map.ts';
 import { listPciDevices, type PciDevice } from '#linux/pci.ts';
 import { probeSnapshot } from '#linux/power.ts';
+import { undrivenByStandby } from '#linux/standby-drivers.ts';
 import { protocolVersion } from '#wire/control.ts';
 
 /** The card of the computer: by name in a standby, the bridge's port in the OS. `address` has a prefix length. */
@@ -109,7 +110,13 @@ export function gatherCapabilities(
     panicsOnWarning: panicsOnWarning(),
     pci: pci.map(describeFunction),
     nic: card
-      ? { name: card.name, mac: card.mac, pciAddress: nicAddress ?? null, address: card.address }
+      ? {
+          name: card.name,
+          mac: card.mac,
+          pciAddress: nicAddress ?? null,
+          address: card.address,
+          standbyDrives: undrivenByStandby(`sys/class/net/${card.name}`).length === 0,
+        }
       : null,
     snapshotRefusal: snapshotRefusal(),
     cipherRates,

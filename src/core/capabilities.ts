@@ -139,6 +139,8 @@ export const CapabilitiesSchema = v.strictObject({
       pciAddress: v.nullable(PciAddress),
       /** Machine address, with prefix length. */
       address: Short,
+      /** The standby that comes with the agent has a driver for it too, whatever kernel runs now. */
+      standbyDrives: v.boolean(),
     }),
   ),
   /** Why /dev/snapshot does not work; null when it does. */

@@ -106,6 +106,12 @@ const cases: readonly Case[] = [
     hint: /install\.md$/,
   },
   {
+    id: 'standby-again',
+    b: { nic: { ...beta.nic!, standbyDrives: false } },
+    says: /^The standby of the package has no driver for the network card of beta: once the OS/,
+    hint: /^nothing to do; then start beta from its medium again$/,
+  },
+  {
     id: 'disks-held',
     os: { heldDisks: [{ device: '/dev/dm-3', programs: ['qemu-system-x86 (pid 812)'] }] },
     says: /^Programs on alpha have disks open that stay there: \/dev\/dm-3 \(qemu-system-x86 \(pid 812\)\)\.$/,

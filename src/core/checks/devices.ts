@@ -194,6 +194,19 @@ export const deviceChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'standby-again',
+    severity: 'note',
+    title: 'the target is a standby again once the OS has left it',
+    why: 'It then runs the standby of the package, which may lack a driver that the kernel on its medium has.',
+    compare: (_a, b) =>
+      b.nic?.standbyDrives === false
+        ? finding(
+            `The standby of the package has no driver for the network card of ${b.name}: once the OS has left it again, ${b.name} is out of reach.`,
+            `nothing to do; then start ${b.name} from its medium again`,
+          )
+        : null,
+  },
+  {
     id: 'other-disks',
     severity: 'warning',
     on: 'source',
