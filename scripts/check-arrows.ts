@@ -49,7 +49,7 @@ function problemsOf(file: string): string[] {
   const folder = folderOf(file);
   if (!folder) return [];
   const text = readFileSync(join(root, file), 'utf8');
-  const isTest = file.endsWith('.test.ts');
+  const isTest = /(\.test|\/fixture-[^/]+)\.ts$/.test(file);
   const problems: string[] = [];
   for (const match of text.matchAll(importPattern)) {
     const name = match[2] ?? match[3];
