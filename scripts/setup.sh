@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 packages="qemu-system-x86 mmdebstrap erofs-utils iproute2 e2fsprogs busybox-static cpio zstd kmod dmsetup nbdkit
 gcc libc6-dev liblz4-dev make netcat-openbsd tcpdump util-linux xz-utils cups-ipp-utils dbus-daemon fdisk lvm2 cryptsetup-bin groff-base lintian
-grub-common grub-pc-bin grub-efi-amd64-bin mtools xorriso ovmf"
+grub-common grub-pc-bin grub-efi-amd64-bin mtools xorriso ovmf ipxe-qemu"
 say() { [ "${1:-}" = "" ] || [ "$loud" = no ] || echo "setup: $1"; }
 loud=no
 [ "${1:-}" != --say ] || loud=yes

@@ -1,5 +1,6 @@
-// The standby medium that the package makes: an emulated computer without any disk starts from it, by BIOS from a CD and by
-// UEFI from a USB stick, waits for an OS, and knows its own key and whose it is. It has no network but a card.
+// The standby medium that the package makes: an emulated computer without any disk starts from it, by BIOS from a CD, by
+// UEFI from a USB stick and by BIOS from the network (PXE), and waits for an OS. From a medium with keys it knows its own and
+// whose it is. It has no network but a card, and what QEMU itself serves to one that starts from the network.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -21,26 +22,21 @@ import { evidenceFolder } from './stories.ts';
 const evidence = evidenceFolder('medium');
 const spec = scenarioNamed('paper').computers.find(each => each.name === 'b')!;
 let folder = '';
-let iso = '';
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'yado-medium-'));
-  iso = join(folder, 'b.iso');
   const { deb } = product(text => console.log(`# ${text}`));
   await run(['dpkg-deb', '-x', deb, join(folder, 'package')]);
   const keys = computerKeys(spec);
   assert.ok(keys);
+  const media = { 'b.iso': ['iso', keysArchive(keys)], tftp: ['pxe', Buffer.alloc(0)] } as const;
   const parameters = kernelParameters('memmap=192M!256M', spec.name, spec.address, { nic: spec.mac });
-  await run(
-    [
-      join(folder, 'package/usr/lib/yadokari/medium'),
-      'iso',
-      iso,
-      spec.name,
-      `${parameters} console=ttyS0 yado.console=ttyS1`,
-    ],
-    { input: keysArchive(keys) },
-  );
+  const medium = join(folder, 'package/usr/lib/yadokari/medium');
+  for (const [name, [kind, input]] of Object.entries(media))
+    await run(
+      [medium, kind, join(folder, name), spec.name, `${parameters} console=ttyS0 yado.console=ttyS1`],
+      { input },
+    );
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -77,23 +73,44 @@ async function answer<T>(line: Socket, command: string, wanted: (value: T) => bo
   }
 }
 
-const ways = {
-  'BIOS from a CD': ['-drive', 'if=none,id=medium,media=cdrom,readonly=on', '-device', 'ide-cd,drive=medium'],
-  'UEFI from a USB stick': [
-    '-bios',
-    '/usr/share/ovmf/OVMF.fd',
-    '-drive',
-    'if=none,id=medium,format=raw,readonly=on',
-    '-device',
-    'qemu-xhci',
-    '-device',
-    'usb-storage,drive=medium',
-  ],
+interface Way {
+  /** With the folder of the media in place of FOLDER. */
+  readonly options: readonly string[];
+  readonly owners: readonly string[];
+}
+
+const card = `virtio-net-pci,netdev=net,mac=${spec.mac}`;
+const withoutNetwork = ['-netdev', 'hubport,hubid=0,id=net', '-device', `${card},romfile=`];
+const ways: Readonly<Record<string, Way>> = {
+  'BIOS from a CD': {
+    options: [
+      ...withoutNetwork,
+      ...['-drive', 'if=none,id=medium,file=FOLDER/b.iso,media=cdrom,readonly=on'],
+      ...['-device', 'ide-cd,drive=medium'],
+    ],
+    owners: ['crab'],
+  },
+  'UEFI from a USB stick': {
+    options: [
+      ...withoutNetwork,
+      ...['-bios', '/usr/share/ovmf/OVMF.fd'],
+      ...['-drive', 'if=none,id=medium,file=FOLDER/b.iso,format=raw,readonly=on'],
+      ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=medium'],
+    ],
+    owners: ['crab'],
+  },
+  'PXE, from the network': {
+    options: [
+      ...['-netdev', 'user,id=net,restrict=on,tftp=FOLDER/tftp,bootfile=/boot/grub/i386-pc/core.0'],
+      ...['-device', `${card},bootindex=1`],
+    ],
+    owners: [], // what everybody can read holds no keys
+  },
 };
 
-for (const [way, options] of Object.entries(ways)) {
+for (const [way, { options, owners }] of Object.entries(ways)) {
   test(`a computer starts from the medium: ${way}`, async () => {
-    const name = way.split(' ')[0]!;
+    const name = way.split(/\W/)[0]!;
     const [serial, tty, qmp] = ['serial.log', 'tty', 'qmp'].map(each => join(folder, `${name}.${each}`));
     const qemu = spawnTied(
       [
@@ -102,13 +119,7 @@ for (const [way, options] of Object.entries(ways)) {
         ...['-m', String(spec.ramMiB), '-nodefaults', '-display', 'none', '-vga', 'std'],
         ...['-serial', `file:${serial}`, '-serial', `unix:${tty},server=on,wait=off`],
         ...['-qmp', `unix:${qmp},server=on,wait=off`],
-        ...[
-          '-netdev',
-          'hubport,hubid=0,id=net',
-          '-device',
-          `virtio-net-pci,netdev=net,mac=${spec.mac},romfile=`,
-        ],
-        ...options.map(each => each.replace('id=medium', `id=medium,file=${iso}`)),
+        ...options.map(each => each.replace('FOLDER', folder)),
       ],
       { stdio: 'ignore' },
     );
@@ -130,7 +141,7 @@ for (const [way, options] of Object.entries(ways)) {
       const pairs = await answer<Pairs>(line, 'yado pairs --json', each => each.computer !== undefined);
       assert.deepEqual(
         pairs.computer.owners.map(each => each.name),
-        ['crab'],
+        owners,
       );
       line.destroy();
       await monitor.execute('screendump', { filename: join(evidence, `${name}.png`), format: 'png' });
