@@ -9,6 +9,8 @@ import { diskChecks } from './checks/disk.ts';
 import { kernelChecks } from './checks/kernel.ts';
 import { machineChecks } from './checks/machine.ts';
 import { memoryChecks } from './checks/memory.ts';
+import { networkChecks } from './checks/network.ts';
+import { storageChecks } from './checks/storage.ts';
 
 /** By what they look at. */
 export const checkGroups: readonly { readonly name: string; readonly checks: readonly PreflightCheck[] }[] = [
@@ -17,6 +19,8 @@ export const checkGroups: readonly { readonly name: string; readonly checks: rea
   { name: 'Memory', checks: memoryChecks },
   { name: 'Processors', checks: cpuChecks },
   { name: 'Clocks, firmware and watchdogs', checks: machineChecks },
+  { name: 'Network', checks: networkChecks },
+  { name: 'Disks and swap', checks: storageChecks },
   { name: 'Devices and programs', checks: deviceChecks },
   { name: 'A disk that does not stay', checks: diskChecks },
 ];
