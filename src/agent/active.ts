@@ -9,6 +9,7 @@ import { peerOf } from '#managers/location-manager.ts';
 import { claimPort, controlPort, protocolVersion } from '#wire/control.ts';
 import { AliveCalls } from './alive.ts';
 import { ApiServer } from './api-server.ts';
+import { away } from './away.ts';
 import { BegunMoves } from './begun-moves.ts';
 import { agentImageHash, kernelSaid } from './capabilities.ts';
 import { ClaimDesk, refusalOf } from './claim-desk.ts';
@@ -96,6 +97,7 @@ export class Active {
       leftSwaps: this.#leftSwaps,
       leftMounts: this.#leftMounts,
       hooks: new Hooks(),
+      away,
       save: () => this.#save(),
       emit: (event, data) => this.#api.emit(event, data),
     });
@@ -144,6 +146,7 @@ export class Active {
     this.#leftSwaps.on(name);
     this.#leftMounts.on(name);
     this.#swaps.putAway();
+    away.set(!this.#os.isAtHome); // also for an agent that is newer than where the OS is
     this.#alive.tell();
     process.once('SIGTERM', () => void this.#devices.end().finally(() => process.exit(0)));
     log(`active on ${name}, OS ${this.#os.osId}, epoch ${this.#os.epoch()}`);

@@ -1,6 +1,6 @@
 // Gathers what this computer reports of itself before a move. Reads only.
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
 import { release } from 'node:os';
 import {
   type Capabilities,
@@ -191,18 +191,20 @@ export const measuredOnce = (): (() => Promise<CipherRates>) =>
 /** As `hashImage`, worked out once: it takes its time, and nothing that cannot wait should be started beside it. */
 export const agentImageHash = doneOnce(hashImage);
 
+/** A link to the device of the set-aside memory (packaging/files/enter). */
+const setAside = '/run/yado/set-aside';
+
 /** SHA-256 of the agent image in set-aside memory up to the end of its file system, or `movingAgentImage`. */
 async function hashImage(): Promise<string> {
   if (readFileSync('/run/yado/memory', 'utf8').trim() !== 'pmem') return movingAgentImage;
   const superblock = Buffer.alloc(128);
-  const { openSync, readSync, closeSync } = await import('node:fs');
-  const fd = openSync('/dev/pmem0', 'r');
+  const fd = openSync(setAside, 'r');
   readSync(fd, superblock, 0, superblock.length, 1024);
   closeSync(fd);
   // struct erofs_super_block: blkszbits u8 at 12, blocks u32 at 36 (fs/erofs/erofs_fs.h)
   const bytes = superblock.readUInt32LE(36) * 2 ** superblock.readUInt8(12);
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream('/dev/pmem0', { end: bytes - 1, highWaterMark: 1 << 20 }))
+  for await (const chunk of createReadStream(setAside, { end: bytes - 1, highWaterMark: 1 << 20 }))
     hash.update(chunk as Buffer);
   return hash.digest('hex');
 }

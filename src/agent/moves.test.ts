@@ -77,6 +77,7 @@ test('a target that is away: it is named, the OS stays, and the move is in the h
     leftSwaps: noLeftSwaps,
     leftMounts: noLeftSwaps,
     hooks: noHooks,
+    away: { set: () => false, readUnitsAnew: async () => {} },
     save: () => saves++,
     emit: (event, data) => {
       if (event === 'progress') phases.push((data as { phase: string }).phase);
@@ -120,6 +121,7 @@ test('a move that does not begin has an entry of its own, also when the history 
     leftSwaps: noLeftSwaps,
     leftMounts: noLeftSwaps,
     hooks: noHooks,
+    away: { set: () => false, readUnitsAnew: async () => {} },
     save: () => {},
     emit: event => event === 'failed' && ended.resolve(),
   });
@@ -167,6 +169,7 @@ test('moves that are asked for at once over the API: one begins, and goes on unh
     leftSwaps: noLeftSwaps,
     leftMounts: noLeftSwaps,
     hooks: noHooks,
+    away: { set: () => false, readUnitsAnew: async () => {} },
     save: () => {},
     emit: (event, data) => event === 'progress' || resolve([event, data]),
   });

@@ -16,6 +16,7 @@ import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
 import { type ApiServer, errorEvent } from './api-server.ts';
+import type { Away } from './away.ts';
 import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
@@ -67,6 +68,7 @@ export interface MovingWorld {
   readonly leftSwaps: Pick<LeftSwaps, 'off' | 'on' | 'settled'>;
   readonly leftMounts: Pick<LeftMounts, 'off' | 'on' | 'settled'>;
   readonly hooks: Pick<Hooks, 'run' | 'tell' | 'settled'>;
+  readonly away: Away;
   /** Where the OS is, its epoch or its history have changed. */
   save(): void;
   readonly emit: ApiServer['emit'];
@@ -83,7 +85,7 @@ export class Moves {
   readonly #leftMounts: MovingWorld['leftMounts'];
   readonly #hooks: MovingWorld['hooks'];
   readonly #cpus = new Cpus();
-  readonly #world: Pick<MovingWorld, 'save' | 'emit'>;
+  readonly #world: Pick<MovingWorld, 'save' | 'emit' | 'away'>;
   /** Move that programs of the user have been asked about. */
   #askedOf = '';
   /** Of the computer the OS is about to go to. */
@@ -363,6 +365,7 @@ export class Moves {
     const tellLenders = this.#devices.arrived(prepared.ways);
     this.#alive.moved(source, target);
     await this.#goOn(() => this.#world.save()); // an agent that dies from here on is started anew on this computer
+    const hasOtherUnits = this.#world.away.set(!this.#os.isAtHome); // before any disk of this computer is found
     await this.#goOn(() => ensureMachineAddress(target.address)); // the helper has tried
     // At home again the disk is a PCI device that must be found first; anywhere else the disk comes before all others.
     if (this.#devices.isHere('disk0')) await this.#goOn(() => this.#devices.scan('disks'));
@@ -371,6 +374,7 @@ export class Moves {
     await this.#ports.openForSure(target.address, tell); // should the disk keep us waiting, we can be asked
     const diskMs = await disk;
     this.#phase('after');
+    if (hasOtherUnits) void this.#goOn(() => this.#world.away.readUnitsAnew());
     await this.#goOn(() => this.#devices.scan());
     await this.#restoreOthers();
     tellLenders();

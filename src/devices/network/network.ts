@@ -155,13 +155,13 @@ export class NetworkDevice implements Device {
       leave: [detach(state)],
       serve: [
         ...find,
-        ...letGo(state, mine),
+        ...letGo(state, mine, theirs),
         attach(mineAgain),
         ...link,
         announce(mineAgain, mine, state.portMac),
       ],
       back: [
-        ...takeBack(state, mine),
+        ...takeBack(state, mine, theirs),
         ...(isRemoved ? findAnew(card, state.port, { mayFail: true }) : []),
         attach(mineAgain),
         ...link,
@@ -245,19 +245,19 @@ function arrive({ port, bridge }: NetworkState, mine: string, theirs: string): P
 }
 
 /** A stays on the net as a computer, with its own MAC and address, and lets go of all that is the OS's. */
-function letGo(state: NetworkState, mine: string): Plan {
+function letGo(state: NetworkState, mine: string, theirs: string): Plan {
   const { bridge, addresses, portMac } = state;
   return [
     ...addresses.map(each => netlinkStep(`put down ${each.ip}`, encodeAddressDelete(each))),
     netlinkStep('take the MAC of the card', encodeLinkChange(bridge.index, { mac: portMac })),
-    ...subnetRoutes(state, mine).map(route =>
-      netlinkStep('keep a way to the other computer', encodeRouteAdd(route), { mayFail: true }),
+    ...waysOf(state, mine, theirs).map(route =>
+      netlinkStep('keep a way to other computers', encodeRouteAdd(route), { mayFail: true }),
     ),
   ];
 }
 
 /** Everything may fail: how far `letGo` came is not known. */
-function takeBack(state: NetworkState, mine: string): Plan {
+function takeBack(state: NetworkState, mine: string, theirs: string): Plan {
   const { bridge, addresses, routes } = state;
   const mayFail = { mayFail: true };
   return [
@@ -266,7 +266,7 @@ function takeBack(state: NetworkState, mine: string): Plan {
       encodeLinkChange(bridge.index, { mac: bridge.mac ?? state.portMac }),
       mayFail,
     ),
-    ...subnetRoutes(state, mine).map(route =>
+    ...waysOf(state, mine, theirs).map(route =>
       netlinkStep('drop the way of the computer', encodeRouteDelete(route), mayFail),
     ),
     ...addresses.map(each => netlinkStep(`take ${each.ip} again`, encodeAddressAdd(each), mayFail)),
@@ -312,6 +312,12 @@ function hostRoute(index: number, destination: string, preferredSource: string):
     type: 1,
   };
 }
+
+/** Ways of the computer that the OS has left: to the one that has it, whatever the addresses of the OS, and to all that these reached. */
+const waysOf = (state: NetworkState, mine: string, theirs: string): Route[] => [
+  hostRoute(state.bridge.index, theirs, mine),
+  ...subnetRoutes(state, mine),
+];
 
 /** Routes to the networks that were reached through an address of the OS, from the machine address. */
 function subnetRoutes({ bridge, addresses }: NetworkState, mine: string): Route[] {
