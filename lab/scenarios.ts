@@ -85,10 +85,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     ],
   },
   pair: {
-    about: 'as paper, but A and B have not been paired; A has two disks at one controller',
+    about: 'as paper, but A and B have not been paired; A has two disks at one controller, B one of its own',
     computers: [
       { ...a, disk: 'ahci', spareMiB: 64 },
-      { ...b, paired: false },
+      { ...b, paired: false, spareMiB: 64 },
     ],
   },
   bigmem: {

@@ -117,6 +117,9 @@ printf '#!/bin/sh\necho $YADO_EVENT $YADO_SOURCE $YADO_TARGET >> /root/asked\n' 
 for event in pre-move pre-freeze post-arrive post-fail; do mkdir $event && cp tell $event/10-tell; done
 printf '#!/bin/sh\n[ ! -e /root/backup ] || { echo a backup is running; exit 1; }\n' > tell && cp tell pre-move/20-backup
 touch /root/backup`);
+/** "loaded", or "masked" where nobody can start it. */
+const sleepIs = async (at: Computer): Promise<string> =>
+  (await at.shell('systemctl show --value -p LoadState suspend.target')).trim();
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
 const mountedAt = async (at: Computer, path: string): Promise<string> =>
   (await at.exec(`grep " ${path} " /proc/mounts`)).output.trim();
@@ -152,9 +155,21 @@ story(
     assert.equal(await mountedAt(b, '/boot/efi'), '');
     const touched = await b.exec('touch /boot/efi/kernel'); // it would be hidden at home
     assert.match(touched.output, /Operation not permitted/);
+    await waitFor('sleep to be switched off', async () => (await sleepIs(b)) === 'masked' || undefined, {
+      timeoutMs: 60_000,
+    });
+    const sleep = await b.exec('systemctl suspend');
+    assert.notEqual(sleep.code, 0, 'an OS that is away must not sleep');
+    assert.match(sleep.output, /masked/);
+    const there = await b.shell('udevadm info -q property /dev/disk/by-id/virtio-spare-b');
+    assert.match(there, /^UDISKS_IGNORE=1$/m, 'nothing takes a disk of B by itself');
+    assert.match(there, /^SYSTEMD_READY=0$/m);
     const home = await b.exec('yado migrate a', { timeoutMs: 400_000 });
     assert.equal(home.code, 0, home.output);
     assert.equal(await bootIdOf(a), bootId);
+    await waitFor('sleep to be as before', async () => (await sleepIs(a)) === 'loaded' || undefined, {
+      timeoutMs: 60_000,
+    });
     const areOn = async (): Promise<true | undefined> => {
       const there = (await a.shell(secondDisk)).trim();
       const isSwap = new RegExp(`^${there}1 +partition\\b.*\\b5$`, 'm').test(await swaps(a));
