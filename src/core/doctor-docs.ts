@@ -35,7 +35,7 @@ moved goes on with what it learned where it was started: clock rate, firmware an
 What the hints mean:
 
 - "Start the OS with \`x=y\`": a parameter of its kernel. With GRUB: add it to \`GRUB_CMDLINE_LINUX\` in \`/etc/default/grub\`, type
-  \`update-grub\`, and restart the computer the OS is at home on. Several hints: one restart for all of them.
+  \`update-grub\`, bring the OS home, and restart it there. Several hints: one restart for all of them.
   Within the quotes of that file a \`$\`, as in \`memmap=64K$8192K\`, is written \`\\\\\\$\`.
 - "Start b with \`x=y\`", where b is a standby: in the menu of its medium (it shows for two seconds) press \`e\`, add it to the line
   that begins with \`linux\`, press Ctrl-x. It holds for that one start.
