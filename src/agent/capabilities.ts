@@ -21,6 +21,7 @@ import {
   panicsOnWarning,
   readClocks,
   readFirmware,
+  readMachineCheckBanks,
   tscKhzIn,
   usesX2apic,
 } from '#linux/machine-state.ts';
@@ -82,6 +83,7 @@ export function gatherCapabilities(
       apicIds,
       la57: cpu.flags.includes('la57') && !readFileSync('/proc/cmdline', 'utf8').includes('no5lvl'),
       x2apic: said.x2apic ?? null,
+      machineCheckBanks: readMachineCheckBanks(),
     },
     memory: {
       totalBytes: memory.total,
@@ -98,6 +100,7 @@ export function gatherCapabilities(
       source: short(clocks.source),
       sources: clocks.sources.slice(0, clockSources).map(short),
       tscKhz: said.tscKhz ?? null,
+      pmTimerPort: clocks.pmTimerPort,
       systemSeconds: Math.max(0, Math.round(Date.now() / 1000)),
       rtcSeconds: clocks.rtcSeconds,
     },

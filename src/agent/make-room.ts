@@ -1,9 +1,12 @@
 // What a standby does with its own cards in the last moment before it becomes the OS: those the OS will not know must not
 // answer any more, for the OS may have put the registers of another card where the firmware put theirs. The OS finds
-// them in its own PCI scan and gives them another place. A network card that only its driver can stop is stopped.
+// them in its own PCI scan and gives them another place. A network card that only its driver can stop is stopped. Events of a
+// firmware that the OS does not know would interrupt it for ever: it would look for them at the ports of its own.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Capabilities } from '#core/capabilities.ts';
 import { functionsToQuiet, interfaceToTakeDown } from '#core/device-ways.ts';
+import type { AcpiEvent } from '#linux/acpi-events.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PCI_QUIET_BYTES, pciConfigPath, pciUnbindPath } from '#linux/pci.ts';
 import { encodeLinkChange, type Link } from '#linux/rtnetlink.ts';
@@ -18,13 +21,19 @@ export interface Room {
   undo(): void;
 }
 
-export function makeRoom(mine: Capabilities, kept: readonly string[]): Room {
+/** @param events of ACPI that must not come any more */
+export function makeRoom(
+  mine: Capabilities,
+  kept: readonly string[],
+  events: readonly AcpiEvent[] = [],
+): Room {
   const quiet = functionsToQuiet(mine.pci, kept);
   const before = quiet.map(({ address }) => ({ address, head: readHead(address) }));
   const down = linkOf(interfaceToTakeDown(mine));
   const mayFail = { mayFail: true };
   return {
     plan: [
+      ...events.map(({ path, off }) => writeFileStep(`switch off ${basename(path)}`, path, off, mayFail)),
       ...quiet.flatMap(({ address, driver }) => [
         ...(driver === undefined
           ? []
@@ -36,6 +45,13 @@ export function makeRoom(mine: Capabilities, kept: readonly string[]): Room {
         : [netlinkStep(`take down ${down.name}`, encodeLinkChange(down.index, { up: false }), mayFail)]),
     ],
     undo: () => {
+      for (const { path, on } of events) {
+        try {
+          writeFileSync(path, on);
+        } catch {
+          // One that was switched on by itself meanwhile.
+        }
+      }
       for (const { address, head } of before) if (head) writeFileSync(pciConfigPath(address), head);
       if (down === undefined) return;
       using links = new LinkClient();

@@ -12,6 +12,7 @@ import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
+import { isSameModel } from '#core/same-firmware.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
@@ -21,6 +22,7 @@ import type { BegunMoves } from './begun-moves.ts';
 import { Cpus } from './cpus.ts';
 import { culpritOf } from './culprit.ts';
 import { destinyOf } from './disk-plan.ts';
+import { Heat } from './heat.ts';
 import type { HookEvent, Hooks, HookWords } from './hooks.ts';
 import type { LeftMounts } from './left-mounts.ts';
 import type { LeftSwaps } from './left-swaps.ts';
@@ -85,6 +87,7 @@ export class Moves {
   readonly #leftMounts: MovingWorld['leftMounts'];
   readonly #hooks: MovingWorld['hooks'];
   readonly #cpus = new Cpus();
+  readonly #heat = new Heat();
   readonly #world: Pick<MovingWorld, 'save' | 'emit' | 'away'>;
   /** Move that programs of the user have been asked about. */
   #askedOf = '';
@@ -294,6 +297,7 @@ export class Moves {
           await this.#ports.close();
           frozen = true;
           this.#cpus.fitFor(move.target);
+          this.#heat.leave(!isSameModel(move.source, move.target));
           await this.#devices.hold();
           this.#phase('freeze');
         },
@@ -329,7 +333,7 @@ export class Moves {
   }
 
   async #capabilities(): Promise<Capabilities> {
-    return this.#os.capabilities(await gatherOsState(this.#devices.table()));
+    return this.#os.capabilities(await gatherOsState(this.#os.home, this.#devices.table()));
   }
 
   /** Rolled back: the OS goes on at the source. */
@@ -337,6 +341,7 @@ export class Moves {
     this.#phase('return');
     this.#os.useUp(epoch);
     this.#cpus.goBack();
+    this.#heat.goBack();
     await this.#goOn(() => this.#world.save());
     const tell = (): void => this.#alive.tell();
     // A disk elsewhere needs no ports of ours, and the ports need no disk; other cards may.
@@ -351,7 +356,7 @@ export class Moves {
 
   async #arrive(
     request: MoveRequest,
-    { prepared, target: found, disk: plan }: CheckedMove,
+    { prepared, source: left, target: found, disk: plan }: CheckedMove,
     report: HelperReport,
   ): Promise<Downtime> {
     const thawedAt = performance.now();
@@ -380,6 +385,7 @@ export class Moves {
     tellLenders();
     tell();
     this.#cpus.useAll(found);
+    this.#heat.arrived(!isSameModel(left, found));
     return downtimeFrom(report, diskMs);
   }
 

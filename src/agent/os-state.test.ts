@@ -44,7 +44,7 @@ test('what is in use and what is in the way', async () => {
     'sys/class/watchdog/watchdog0/identity': 'iTCO_wdt\n',
     'sys/class/watchdog/watchdog0/state': 'active\n',
   });
-  const state = await gatherOsState([device('disk0', 'disk'), device('disk1', 'disk')], tree.root);
+  const state = await gatherOsState('a', [device('disk0', 'disk'), device('disk1', 'disk')], tree.root);
   assert.deepEqual(
     { ...state, lacks: [] },
     {
@@ -95,7 +95,7 @@ test('without the bridge os0 that is what is said, and nothing of a card that do
     'sys/class/net/br0/brif/eth0/port_no': '0x1\n',
   });
   // The class is there all the same: the network is a device of every OS.
-  const os = await gatherOsState([device('network0', 'network'), device('disk0', 'disk')], tree.root);
+  const os = await gatherOsState('a', [device('network0', 'network'), device('disk0', 'disk')], tree.root);
   const found = inspectAlone({ ...alpha, nic: null, os }).checks.filter(
     ({ id, ok }) => !ok && /^n(ic|et)/.test(id),
   );
@@ -115,7 +115,7 @@ test('more of anything than fits is cut, never refused', async () => {
     }),
   );
   using tree = new FixtureTree({ 'proc/cmdline': '', 'proc/1/mounts': mounts.join('\n'), ...tasks });
-  const state = v.parse(OsStateSchema, await gatherOsState([device('network0', 'network')], tree.root));
+  const state = v.parse(OsStateSchema, await gatherOsState('a', [device('network0', 'network')], tree.root));
   assert.equal(state.mounts.length, osStateLimits.mounts);
   assert.equal(state.waitingTasks.length, osStateLimits.tasks);
 });

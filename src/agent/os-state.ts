@@ -31,10 +31,16 @@ import { short } from './capabilities.ts';
 /** Whoever waits for a disk that is quick has got its answer by then. */
 const betweenLooksMs = 250;
 
-export async function gatherOsState(table: DeviceStatusTable, root = REAL_ROOT): Promise<OsState> {
+/** @param home the computer it was started on */
+export async function gatherOsState(
+  home: string,
+  table: DeviceStatusTable,
+  root = REAL_ROOT,
+): Promise<OsState> {
   const { swaps, mounts, tasks, names, heldCards, heldDisks, programs, bridges, undriven } = osStateLimits;
   const open = readOpenFiles(root);
   return {
+    home,
     classes: [...new Set(table.map(each => each.class))],
     ports: readBridgePorts(bridgeName, root)
       .slice(0, names)

@@ -59,6 +59,11 @@ export class Os implements OsPlace {
     return this.#history;
   }
 
+  /** Name of the computer the OS was started on. */
+  get home(): string {
+    return this.#first.name;
+  }
+
   /** True on the computer the OS was started on. */
   get isAtHome(): boolean {
     return this.#here.name === this.#first.name;

@@ -10,6 +10,7 @@ import { inspectAlone } from '#core/preflight.ts';
 import type { Progress } from '#core/progress.ts';
 import { lookForDisk } from '#devices/disk/look.ts';
 import { readRsdp } from '#linux/acpi.ts';
+import { armedEvents } from '#linux/acpi-events.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
 import { restart } from '#linux/kexec.ts';
@@ -144,6 +145,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     imageBytes,
     kept,
     source,
+    isForeign,
     sourceAddress,
   }: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
     await lent.stop();
@@ -159,7 +161,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     }
     setFreezeTimeout(3000);
     const parkBytes = parkBytesOf(mine.memory.freeBytes, imageBytes);
-    const room = makeRoom(mine, kept);
+    const room = makeRoom(mine, kept, isForeign ? armedEvents() : []);
     using listener = listenTcp(ip, bulkPort);
     const keys = tlsKeys(secret, 'image', cipher, 'server');
     const looks = mayHavePages(osId, behind?.osId, mine.agentImageHash);

@@ -67,8 +67,10 @@ const hostile: fc.Arbitrary<Partial<Capabilities>> = fc.record({
     apicIds: fc.array(count, { maxLength: 20 }),
     la57: fc.boolean(),
     x2apic: fc.option(fc.boolean()),
+    machineCheckBanks: fc.nat(),
   }),
   clock: fc.record({
+    pmTimerPort: fc.option(fc.nat()),
     source: short,
     sources: fc.array(short, { maxLength: 16 }),
     tscKhz: fc.option(count),
@@ -82,6 +84,7 @@ const hostile: fc.Arbitrary<Partial<Capabilities>> = fc.record({
     version: short,
     mtrrs: fc.array(short, { maxLength: 64 }),
     hasIommu: fc.boolean(),
+    hasErrorReports: fc.boolean(),
   }),
 });
 

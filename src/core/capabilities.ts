@@ -89,6 +89,8 @@ export const CapabilitiesSchema = v.strictObject({
     apicIds: v.pipe(v.array(Count), v.maxLength(capabilityLimits.cpus)),
     /** True when five-level paging is switched on. */
     la57: v.boolean(),
+    /** Registers for errors of the hardware that the first CPU has; 0 where the kernel does not look at them (`mce=off`). */
+    machineCheckBanks: Count,
     /** True where the kernel speaks with the interrupt controllers in their newer mode (x2APIC); null when its log has lost it. */
     x2apic: v.nullable(v.boolean()),
   }),
@@ -112,6 +114,8 @@ export const CapabilitiesSchema = v.strictObject({
     sources: v.pipe(v.array(Short), v.maxLength(capabilityLimits.clockSources)),
     /** Rate of the time stamp counter as this kernel measured it at its start, kHz; null when its log has lost it. */
     tscKhz: v.nullable(Count),
+    /** Port of the timer of ACPI (`acpi_pm`), as this kernel knows it; null when it has none. */
+    pmTimerPort: v.nullable(Count),
     /** Seconds since 1970: of the system, and of the battery-backed clock if there is one. */
     systemSeconds: Count,
     rtcSeconds: v.nullable(Count),
@@ -126,6 +130,8 @@ export const CapabilitiesSchema = v.strictObject({
     version: Short,
     /** Lines of /proc/mtrr. */
     mtrrs: v.pipe(v.array(Short), v.maxLength(capabilityLimits.mtrrs)),
+    /** It has told this kernel where in memory it leaves reports of errors (the table HEST), and the kernel reads them. */
+    hasErrorReports: v.boolean(),
     /** An IOMMU stands between devices and memory. */
     hasIommu: v.boolean(),
   }),

@@ -27,6 +27,8 @@ export const osStateLimits = {
 } as const;
 
 export const OsStateSchema = v.strictObject({
+  /** The computer it was started on. */
+  home: Short,
   /** Classes of the devices in the device status table. */
   classes: v.pipe(v.array(v.picklist(deviceClassNames)), v.maxLength(deviceClassNames.length)),
   /** What is in the bridge with the OS's addresses; empty when there is no such bridge, or nothing in it. */

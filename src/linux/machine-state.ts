@@ -1,5 +1,6 @@
 // What a kernel knows of the computer it was started on: firmware, caching, IOMMU, clocks, and how it takes its own
 // warnings. Reads only; what is not there gives an empty value, never an error.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
 import { listNames, REAL_ROOT, readNumber, readText } from '#linux/sysfs.ts';
@@ -14,6 +15,8 @@ export interface FirmwareState {
   /** Lines of /proc/mtrr. */
   readonly mtrrs: readonly string[];
   readonly hasIommu: boolean;
+  /** It leaves reports of errors in memory (the table HEST), which the kernel reads. */
+  readonly hasErrorReports: boolean;
 }
 
 export function readFirmware(root = REAL_ROOT): FirmwareState {
@@ -30,6 +33,9 @@ export function readFirmware(root = REAL_ROOT): FirmwareState {
       .filter(Boolean)
       .join(' '),
     version: dmi('bios_version'),
+    hasErrorReports:
+      existsSync(join(root, 'sys/firmware/acpi/tables/HEST')) &&
+      kernelParameter(parameters, 'hest_disable') === undefined,
     mtrrs: (readText(root, 'proc/mtrr') ?? '').split('\n').filter(Boolean),
     // With intel_iommu=off alone nothing is registered, and interrupts go through it all the same ("IR-PCI-MSI").
     hasIommu:
@@ -43,14 +49,18 @@ export interface ClockState {
   readonly sources: readonly string[];
   /** Seconds since 1970 of the battery-backed clock; null when there is none. */
   readonly rtcSeconds: number | null;
+  /** Port of the timer of ACPI; null when there is none. */
+  readonly pmTimerPort: number | null;
 }
 
 export function readClocks(root = REAL_ROOT): ClockState {
   const at = join(root, 'sys/devices/system/clocksource/clocksource0');
+  const port = /^ *([0-9a-f]+)-[0-9a-f]+ : ACPI PM_TMR$/m.exec(readText(root, 'proc/ioports') ?? '')?.[1];
   const rtcSeconds = readNumber(root, 'sys/class/rtc/rtc0/since_epoch');
   return {
     source: readText(at, 'current_clocksource')?.trim() ?? '',
     sources: (readText(at, 'available_clocksource') ?? '').split(/\s+/).filter(Boolean),
+    pmTimerPort: port === undefined ? null : Number.parseInt(port, 16),
     rtcSeconds:
       rtcSeconds !== undefined && Number.isSafeInteger(rtcSeconds) && rtcSeconds >= 0 ? rtcSeconds : null,
   };
@@ -89,6 +99,11 @@ export function isMemoryEncrypted(log: readonly string[], root = REAL_ROOT): boo
   if (kernelParameter(parameters, 'mem_encrypt') === 'on') return true;
   return log.some(line => /Memory Encryption (Features|is) active/i.test(line));
 }
+
+/** Registers for errors of the hardware that the first CPU has (arch/x86/kernel/cpu/mce/core.c); 0 without any. */
+export const readMachineCheckBanks = (root = REAL_ROOT): number =>
+  listNames(root, 'sys/devices/system/machinecheck/machinecheck0').filter(name => /^bank\d+$/.test(name))
+    .length;
 
 export function panicsOnWarning(root = REAL_ROOT): boolean {
   return (readNumber(root, 'proc/sys/kernel/panic_on_warn') ?? 0) > 0;

@@ -39,6 +39,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
       imageBytes: count,
       kept: fc.constantFrom([], ['0000:00:05.0', '0000:00:1f.3']),
       source: text,
+      isForeign: fc.boolean(),
       sourceAddress: fc.ipV4(),
     },
     plain,

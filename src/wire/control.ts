@@ -75,6 +75,8 @@ export const controlRequests = {
       /** PCI functions of the target that the OS has too, in the same place. */
       kept: v.pipe(v.array(PciAddress), v.maxLength(4096)),
       source: Text,
+      /** The OS was started by another firmware: events of that of the target are not for it. */
+      isForeign: v.boolean(),
       /** Where the stream comes from, and where the copy claims. */
       sourceAddress: v.pipe(Text, v.ipv4()),
     }),

@@ -51,6 +51,7 @@ const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
     imageBytes: 1 << 28,
     kept: ['0000:00:05.0'],
     source: 'a',
+    isForeign: true,
     sourceAddress: '10.77.0.1',
   },
   cancel: {},

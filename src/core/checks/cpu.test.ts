@@ -14,14 +14,25 @@ const cases: readonly Case[] = [
     says: /^The interrupt controllers of beta are in the mode x2APIC/,
   },
   {
+    id: 'cpu-boot',
+    b: cpu({ onlineApicIds: [1], apicIds: [0, 1] }),
+    says: /^beta starts on the CPU with the number \(APIC id\) 1, the OS was started on 0\.$/,
+  },
+  {
+    id: 'cpu-errors',
+    b: cpu({ machineCheckBanks: 7 }),
+    says: /^The CPU of beta has 7 registers for errors of the hardware, and the OS reads 10\.$/,
+    hint: /^start the OS with mce=off/,
+  },
+  {
     id: 'cpu-flags',
-    b: cpu({ flags: ['fpu'], model: 'y' }),
+    b: cpu({ flags: ['fpu', 'tsc_adjust'], model: 'y' }),
     says: /^The CPU of beta lacks: sse2/,
     hint: /^start the OS with clearcpuid=sse2, or/,
   },
   {
     id: 'cpu-flags',
-    b: cpu({ flags: ['fpu'] }),
+    b: cpu({ flags: ['fpu', 'tsc_adjust'] }),
     says: /^The CPU of beta is of the same model as that of alpha, and lacks: sse2\.$/,
     hint: /^compare the two setups, and the microcode .*apt install intel-microcode.*yado standby build beta .*, or start the OS with clearcpuid=sse2$/,
   },

@@ -131,6 +131,33 @@ export const cpuChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'cpu-boot',
+    severity: 'error',
+    title: 'both kernels were started on the CPU of one number (APIC id)',
+    why: 'The OS goes on with its first CPU on the one that the standby runs on, and speaks with it by the number that it knows.',
+    compare: (a, b) => {
+      const [mine, theirs] = [a.cpu.onlineApicIds[0], b.cpu.onlineApicIds[0]];
+      if (mine === undefined || theirs === undefined || mine === theirs) return null;
+      return finding(
+        `${b.name} starts on the CPU with the number (APIC id) ${theirs}, the OS was started on ${mine}.`,
+        'choose another computer',
+      );
+    },
+  },
+  {
+    id: 'cpu-errors',
+    severity: 'error',
+    title: 'the target has as many registers for errors of the hardware',
+    why: 'The kernel reads all that its first CPU had (machine check banks), and panics where one is missing.',
+    compare: (a, b) =>
+      a.cpu.machineCheckBanks <= b.cpu.machineCheckBanks
+        ? null
+        : finding(
+            `The CPU of ${b.name} has ${b.cpu.machineCheckBanks} registers for errors of the hardware, and the OS reads ${a.cpu.machineCheckBanks}.`,
+            'start the OS with mce=off, or choose another computer',
+          ),
+  },
+  {
     id: 'cpu-guests',
     severity: 'warning',
     title: 'no virtual machine is at work that the target may not go on with',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alpha, beta, nic } from '../fixture-computers.ts';
-import { type Case, clock, cpu, firmware, found, tryGroup } from './fixture-cases.ts';
+import { type Case, clock, cpu, firmware, found, foundIds, memory, tryGroup } from './fixture-cases.ts';
 import { machineChecks } from './machine.ts';
 
 const cases: readonly Case[] = [
@@ -21,10 +21,31 @@ const cases: readonly Case[] = [
   },
   {
     id: 'clock-rate',
-    a: clock({ sources: ['tsc', 'hpet'] }),
-    b: clock({ tscKhz: 3_600_000, sources: ['tsc', 'acpi_pm'] }),
+    a: clock({ sources: ['tsc', 'acpi_pm'] }), // it answers elsewhere
+    b: clock({ tscKhz: 3_600_000, pmTimerPort: 0x1808 }),
     says: /too fast/,
     hint: /^choose another computer/,
+  },
+  {
+    id: 'clock-place',
+    a: clock({ source: 'acpi_pm' }),
+    b: clock({ pmTimerPort: 0x1808 }),
+    says: /^The OS on alpha goes by the clock acpi_pm, which beta does not have in the same place/,
+    hint: /^on alpha: echo tsc > /,
+  },
+  {
+    id: 'clock-place',
+    a: clock({ source: 'hpet', sources: ['hpet'] }),
+    b: memory(beta, { deviceRanges: [] }),
+    says: /goes by the clock hpet/,
+    hint: /^choose another computer$/,
+  },
+  {
+    id: 'clock-watch',
+    a: { cpu: { ...alpha.cpu, flags: ['fpu', 'sse2', 'ht'] } },
+    b: memory(beta, { deviceRanges: [] }),
+    says: /^The OS on alpha compares its time with the clock hpet, which beta does not have/,
+    hint: /^start the OS with tsc=reliable$/,
   },
   {
     id: 'clock-drift',
@@ -81,6 +102,12 @@ const onAnotherModel: readonly Case[] = [
   },
   { id: 'acpi-tables', os: { hasCopiedDsdt: false }, says: /in the memory of alpha, where beta/ },
   { id: 'firmware-calls', a: firmware({ isCalled: true }), says: /UEFI firmware of Maker Model 1; on beta/ },
+  {
+    id: 'error-reports',
+    a: firmware({ hasErrorReports: true }),
+    says: /where the firmware of Maker Model 1 leaves them; on beta/,
+    hint: /^start the OS with hest_disable$/,
+  },
   { id: 'iommu', a: firmware({ hasIommu: true }), says: /the IOMMU of Maker Model 1, which beta/ },
 ];
 
@@ -89,6 +116,15 @@ tryGroup(
   cases,
   onAnotherModel.map(each => each.id),
 );
+
+test('in a computer of the same model the firmware may lie elsewhere; at home it does not', () => {
+  const uefi = { kind: 'UEFI', isCalled: true } as const;
+  const twin = { firmware: { ...beta.firmware, kind: 'UEFI' as const }, e820Checksum: 2 };
+  const a = { ...firmware(uefi), e820Checksum: 1 };
+  assert.deepEqual(foundIds({ a, b: twin }), ['firmware-calls']);
+  assert.deepEqual(foundIds({ a, b: { ...twin, e820Checksum: 1 } }), []);
+  assert.deepEqual(foundIds({ a, os: { home: 'beta' }, b: twin }), []);
+});
 
 for (const each of onAnotherModel) {
   test(`${each.id}: only where the firmware is another one`, () => {

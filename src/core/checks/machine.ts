@@ -2,6 +2,7 @@
 
 import type { Capabilities } from '../capabilities.ts';
 import { formatMs } from '../quantities.ts';
+import { isSameFirmware, isSameModel } from '../same-firmware.ts';
 import { finding, listed, ofOs, type PreflightCheck } from './check.ts';
 
 /** NTP can make good what a clock goes wrong by this much (kernel/time/ntp.c, MAXFREQ), parts per million. */
@@ -20,22 +21,28 @@ function clockDrift({ clock: a }: Capabilities, { clock: b }: Capabilities): num
 const driftText = (a: Capabilities, b: Capabilities, ppm: number): string =>
   `The CPU of ${b.name} counts time at ${(b.clock.tscKhz ?? 0) / 1000} MHz, that of ${a.name} at ${(a.clock.tscKhz ?? 0) / 1000}: the OS's clock will go ${Math.abs(ppm / 10_000).toFixed(2)} % too ${ppm > 0 ? 'fast' : 'slow'}.`;
 
-/** Clocks that count alike everywhere, the better one first. */
+/** Clocks that count alike everywhere, the better one first; the kernel knows where each of them answers. */
 const steadyClocks = ['hpet', 'acpi_pm'];
 
-/** How to let the OS go by one of these, if both computers have it; of a target that names none nobody knows. */
-function otherClock({ clock: a, name }: Capabilities, { clock: b }: Capabilities): string | undefined {
-  const found = steadyClocks.find(
-    each => a.sources.includes(each) && (b.sources.length === 0 || b.sources.includes(each)),
-  );
-  return found === undefined
-    ? undefined
-    : `on ${name}: echo ${found} > /sys/devices/system/clocksource/clocksource0/current_clocksource`;
+function placeOf(clock: string, computer: Capabilities): number | undefined {
+  if (clock === 'acpi_pm') return computer.clock.pmTimerPort ?? undefined;
+  return computer.memory.deviceRanges.find(({ name }) => name.startsWith('HPET'))?.startPfn;
 }
 
-/** Whether the OS finds the firmware it was started by. */
-const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
-  a.kind === b.kind && a.model === b.model && a.version === b.version;
+/** One that answers elsewhere, or not at all, stands still. */
+const isSteadyThere = (clock: string, a: Capabilities, b: Capabilities): boolean =>
+  a.clock.sources.includes(clock) &&
+  placeOf(clock, a) !== undefined &&
+  placeOf(clock, a) === placeOf(clock, b);
+
+const goBy = (clock: string): string =>
+  `echo ${clock} > /sys/devices/system/clocksource/clocksource0/current_clocksource`;
+
+/** How to let the OS go by one of these, if both computers have it in one place. */
+function otherClock(a: Capabilities, b: Capabilities): string | undefined {
+  const found = steadyClocks.find(each => isSteadyThere(each, a, b));
+  return found === undefined ? undefined : `on ${a.name}: ${goBy(found)}`;
+}
 
 /** Whether interrupts that a board carries over wires come where the OS expects them, as far as anybody knows. */
 const hasSameWires = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
@@ -72,12 +79,45 @@ export const machineChecks: readonly PreflightCheck[] = [
     },
   },
   {
+    id: 'clock-place',
+    severity: 'error',
+    title: 'the clock that the OS goes by answers at the target where the OS knows it',
+    why: 'Elsewhere nothing answers, or something else: time stands still, and with it every program that waits.',
+    compare: (a, b) => {
+      const { source, sources } = a.clock;
+      if (!steadyClocks.includes(source) || isSteadyThere(source, a, b)) return null;
+      const other = ['tsc', ...steadyClocks].find(
+        each => each !== source && (each === 'tsc' ? sources.includes(each) : isSteadyThere(each, a, b)),
+      );
+      return finding(
+        `The OS on ${a.name} goes by the clock ${source}, which ${b.name} does not have in the same place: time would stand still there.`,
+        other === undefined ? 'choose another computer' : `on ${a.name}: ${goBy(other)}`,
+      );
+    },
+  },
+  {
+    id: 'clock-watch',
+    severity: 'warning',
+    title: 'the clock by which the kernel watches its own answers at the target',
+    why: 'A kernel that does not trust the time stamp counter compares it with that one; when it stands still, the counter is taken for wrong, and the dead one for right.',
+    compare: (a, b) => {
+      const { source, sources } = a.clock;
+      const watch = steadyClocks.find(each => sources.includes(each));
+      if (source !== 'tsc' || a.cpu.flags.includes('tsc_adjust')) return null; // tsc_disable_clocksource_watchdog
+      if (watch === undefined || isSteadyThere(watch, a, b)) return null;
+      return finding(
+        `The OS on ${a.name} compares its time with the clock ${watch}, which ${b.name} does not have in the same place: it would go by that one there, and time would stand still.`,
+        'start the OS with tsc=reliable',
+      );
+    },
+  },
+  {
     id: 'clock-source',
     severity: 'note',
     title: 'the target has the clock that the OS goes by',
     why: 'The kernel looks for another one when its own stands still.',
     compare: ({ clock: a, name }, { clock: b, name: there }) =>
-      a.source === '' || b.sources.length === 0 || b.sources.includes(a.source)
+      a.source !== 'tsc' || b.sources.length === 0 || b.sources.includes(a.source)
         ? null
         : finding(
             `The OS on ${name} goes by the clock ${a.source}; ${there} offers ${listed(b.sources)}.`,
@@ -122,7 +162,7 @@ export const machineChecks: readonly PreflightCheck[] = [
     title: "the OS has its own copy of the firmware's tables, or finds them at the target",
     why: "Without `acpi=copy_dsdt` the kernel reads the tables in the target's memory, where others lie.",
     compare: (a, b) =>
-      !a.os || a.os.hasCopiedDsdt || isSameModel(a, b)
+      !a.os || a.os.hasCopiedDsdt || isSameFirmware(a, b)
         ? null
         : finding(
             `The OS reads the firmware's tables in the memory of ${a.name}, where ${b.name} has others.`,
@@ -135,7 +175,7 @@ export const machineChecks: readonly PreflightCheck[] = [
     title: 'the OS calls no firmware that the target does not have',
     why: 'Calls of UEFI go to addresses of the computer the OS was started on.',
     compare: (a, b) =>
-      !a.firmware.isCalled || isSameModel(a, b)
+      !a.firmware.isCalled || isSameFirmware(a, b)
         ? null
         : finding(
             `The OS calls the UEFI firmware of ${modelOf(a)}; on ${b.name} such a call ends in other memory.`,
@@ -148,11 +188,24 @@ export const machineChecks: readonly PreflightCheck[] = [
     title: 'the OS uses no IOMMU that the target does not have',
     why: 'The kernel sets it up again where the first computer had it; devices then write to the wrong memory.',
     compare: (a, b) =>
-      !a.firmware.hasIommu || isSameModel(a, b)
+      !a.firmware.hasIommu || isSameFirmware(a, b)
         ? null
         : finding(
             `The OS uses the IOMMU of ${modelOf(a)}, which ${b.name} may not have in the same place.`,
             'start the OS with intel_iommu=off intremap=off (Intel) or amd_iommu=off (AMD)',
+          ),
+  },
+  {
+    id: 'error-reports',
+    severity: 'warning',
+    title: 'the OS reads no error reports of a firmware that the target does not have',
+    why: 'The kernel looks for them in memory of the first computer (APEI, the table HEST), and writes there that it has read them.',
+    compare: (a, b) =>
+      !a.firmware.hasErrorReports || isSameFirmware(a, b)
+        ? null
+        : finding(
+            `The OS reads error reports where the firmware of ${modelOf(a)} leaves them; on ${b.name} that is other memory.`,
+            'start the OS with hest_disable',
           ),
   },
   {

@@ -129,6 +129,15 @@ test('another network card needs a place where the target has no memory', () => 
   assert.deepEqual(found({ b: { pci: pci! } }), []);
 });
 
+test('what the firmware of the target keeps above its memory is no place for a card either', () => {
+  const [window] = beta.memory.deviceRanges;
+  const pci = beta.pci.map(each => (each === nic ? nicB : each));
+  const deviceRanges = [{ ...window!, startPfn: 0x48000 }];
+  const results = found({ b: { ...memory(beta, { deviceRanges }), pci } });
+  assert.deepEqual(results.map(each => each.id).toSorted(), ['network-place', 'pci-windows']);
+  assert.match(results[0]?.hint ?? '', /memmap=128M\$1024M /);
+});
+
 test('a card in a window where the target has memory would be elsewhere in an OS that keeps that place free', () => {
   const [window] = alpha.memory.deviceRanges;
   const card = { name: nic.address, startPfn: 0x41000, endPfn: 0x41001 };

@@ -22,21 +22,40 @@ const lowOutside = (a: Capabilities, b: Capabilities): RamRange[] =>
 
 const isWindow = ({ name }: DeviceRange): boolean => name.startsWith('PCI Bus');
 
-/** Names of the places at A, of those `chosen`, where B has memory. */
-function onMemoryOf(a: Capabilities, b: Capabilities, chosen: (range: DeviceRange) => boolean): string[] {
-  const { ramRanges } = b.memory;
+/** Windows from which new cards get places, without those of old cards below 1 MiB. */
+const places = ({ memory }: Capabilities): DeviceRange[] =>
+  memory.deviceRanges.filter(range => isWindow(range) && range.startPfn >= lowPages);
+
+/**
+ * Where the OS would put cards that B has, and they would not answer: B's memory, and all below its own first place for cards, which
+ * its firmware or a graphics unit has. The kernel gives places from below.
+ */
+function notForCards(a: Capabilities, b: Capabilities): RamRange[] {
+  const theirs = places(b).map(each => each.startPfn);
+  const below = theirs.length > 0 ? [{ startPfn: 0, endPfn: Math.min(...theirs) }] : [];
+  const mine = places(a);
+  return subtractRanges(mine, subtractRanges(mine, [...b.memory.ramRanges, ...below]));
+}
+
+/** Names of the places at A, of those `chosen`, that touch these ranges. */
+function touching(
+  a: Capabilities,
+  ranges: readonly RamRange[],
+  chosen: (range: DeviceRange) => boolean,
+): string[] {
   const found = a.memory.deviceRanges
     .filter(chosen)
-    .filter(range => ramRanges.some(ram => ram.startPfn < range.endPfn && range.startPfn < ram.endPfn));
+    .filter(range => ranges.some(each => each.startPfn < range.endPfn && range.startPfn < each.endPfn));
   return [...new Set(found.map(each => each.name))];
 }
 
-/** Megabytes, rounded outwards, as `memmap=` takes them: what B has of memory in windows of A from which cards get places. */
+/** Names of windows of A from which a card might get a place where it would not answer. */
+const wrongWindows = (a: Capabilities, b: Capabilities): string[] => touching(a, notForCards(a, b), isWindow);
+
+/** Megabytes, rounded outwards, as `memmap=` takes them: what must be kept free for that. */
 function reservation(a: Capabilities, b: Capabilities): string {
-  const windows = a.memory.deviceRanges.filter(isWindow);
-  const inside = subtractRanges(b.memory.ramRanges, subtractRanges(b.memory.ramRanges, windows));
   const pagesPerMiB = 256;
-  return inside
+  return notForCards(a, b)
     .map(({ startPfn, endPfn }) => {
       const start = Math.floor(startPfn / pagesPerMiB);
       return `memmap=${Math.ceil(endPfn / pagesPerMiB) - start}M$${start}M`;
@@ -63,7 +82,7 @@ function registersOnCards(a: Capabilities, b: Capabilities): { chipset: string; 
 /** Registers that go on answering where they are: of the chipset, and of cards that are not taken away before. */
 function registersOnMemory(a: Capabilities, b: Capabilities): string[] {
   const removed = new Set(functionsToRemove(a, b).map(each => each.address));
-  return onMemoryOf(a, b, range => !isWindow(range) && !removed.has(range.name));
+  return touching(a, b.memory.ramRanges, range => !isWindow(range) && !removed.has(range.name));
 }
 
 export const memoryChecks: readonly PreflightCheck[] = [
@@ -144,7 +163,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     title: 'the source gives cards no places where the target has memory',
     why: 'A card that is found at the target might be given such a place, and not work.',
     compare: (a, b) => {
-      const names = onMemoryOf(a, b, isWindow);
+      const names = wrongWindows(a, b);
       if (names.length === 0) return null;
       return finding(
         `${b.name} has memory where the OS looks for places for cards (${listed(names)}); one that it finds on ${b.name} may not work.`,
@@ -160,7 +179,7 @@ export const memoryChecks: readonly PreflightCheck[] = [
     compare: (a, b) => {
       const card = a.nic?.pciAddress;
       if (!functionsToRemove(a, b).some(each => each.address === card)) return null;
-      if (onMemoryOf(a, b, isWindow).length === 0) return null;
+      if (wrongWindows(a, b).length === 0) return null;
       return finding(
         `${b.name} has another network card than ${a.name}, and memory where the OS would put its registers.`,
         `start the OS with: ${reservation(a, b)} ${grubQuoting}`,
