@@ -48,6 +48,7 @@ test('what is in use and what is in the way', async () => {
   assert.deepEqual(
     { ...state, lacks: [] },
     {
+      home: 'a',
       classes: ['disk'],
       ports: [
         { name: 'eth0', isCard: true },

@@ -7,6 +7,7 @@ import {
   panicsOnWarning,
   readClocks,
   readFirmware,
+  readMachineCheckBanks,
   tscKhzIn,
   usesX2apic,
 } from '#linux/machine-state.ts';
@@ -22,6 +23,10 @@ test('a laptop with UEFI, an IOMMU and caching ranges', () => {
     'sys/class/dmi/id/board_name': '20XW\n',
     'sys/class/dmi/id/bios_version': 'N32ET75W (1.51 )\n',
     'sys/class/iommu/dmar0/intel-iommu/version': '4:0\n',
+    'sys/firmware/acpi/tables/HEST': '',
+    'sys/devices/system/machinecheck/machinecheck0/bank0': '1',
+    'sys/devices/system/machinecheck/machinecheck0/bank10': '1',
+    'sys/devices/system/machinecheck/machinecheck0/check_interval': '1',
   });
   assert.deepEqual(readFirmware(tree.root), {
     kind: 'UEFI',
@@ -30,8 +35,10 @@ test('a laptop with UEFI, an IOMMU and caching ranges', () => {
     version: 'N32ET75W (1.51 )',
     mtrrs: ['reg00: base=0x0 (0MB)', 'reg01: base=0x080000000'],
     hasIommu: true,
+    hasErrorReports: true,
   });
   assert.equal(panicsOnWarning(tree.root), true);
+  assert.equal(readMachineCheckBanks(tree.root), 2);
 });
 
 test('UEFI that the kernel was told not to call', () => {
@@ -63,8 +70,10 @@ test('a computer that says nothing of itself', () => {
     version: '',
     mtrrs: [],
     hasIommu: false,
+    hasErrorReports: false,
   });
-  assert.deepEqual(readClocks(tree.root), { source: '', sources: [], rtcSeconds: null });
+  assert.equal(readMachineCheckBanks(tree.root), 0);
+  assert.deepEqual(readClocks(tree.root), { source: '', sources: [], rtcSeconds: null, pmTimerPort: null });
   assert.equal(panicsOnWarning(tree.root), false);
   assert.equal(isMemoryEncrypted([], tree.root), false);
 });
@@ -75,11 +84,13 @@ test('clocks', () => {
     [`${at}/current_clocksource`]: 'hpet\n',
     [`${at}/available_clocksource`]: 'hpet acpi_pm \n',
     'sys/class/rtc/rtc0/since_epoch': '1795619932\n',
+    'proc/ioports': '0cf8-0cff : PCI conf1\n  1800-187f : pnp 00:01\n    1808-180b : ACPI PM_TMR\n',
   });
   assert.deepEqual(readClocks(tree.root), {
     source: 'hpet',
     sources: ['hpet', 'acpi_pm'],
     rtcSeconds: 1_795_619_932,
+    pmTimerPort: 0x1808,
   });
   using broken = new FixtureTree({ 'sys/class/rtc/rtc0/since_epoch': '-5\n' });
   assert.equal(readClocks(broken.root).rtcSeconds, null);

@@ -209,6 +209,7 @@ test('a body is checked to the last field', () => {
     imageBytes: 1,
     kept: [],
     source: 'a',
+    isForeign: false,
     sourceAddress: '10.0.0.1',
   };
   assert.deepEqual(checkRequest('prepare', prepare), prepare);
