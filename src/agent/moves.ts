@@ -12,7 +12,7 @@ import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
 import type { Phase, Progress } from '#core/progress.ts';
-import { isSameModel } from '#core/same-firmware.ts';
+import { isForeign } from '#core/same-firmware.ts';
 import { ensureMachineAddress } from '#devices/network/network.ts';
 import type { HelperReport } from '#wire/report.ts';
 import type { AliveCalls } from './alive.ts';
@@ -297,7 +297,7 @@ export class Moves {
           await this.#ports.close();
           frozen = true;
           this.#cpus.fitFor(move.target);
-          this.#heat.leave(!isSameModel(move.source, move.target));
+          this.#heat.leave(isForeign(move.source, move.target));
           await this.#devices.hold();
           this.#phase('freeze');
         },
@@ -385,7 +385,7 @@ export class Moves {
     tellLenders();
     tell();
     this.#cpus.useAll(found);
-    this.#heat.arrived(!isSameModel(left, found));
+    this.#heat.arrived(isForeign(left, found));
     return downtimeFrom(report, diskMs);
   }
 

@@ -14,7 +14,7 @@ import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
 import { type PreflightResult, preflight, refusal } from '#core/preflight.ts';
-import { isSameModel } from '#core/same-firmware.ts';
+import { isForeign } from '#core/same-firmware.ts';
 import { hasAddress } from '#devices/network/network.ts';
 import { claimKeyOf, moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { readHeldCards } from '#linux/held-cards.ts';
@@ -226,7 +226,7 @@ export async function runJob(
       imageBytes,
       kept: keptFunctions(move),
       source: here.name,
-      isForeign: !isSameModel(move.source, move.target),
+      isForeign: isForeign(move.source, move.target),
       sourceAddress: here.address,
     },
     { timeoutMs: 15_000, signal },

@@ -7,6 +7,10 @@ import type { Capabilities } from './capabilities.ts';
 export const isSameModel = ({ firmware: a }: Capabilities, { firmware: b }: Capabilities): boolean =>
   a.kind === b.kind && a.model === b.model && a.version === b.version;
 
+/** The OS comes to another kind of computer than the one it was started on. */
+export const isForeign = (a: Capabilities, b: Capabilities): boolean =>
+  a.os?.home !== b.name && !isSameModel(a, b);
+
 /**
  * And the firmware lies where the OS knows it: other memory, cards or settings move it also in computers of one model. At home it does:
  * it is the very one.

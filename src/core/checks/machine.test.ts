@@ -1,7 +1,8 @@
 // Checks of clocks, firmware and watchdogs: what each finds, on which computer, and that it says so in a sentence with something to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alpha, beta, nic } from '../fixture-computers.ts';
+import { alpha, beta, nic, plainOs } from '../fixture-computers.ts';
+import { isForeign } from '../same-firmware.ts';
 import { type Case, clock, cpu, firmware, found, foundIds, memory, tryGroup } from './fixture-cases.ts';
 import { machineChecks } from './machine.ts';
 
@@ -116,6 +117,14 @@ tryGroup(
   cases,
   onAnotherModel.map(each => each.id),
 );
+
+test('a computer is foreign where another model stands, but never at home', () => {
+  const a = { ...alpha, os: plainOs };
+  const other = { ...beta, firmware: { ...beta.firmware, model: 'Maker Model 2' } };
+  assert.equal(isForeign(a, beta), false);
+  assert.equal(isForeign(a, other), true);
+  assert.equal(isForeign(a, { ...other, name: 'alpha' }), false);
+});
 
 test('in a computer of the same model the firmware may lie elsewhere; at home it does not', () => {
   const uefi = { kind: 'UEFI', isCalled: true } as const;
