@@ -188,7 +188,7 @@ export const machineChecks: readonly PreflightCheck[] = [
     title: 'the OS uses no IOMMU that the target does not have',
     why: 'The kernel sets it up again where the first computer had it; devices then write to the wrong memory.',
     compare: (a, b) =>
-      !a.firmware.hasIommu || isSameFirmware(a, b)
+      !a.firmware.hasIommu || isSameModel(a, b)
         ? null
         : finding(
             `The OS uses the IOMMU of ${modelOf(a)}, which ${b.name} may not have in the same place.`,
