@@ -1,17 +1,8 @@
 // Checks of devices and programs: what each finds, on which computer, and that it says so in a sentence with something to do.
-import type { WayDecision } from '../device-ways.ts';
 import { alpha, beta, diskA, hostBridge, nic, vgaA, vgaB } from '../fixture-computers.ts';
 import { deviceChecks } from './devices.ts';
-import { type Case, tryGroup } from './fixture-cases.ts';
+import { type Case, tryGroup, way } from './fixture-cases.ts';
 
-const way = (change: Partial<WayDecision>): WayDecision => ({
-  device: 'network0',
-  class: 'network',
-  way: 'direct',
-  computer: 'beta',
-  reason: 'beta has no network',
-  ...change,
-});
 const sound = { ...vgaA, address: '0000:00:1b.0', class: 0x040300 };
 const bridge = { ...vgaA, address: '0000:00:1c.0', class: 0x060400 };
 const heldSound = {

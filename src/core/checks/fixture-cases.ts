@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
 import { type Capabilities, CapabilitiesSchema } from '../capabilities.ts';
+import type { WayDecision } from '../device-ways.ts';
 import type { DiskLook, DiskPlan, FoundDisk } from '../disk-wish.ts';
 import { alpha, beta, MiB, plainOs, plainRequest } from '../fixture-computers.ts';
 import type { OsState } from '../os-state.ts';
@@ -31,6 +32,15 @@ export const memory = (of: Capabilities, change: Partial<Capabilities['memory']>
 export const clock = (change: Partial<Capabilities['clock']>) => ({ clock: { ...beta.clock, ...change } });
 export const firmware = (change: Partial<Capabilities['firmware']>) => ({
   firmware: { ...alpha.firmware, ...change },
+});
+
+export const way = (change: Partial<WayDecision>): WayDecision => ({
+  device: 'network0',
+  class: 'network',
+  way: 'direct',
+  computer: 'beta',
+  reason: 'beta has no network',
+  ...change,
 });
 
 /** Memory of beta reaches to where alpha has its cards. */

@@ -1,19 +1,9 @@
 // Checks of the network: what each finds, on which computer, and that it says so in a sentence with something to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { WayDecision } from '../device-ways.ts';
 import { alpha, beta, nic, plainOs, usb } from '../fixture-computers.ts';
-import { type Case, found, tryGroup } from './fixture-cases.ts';
+import { type Case, found, tryGroup, way } from './fixture-cases.ts';
 import { networkChecks } from './network.ts';
-
-const way = (change: Partial<WayDecision>): WayDecision => ({
-  device: 'network0',
-  class: 'network',
-  way: 'direct',
-  computer: 'beta',
-  reason: 'beta has no network',
-  ...change,
-});
 
 const cases: readonly Case[] = [
   { id: 'nic', b: { nic: null }, says: /^beta has no network card/ },
