@@ -2,7 +2,7 @@
 import type { Computer } from './computer.ts';
 
 /** Of a machine address whose network nobody has named. */
-export const usualPrefixLength = 24;
+const usualPrefixLength = 24;
 
 interface Ipv4 {
   readonly value: number;

@@ -47,7 +47,7 @@ export const way = (change: Partial<WayDecision>): WayDecision => ({
 export const upTo = (endPfn: number) =>
   memory(beta, { ramRanges: [...beta.memory.ramRanges, { startPfn: 0x40000, endPfn }] });
 
-export const spare: FoundDisk = {
+const spare: FoundDisk = {
   place: { pciAddress: '0000:00:07.0', unit: 0 },
   name: 'virtio-spare',
   sizeBytes: 2048 * MiB,
@@ -95,7 +95,7 @@ export function found({ a, os, b, request }: Situation) {
 export const foundIds = (situation: Situation): string[] => found(situation).map(each => each.id);
 
 /** A test for each case. */
-export function tryCases(cases: readonly Case[]): void {
+function tryCases(cases: readonly Case[]): void {
   for (const each of cases) {
     test(`${each.id}: ${each.says.source}`, () => {
       const results = found(each);
