@@ -8,7 +8,7 @@ import { type BuildOptions, buildSync } from 'esbuild';
 import { projectRoot } from './cache.ts';
 
 /** The roles of src/agent/main.ts. */
-const roles = ['active', 'standby', 'ghost', 'marked'] as const;
+const roles = ['active', 'standby', 'ghost', 'marked', 'farewell'] as const;
 
 /** The agent in one role: for the others there is nothing to load. */
 const inRole = (role: (typeof roles)[number]): BuildOptions => ({

@@ -35,6 +35,7 @@ const files: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['config.toml', 'etc/yadokari/config.toml', 0o644],
   ['yadod.service', 'usr/lib/systemd/system/yadod.service', 0o644],
   ['yadod-prepare.service', 'usr/lib/systemd/system/yadod-prepare.service', 0o644],
+  ['shutdown', 'usr/lib/systemd/system-shutdown/yadokari', 0o755],
   ['modprobe.conf', 'usr/lib/modprobe.d/yadokari.conf', 0o644],
   ['udev.rules', 'usr/lib/udev/rules.d/61-yadokari.rules', 0o644],
   ['initramfs-hook', 'usr/share/initramfs-tools/hooks/yadokari', 0o755],

@@ -2,10 +2,10 @@
 // standby. They may be away for days, and the OS may have gone on, or its agent begun anew, before they hear it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Computer } from '#core/computer.ts';
-import { asYadoError, YadoError } from '#core/errors.ts';
+import { asYadoError } from '#core/errors.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
-import { peerOf } from '#managers/location-manager.ts';
+import { isPassing, peerOf } from '#managers/location-manager.ts';
 import { log } from './log.ts';
 
 export interface LivingOs {
@@ -62,8 +62,7 @@ export class AliveCalls {
         break;
       } catch (error) {
         signal.throwIfAborted();
-        const passing = error instanceof YadoError && ['unreachable', 'busy'].includes(error.family);
-        if (!passing) {
+        if (!isPassing(error)) {
           // It is no ghost of this OS any more.
           log(`${left.name} does not wait for the OS: ${asYadoError(error, left.name).message}`);
           break;

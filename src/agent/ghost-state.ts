@@ -69,6 +69,8 @@ export const ghostStateSchema = (services: ServiceList) =>
     nic: v.exactOptional(Text),
     /** Functions whose driver would read its firmware, which lies on the disk that the ghost does not read. */
     withoutDriver: v.array(Text),
+    /** The kernel was started on this computer, and may ask its firmware to restart it. */
+    startedHere: v.boolean(),
     /** For the command line of the standby after it: what this kernel cannot know of a computer it was not started on. */
     kernelWords: v.array(Text),
   });

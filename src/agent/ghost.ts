@@ -7,13 +7,13 @@ import { asYadoError, yadoError } from '#core/errors.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/display/console.ts';
 import { keysArchive } from '#linux/cpio.ts';
-import { kexecJump, kexecLoad } from '#linux/kexec.ts';
+import { endComputer, kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { scanPci } from '#linux/pci-scan.ts';
 import { freeImage } from '#linux/power.ts';
 import { readText } from '#linux/sysfs.ts';
 import { loadServices } from '#managers/service-list.ts';
-import { claimPort, controlPort } from '#wire/control.ts';
+import { claimPort, controlPort, type Ending } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes, maxTextBytes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
@@ -27,7 +27,7 @@ import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { bar, show } from './screen.ts';
 import { standbyWords } from './standby-words.ts';
-import { lentQuietMs } from './timeouts.ts';
+import { farewellWaits, lentQuietMs } from './timeouts.ts';
 
 /** Where the helper leaves the snapshot device open for us: see start_ghost() in native/frozen/source.c. */
 const snapshotFd = 4;
@@ -162,6 +162,29 @@ export async function runGhost(told: unknown): Promise<void> {
     return leaving;
   }
 
+  let ending: NodeJS.Timeout | undefined;
+  /** The OS has ended elsewhere: its disk is that of this computer again. */
+  async function end(how: Ending): Promise<void> {
+    const fate =
+      how === 'restart' ? 'this computer restarts, and starts it' : 'this computer switches itself off';
+    log(`${osId} has ended: ${fate}`);
+    show(computer.name, [`${osId} has ended`, '', fate]);
+    try {
+      await left.end();
+    } catch (error) {
+      const { message } = asYadoError(error, computer.name);
+      log(message);
+      show(computer.name, [
+        `${osId} has ended, but cannot be started here: ${message}`,
+        '',
+        'switch this computer off and on; when it waits for an OS: Alt+F2, and type',
+        '    yado resume',
+      ]);
+      return;
+    }
+    endComputer(how);
+  }
+
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
   function rest(): void {
     leave().catch((error: Error) => log(error.message));
@@ -195,6 +218,21 @@ export async function runGhost(told: unknown): Promise<void> {
           throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
         heard();
         return {};
+      },
+      ended: ({ epoch: theirs, how }, asker) => {
+        if (asker !== osId) return {};
+        left.refuseOlder(theirs);
+        if (!granted)
+          throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
+        if (ending) return {};
+        if (left.startsFromHere && state.startedHere) {
+          ending = setTimeout(() => void end(how), farewellWaits().settleMs);
+          return {};
+        }
+        // Its firmware is that of the standby alone.
+        heard();
+        rest();
+        throw yadoError('busy', { computer: computer.name, activity: 'it starts its standby image' });
       },
       standby: async (_, asker) => {
         left.refuseAnother(asker);

@@ -129,6 +129,18 @@ test('a disk that the OS has elsewhere is over: it is not handed on, and another
   await disks.stop();
 });
 
+test('an OS that has ended is started where its disk says, once its mark is gone', async () => {
+  assert.ok(leftBy(disk).startsFromHere);
+  assert.ok(!leftBy(printer).startsFromHere);
+  const starts = { name: 'c', address: '10.77.0.3' };
+  assert.ok(!leftBy({ ...disk, starts }).startsFromHere);
+  const both = leftBy(printer, disk);
+  assert.throws(() => both.refuseOlder(6), code('staleEpoch'));
+  both.refuseOlder(7);
+  await leftBy(printer).end();
+  await assert.rejects(both.end(), /no disk at 0000:00:06.0/);
+});
+
 test('who serves nothing takes in anyone', () => {
   leftBy().refuseAnother('x');
 });

@@ -166,6 +166,18 @@ export class DevicesLeft {
     for (const service of this.#services.values()) await service.stop();
   }
 
+  /** This computer starts from the disk that the OS left here. */
+  get startsFromHere(): boolean {
+    const disk = this.#wanted.map(([, service]) => service.state).find(isDisk);
+    return disk !== undefined && (disk.starts ?? this.#computer).name === this.#computer.name;
+  }
+
+  /** The OS has ended: nothing is served any more, and a start from here is that of any other computer. @throws Error saying why it is not */
+  async end(): Promise<void> {
+    await this.stop();
+    for (const service of this.#services.values()) service.unmark?.();
+  }
+
   /** Another OS taken in here would end what this one needs. @throws YadoError `servesAnotherOs` */
   refuseAnother(osId: string): void {
     const { osId: served } = this.#left;
@@ -189,15 +201,15 @@ export class DevicesLeft {
     if (!service || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
-    if (epoch < this.#epoch)
-      throw yadoError('staleEpoch', {
-        device,
-        computer: this.#computer.name,
-        theirs: epoch,
-        ours: this.#epoch,
-      });
+    this.refuseOlder(epoch, device);
     this.#epoch = epoch;
     return service;
+  }
+
+  /** @throws YadoError `staleEpoch`: an older copy of the OS asks */
+  refuseOlder(theirs: number, device = this.#left.osId): void {
+    const ours = this.#epoch;
+    if (theirs < ours) throw yadoError('staleEpoch', { device, computer: this.#computer.name, theirs, ours });
   }
 
   #unknown(device: string): Error {

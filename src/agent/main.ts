@@ -1,4 +1,5 @@
-// yadod: starts in one of its roles, `--role=active|standby|ghost|marked`, and `look` for what a standby asks before it has one.
+// yadod: starts in one of its roles, `--role=active|standby|ghost|marked`, `look` for what a standby asks before it has one, and
+// `farewell`, the last program of an OS.
 import { parseArgs } from 'node:util';
 import { asYadoError, yadoError } from '#core/errors.ts';
 import { forbidCoreDumps } from '#linux/core-dumps.ts';
@@ -6,7 +7,12 @@ import type { Config } from './config.ts';
 import { log } from './log.ts';
 
 const { values } = parseArgs({
-  options: { role: { type: 'string' }, card: { type: 'string' }, state: { type: 'string' } },
+  options: {
+    role: { type: 'string' },
+    card: { type: 'string' },
+    state: { type: 'string' },
+    ending: { type: 'string' },
+  },
 });
 
 const config = async (): Promise<Config> => (await import('./config.ts')).readConfig();
@@ -16,6 +22,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
   active: async () => (await import('./active.ts')).runActive(await config()),
   standby: async () => (await import('./standby.ts')).runStandby(await config(), values.card ?? ''),
   marked: async () => (await import('./marked.ts')).runMarked(),
+  farewell: async () => (await import('./farewell.ts')).runFarewell(await config(), values.ending ?? ''),
   look: async () => (await import('./look.ts')).runLook(),
   ghost: async () => (await import('./ghost.ts')).runGhost(JSON.parse(values.state ?? '{}')),
 };
@@ -24,7 +31,7 @@ async function start(): Promise<void> {
   const role = roles[values.role ?? ''];
   if (!role)
     throw yadoError('badUsage', {
-      what: 'yadod needs --role=active, standby, ghost, marked or look',
+      what: 'yadod needs --role=active, standby, ghost, marked, look or farewell',
       command: 'yado',
     });
   forbidCoreDumps();

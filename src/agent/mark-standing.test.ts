@@ -14,18 +14,20 @@ const mark: Mark = {
 const byB: Mark = { ...mark, computer: { name: 'b', address: '192.0.2.2' }, starts: computer };
 
 test('what was left at this computer is thought about, and served', () => {
-  assert.deepEqual(standingOf(mark, 'a'), { mark, left: mark, elsewhere: undefined });
+  assert.deepEqual(standingOf(mark, 'a'), { mark, left: mark, elsewhere: undefined, startsHere: true });
 });
 
 test('a disk that another computer uses by itself is not served; what else was left is', () => {
   const used: Mark = { ...mark, state: 'left', starts: computer, usedBy: 'b' };
   const found = standingOf(used, 'a');
-  assert.deepEqual([found.left?.behind, found.elsewhere], [[printer], 'b']);
+  assert.deepEqual([found.left?.behind, found.elsewhere, found.startsHere], [[printer], 'b', true]);
+  assert.ok(!standingOf({ ...used, starts: { ...computer, name: 'c' } }, 'a').startsHere);
 });
 
 test('of a disk that was left at another computer this one only starts, if a person says so', () => {
   const found = standingOf(byB, 'a');
-  assert.deepEqual([found.left, found.elsewhere], [undefined, 'b']);
+  assert.deepEqual([found.left, found.elsewhere, found.startsHere], [undefined, 'b', true]);
+  assert.ok(!standingOf(byB, 'b').startsHere);
   assert.equal(found.mark.state, 'left', 'it asks nobody: the OS may go on at b');
   assert.equal(found.mark.move, undefined, 'and grants no claim');
 });

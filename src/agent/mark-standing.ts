@@ -10,20 +10,24 @@ export interface MarkStanding {
   readonly left: LeftBehind | undefined;
   /** The computer that uses the disk, or serves it. */
   readonly elsewhere: string | undefined;
+  /** This computer is the one that starts from it. */
+  readonly startsHere: boolean;
 }
 
 export function standingOf(found: Mark, computer: string): MarkStanding {
   const { move, ...mark } = found;
+  const startsHere = (mark.starts ?? mark.computer).name === computer;
   // Who it was left at answers the claims of that move, and asks where the OS went.
   if (mark.computer.name !== computer)
     return {
       mark: { ...mark, state: 'left' },
       left: undefined,
       elsewhere: mark.usedBy ?? mark.computer.name,
+      startsHere,
     };
-  if (mark.usedBy === undefined) return { mark: found, left: found, elsewhere: undefined };
+  if (mark.usedBy === undefined) return { mark: found, left: found, elsewhere: undefined, startsHere };
   const others = { ...found, behind: found.behind.filter(each => !isDisk(each)) };
-  return { mark: found, left: others, elsewhere: mark.usedBy };
+  return { mark: found, left: others, elsewhere: mark.usedBy, startsHere };
 }
 
 /**

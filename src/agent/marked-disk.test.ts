@@ -56,7 +56,7 @@ function markedDisk(
     isOld: () => isOld,
     serve: async () => did('serves')(),
     stop: async () => {},
-    restart: did('restarts'),
+    endComputer: how => did(how === 'restart' ? 'restarts' : 'switches off')(),
   };
   const disk = new MarkedDisk(node, mark, world);
   context.after(() => disk.close());
@@ -128,6 +128,16 @@ test('a person resumes: nothing is left of the mark, and it is restarted once', 
   await disk.resume();
   while (done.length === 0) await new Promise(resolve => setTimeout(resolve, 20));
   assert.deepEqual(done, ['restarts']);
+  assert.equal(readMark(node), undefined);
+});
+
+test('an OS that was shut down where it was: nothing is left of the mark, and the computer switches itself off', async t => {
+  const { disk, node, done, acted } = markedDisk(t, '127.0.3.11', '127.0.3.12', fakeOs);
+  await disk.open();
+  disk.heard();
+  await acted;
+  await disk.resume('off');
+  assert.deepEqual(done, ['serves', 'switches off']);
   assert.equal(readMark(node), undefined);
 });
 

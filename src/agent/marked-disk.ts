@@ -6,7 +6,7 @@ import { yadoError } from '#core/errors.ts';
 import { clearMark, writeMark } from '#devices/disk/left-mark.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
-import { claimPort, controlPort } from '#wire/control.ts';
+import { claimPort, controlPort, type Ending } from '#wire/control.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import { Doubt, type Whereabouts } from './doubt.ts';
 import { encodeMarkText, type LeftMove, type Mark } from './ghost-state.ts';
@@ -31,8 +31,8 @@ export interface MarkedDiskWorld {
   readonly serve: () => Promise<void>;
   /** Ends that again: everything written is on the disk when it is fulfilled. */
   readonly stop: () => Promise<void>;
-  /** Restarts this computer, which then starts the OS. */
-  readonly restart: () => void;
+  /** Restarts this computer, which then starts the OS, or switches it off. */
+  readonly endComputer: (how: Ending) => void;
 }
 
 export class MarkedDisk {
@@ -41,6 +41,8 @@ export class MarkedDisk {
   readonly #doubt: Doubt;
   readonly #desk: ClaimDesk;
   #said = '';
+  /** What this computer does when the OS is nowhere else. */
+  #ending: Ending = 'restart';
 
   /** @param node of the disk */
   constructor(node: string, mark: Mark, world: MarkedDiskWorld) {
@@ -89,9 +91,13 @@ export class MarkedDisk {
       throw yadoError('diskIsOld', { computer: this.#world.here.name, os: this.#mark.osId });
   }
 
-  /** `yado resume`. @throws YadoError `diskIsOld`; Error when the disk cannot be written */
-  async resume(): Promise<void> {
+  /**
+   * The OS is nowhere any more: `yado resume`, or it has ended where it was and says so itself.
+   * @throws YadoError `diskIsOld`; Error when the disk cannot be written
+   */
+  async resume(ending: Ending = 'restart'): Promise<void> {
     this.refuseOld();
+    this.#ending = ending;
     await this.#world.stop();
     const wasDecided = this.#doubt.decision !== undefined;
     this.#doubt.resume();
@@ -144,9 +150,11 @@ export class MarkedDisk {
       await this.#world.serve();
       return;
     }
-    log(`${this.#mark.osId} is nowhere else: it is started from its disk`);
+    const fate =
+      this.#ending === 'restart' ? 'it is started from its disk' : 'this computer switches itself off';
+    log(`${this.#mark.osId} is nowhere else: ${fate}`);
     await sleep(farewellMs);
-    this.#world.restart();
+    this.#world.endComputer(this.#ending);
   }
 
   async #ask({ to, epoch }: LeftMove, signal: AbortSignal): Promise<Whereabouts> {

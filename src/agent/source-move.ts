@@ -245,6 +245,7 @@ export async function runJob(
     ...(nic !== undefined && { nic }),
     withoutDriver,
     kernelWords,
+    startedHere: request.startedHere,
   };
   const { memory, why } = memoryToCopy(move.source.memory.ramRanges, parkBytes, request.preCopy);
   const claimKey = claimKeyOf(secret);

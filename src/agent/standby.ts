@@ -13,7 +13,7 @@ import { readRsdp } from '#linux/acpi.ts';
 import { armedEvents } from '#linux/acpi-events.ts';
 import { moveToken, tlsKeys } from '#linux/channel-keys.ts';
 import { type MemoryPiece, readMemoryPieces } from '#linux/kcore.ts';
-import { restart } from '#linux/kexec.ts';
+import { endComputer } from '#linux/kexec.ts';
 import { cryptoInfo, forgetKeys } from '#linux/ktls.ts';
 import { LinkClient } from '#linux/link-client.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
@@ -49,7 +49,7 @@ import { pairingHandlers } from './pairing-handlers.ts';
 import { show, showOn } from './screen.ts';
 import { targetSentence } from './sentences.ts';
 import { TakingIn } from './taking-in.ts';
-import { lentQuietMs, targetTimeouts } from './timeouts.ts';
+import { farewellWaits, lentQuietMs, targetTimeouts } from './timeouts.ts';
 import { version } from './version.ts';
 
 /** A disk whose driver was loaded just now is looked for so long; less than who asks waits for the answer. */
@@ -83,7 +83,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       isOld: () => isOldDisk(markOn(onDisk.node, services), left?.hasDisk ?? false, name),
       serve: () => serve(),
       stop: async () => left?.stop(),
-      restart,
+      endComputer,
     });
   const never = new NeverAgain(name);
   let helper: RunningHelper | undefined;
@@ -229,6 +229,26 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     return { where: 'nowhere' };
   }
 
+  let ending: NodeJS.Timeout | undefined;
+  /** The OS that has left something here has ended, wherever it was. */
+  function ended({ osId, epoch, how }: ControlRequest<'ended'>): ControlAnswer<'ended'> {
+    if (behind?.osId !== osId || ending) return {};
+    if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    left?.refuseOlder(epoch);
+    marked?.refuseOld();
+    const end = found?.startsHere ? marked?.resume.bind(marked, how) : left?.end.bind(left);
+    const { settleMs } = farewellWaits();
+    ending = setTimeout(() => {
+      log(`${osId} has ended`);
+      end?.()
+        .then(() => idle(`last: ${osId} has ended`))
+        .catch((error: Error) =>
+          idle(`last: ${osId} has ended, but its disk here is as it was: ${error.message}`),
+        );
+    }, settleMs);
+    return {};
+  }
+
   const serve = async (): Promise<void> =>
     left?.serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
 
@@ -249,6 +269,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
         return cancel();
       },
       whereIs,
+      ended,
       ...lent.handlers,
       diskLook: async request => {
         // Behind its freeze nothing loads drivers any more, and what waits for them would not stand still.

@@ -40,6 +40,14 @@ export function syncWaits(scale = timeScale()): { readonly firstMs: number; read
   return { firstMs: 120 * seconds * scale, lastMs: 15 * seconds * scale };
 }
 
+/**
+ * When an OS ends away from home: how long its last program asks the computers that serve it, less than systemd gives it; and
+ * how long they wait for its kernel to end before they stop serving.
+ */
+export function farewellWaits(scale = timeScale()): { readonly tellMs: number; readonly settleMs: number } {
+  return { tellMs: Math.min(15 * seconds * scale, 75 * seconds), settleMs: 3 * seconds * scale };
+}
+
 /** On a lender: what nobody asks for so long is taken back. */
 export function lentQuietMs(scale = timeScale()): number {
   return 15 * seconds * scale;

@@ -96,6 +96,8 @@ export interface LeftService extends DeviceAnswers {
   goOn?(): void;
   /** Everything that was written is on the device when this returns. Called after `handOver`. */
   stop(): Promise<void>;
+  /** After `stop`, of an OS that has ended: takes away what keeps it from being started here. @throws Error saying why it cannot */
+  unmark?(): void;
 }
 
 /** How a class serves what was left behind. */

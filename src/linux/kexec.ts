@@ -60,12 +60,7 @@ export function kexecJump(): void {
   reboot(C.LINUX_REBOOT_CMD_KEXEC);
 }
 
-/** Switches the computer off at once, without sync. */
-export function powerOff(): void {
-  reboot(C.LINUX_REBOOT_CMD_POWER_OFF);
-}
-
-/** Restarts the computer at once, without sync. */
-export function restart(): void {
-  reboot(C.LINUX_REBOOT_CMD_RESTART);
+/** Restarts the computer or switches it off, at once, without sync. */
+export function endComputer(how: 'restart' | 'off'): void {
+  reboot(how === 'restart' ? C.LINUX_REBOOT_CMD_RESTART : C.LINUX_REBOOT_CMD_POWER_OFF);
 }

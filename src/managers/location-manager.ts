@@ -97,6 +97,10 @@ export const peerOf = (
   keys,
 });
 
+/** It may answer a little later. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof YadoError && ['unreachable', 'busy'].includes(error.family);
+
 /**
  * Asks the agent of another computer until it answers as wanted; a computer that is away for a while is waited for.
  * `complain` is told once of an answer that no waiting mends by itself.
@@ -117,9 +121,10 @@ export async function askUntilAnswered<T extends ControlType>(
       if (wanted(answer)) return answer;
     } catch (error) {
       if (signal.aborted) throw error;
-      const passing = error instanceof YadoError && ['unreachable', 'busy'].includes(error.family);
-      if (!passing && !told) complain(asYadoError(error, peer.name));
-      told ||= !passing;
+      if (!told && !isPassing(error)) {
+        told = true;
+        complain(asYadoError(error, peer.name));
+      }
     }
     await sleep(100, undefined, { signal });
   }

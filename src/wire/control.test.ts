@@ -19,6 +19,7 @@ import {
   encodeAnswer,
   encodeErrorAnswer,
   encodeRequest,
+  endings,
   MessageReader,
   maxControlBytes,
   protocolVersion,
@@ -45,6 +46,7 @@ const requests: { [T in Exclude<ControlType, 'describe'>]: fc.Arbitrary<ControlR
     plain,
   ),
   cancel: fc.constant({}),
+  ended: fc.record({ osId: text, epoch: count, how: fc.constantFrom(...endings) }, plain),
   alive: fc.record({ osId: text, epoch: count, computer: text, address: text }, plain),
   device: fc.record({ osId: text, device: text, epoch: count }, plain),
   diskHashes: fc.record(

@@ -13,6 +13,10 @@ import { secretBytes, tagSeedBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
+/** What becomes of an OS that has ended. */
+export const endings = ['restart', 'off'] as const;
+export type Ending = (typeof endings)[number];
+
 export const controlPort = 7400;
 export const claimPort = 7401;
 export const bulkPort = 7402;
@@ -95,6 +99,14 @@ export const controlRequests = {
   whereIs: {
     request: v.strictObject({ osId: Text, epoch: Count }),
     answer: v.strictObject({ where: v.picklist(['here', 'arriving', 'nowhere']) }),
+  },
+  /**
+   * The OS has ended in good order where it was, and uses nothing any more: the computer it is started from may start it again
+   * (`restart`), or is not needed until a person switches it on (`off`). Told by the last program of the OS.
+   */
+  ended: {
+    request: v.strictObject({ osId: Text, epoch: Count, how: v.picklist(endings) }),
+    answer: v.strictObject({}),
   },
   /** The OS runs at the asker now: what was kept for a way back may go. */
   alive: {

@@ -55,6 +55,7 @@ const requests: { readonly [T in ControlType]: ControlRequest<T> } = {
     sourceAddress: '10.77.0.1',
   },
   cancel: {},
+  ended: { osId: 'crab', epoch: 8, how: 'restart' },
   alive: { osId: 'crab', epoch: 8, computer: 'b', address: '10.77.0.2' },
   device: os,
   diskHashes: { ...os, start: 0, bytes: 1 << 20 },

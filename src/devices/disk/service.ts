@@ -11,7 +11,7 @@ import { secretBytes } from '#wire/frames.ts';
 import { reasonOf } from '../device.ts';
 import { type LeftService, type LeftWorld, leftClass, type ServiceOf } from '../service.ts';
 import { attachHere } from './driver.ts';
-import { isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
+import { clearMark, isCopyMark, markBytes, readMark, writeMark } from './left-mark.ts';
 import { type DiskService, exportNameOf, serveDisk } from './serve.ts';
 import { isMarkedElsewhere, StartsSchema } from './shared-mark.ts';
 import { findServed } from './volume.ts';
@@ -72,6 +72,16 @@ export class LeftDisk implements LeftService {
     await this.#turn;
     await this.#served?.service.stop();
     this.#served = undefined;
+  }
+
+  unmark(): void {
+    const { place } = this.state;
+    const device = findServed(place);
+    if (!device) throw new Error(`no disk at ${place.pciAddress}`);
+    const node = nodePath(device.name);
+    this.#world.record(readMark(node)); // refuses the mark of another OS, or of another computer
+    clearMark(node);
+    this.#isReleased = true;
   }
 
   /** Where it is to be had, and the secret of the one connection that is made next. */
