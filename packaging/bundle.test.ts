@@ -29,7 +29,7 @@ function start(path: string, ...options: string[]): { status: number | null; sai
   return { status, said: stdout, errors: stderr };
 }
 
-for (const role of ['active', 'standby']) {
+for (const role of ['active', 'standby', 'farewell']) {
   test(`the role ${role} loads, and asks for its settings`, () => {
     const { status, said, errors } = start('src/agent/main.js', `--role=${role}`);
     assert.match(said, /^The configuration .*config\.toml on this computer is not usable: ENOENT/);
@@ -53,7 +53,7 @@ test('the role look finds no mark of an OS on the disks of this machine', () => 
 for (const options of [[], ['--role=nonsense']]) {
   test(`without a role it says which there are (${options.join(' ') || 'no option'})`, () => {
     const { status, said } = start('src/agent/main.js', ...options);
-    assert.match(said, /^yadod needs --role=active, standby, ghost, marked or look/);
+    assert.match(said, /^yadod needs --role=active, standby, ghost, marked, look or farewell/);
     assert.equal(status, 2);
   });
 }
