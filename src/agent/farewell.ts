@@ -54,7 +54,7 @@ export async function sayFarewell(
 /** @param verb what systemd-shutdown is about to do. Never throws for a computer that is not there */
 export async function runFarewell(config: Config, verb: string): Promise<void> {
   const saved = readSavedState();
-  if (!saved || readText(REAL_ROOT, 'proc/1/comm')?.trim() !== lastOfSystemd) return;
+  if (!saved || readText(REAL_ROOT, 'proc/1/comm') !== lastOfSystemd) return;
   const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
   const signal = AbortSignal.timeout(farewellWaits().tellMs);
   const tell = async (name: string): Promise<void> => {

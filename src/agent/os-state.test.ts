@@ -83,6 +83,7 @@ test('what is in use and what is in the way', async () => {
       usbipDevices: 0,
       zfs: [],
       wireguard: [],
+      networkRivals: [],
       crashKernelBytes: 0,
       hasCopiedDsdt: true,
     },

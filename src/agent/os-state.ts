@@ -21,6 +21,7 @@ import {
 import { readHeldCards } from '#linux/held-cards.ts';
 import { type HeldDisk, heldDisksAmong } from '#linux/held-disks.ts';
 import { mountedAt } from '#linux/mount-info.ts';
+import { readNetworkRivals } from '#linux/network-rivals.ts';
 import { type OpenFiles, readOpenFiles, virtualMachinesAmong } from '#linux/open-files.ts';
 import { undrivenByStandby } from '#linux/standby-drivers.ts';
 import { readOtherMounts, readSwaps, readZfsMounts } from '#linux/storage-in-use.ts';
@@ -89,6 +90,9 @@ export async function gatherOsState(
     usbipDevices: readUsbipDevices(root),
     zfs: readZfsMounts(root).slice(0, names).map(short),
     wireguard: readWireguard(root).slice(0, names).map(short),
+    networkRivals: readNetworkRivals(cardInBridge(root), root)
+      .slice(0, programs)
+      .map(({ program, unit }) => ({ program: short(program), unit })),
     crashKernelBytes: readCrashKernelBytes(root),
     hasCopiedDsdt: (kernelParameter(readCmdline(root), 'acpi') ?? '').split(',').includes('copy_dsdt'),
   };
@@ -112,11 +116,14 @@ async function lasting(open: OpenFiles, root: string): Promise<HeldDisk[]> {
   return first.filter(each => still.has(each.device));
 }
 
+const cardInBridge = (root: string): string | undefined =>
+  readBridgePorts(bridgeName, root).find(each => each.isCard)?.name;
+
 /** Of a computer that has the disk of the OS: it becomes a standby behind the OS, which comes home over its card. */
 function readUndriven(root: string): OsState['undriven'] {
   const disk = diskBeneath();
   if (!disk) return [];
-  const port = readBridgePorts(bridgeName, root).find(each => each.isCard)?.name;
+  const port = cardInBridge(root);
   const lacks = (name: OsState['undriven'][number]['class'], device: string) =>
     undrivenByStandby(device, root).map(({ at, driver }) => ({
       class: name,

@@ -48,6 +48,7 @@ export const plainOs: OsState = {
   usbipDevices: 0,
   zfs: [],
   wireguard: [],
+  networkRivals: [],
   crashKernelBytes: 0,
   unmarkable: null,
   rootTrouble: null,

@@ -141,6 +141,11 @@ export const OsStateSchema = v.strictObject({
   zfs: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
   /** Network interfaces of WireGuard. */
   wireguard: v.pipe(v.array(Short), v.maxLength(osStateLimits.names)),
+  /** Services that take network cards for theirs: "NetworkManager (pid 812)", and what stops them. */
+  networkRivals: v.pipe(
+    v.array(v.strictObject({ program: Short, unit: Short })),
+    v.maxLength(osStateLimits.programs),
+  ),
   /** Set aside for a crash kernel (`crashkernel=`). */
   crashKernelBytes: Count,
   /** Started with `acpi=copy_dsdt`. */

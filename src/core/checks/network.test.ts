@@ -44,6 +44,12 @@ const cases: readonly Case[] = [
     hint: /^ip link set eth1 nomaster; ip link set eth2 nomaster; and in .*20-nic\.network: Name=eth0$/,
   },
   {
+    id: 'network-rivals',
+    os: { networkRivals: [{ program: 'NetworkManager (pid 812)', unit: 'NetworkManager' }] },
+    says: /^On alpha NetworkManager \(pid 812\) takes network cards for its own/,
+    hint: /^systemctl disable --now NetworkManager$/,
+  },
+  {
     id: 'network-reach',
     a: { nic: { ...alpha.nic!, address: '10.0.1.11/24' } },
     b: { nic: { ...beta.nic!, address: '10.0.2.12/16' } },

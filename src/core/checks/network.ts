@@ -95,6 +95,21 @@ export const networkChecks: readonly PreflightCheck[] = [
     }),
   },
   {
+    id: 'network-rivals',
+    severity: 'warning',
+    on: 'source',
+    title: 'no other service looks after the network cards of the OS',
+    why: 'It would take the card that is found at the target for its own, and give it addresses.',
+    inspect: ofOs(({ networkRivals }, { name }) =>
+      networkRivals.length > 0
+        ? finding(
+            `On ${name} ${listed(networkRivals.map(each => each.program))} takes network cards for its own, and would take the one of the target, too.`,
+            networkRivals.map(each => `systemctl disable --now ${each.unit}`).join('; '),
+          )
+        : null,
+    ),
+  },
+  {
     id: 'network-reach',
     severity: 'error',
     title: 'both machine addresses lie in one network',
