@@ -31,23 +31,30 @@ export function whoIsTold(
   return [...new Set(all)].filter(name => name !== here);
 }
 
-/** @returns what keeps a computer from being told; undefined when it knows. Asks again while it may only be busy. */
+/**
+ * Asks again while a computer is busy, or starts its standby image; one that has not answered at all is not waited for as long.
+ * @returns what keeps it from being told; undefined when it knows
+ */
 export async function sayFarewell(
   os: OsPlace,
   there: Computer,
   how: Ending,
-  signal: AbortSignal,
+  { tellMs, awayMs }: ReturnType<typeof farewellWaits> = farewellWaits(),
 ): Promise<string | undefined> {
   const { osId, keys } = os;
+  const began = performance.now();
+  let patienceMs = awayMs;
   for (;;) {
     try {
       const request = { osId, epoch: os.epoch(), how };
-      await ask(peerOf({ here: os.here(), keys }, there), 'ended', request, { timeoutMs: 3000, signal });
+      await ask(peerOf({ here: os.here(), keys }, there), 'ended', request, { timeoutMs: 3000 });
       return undefined;
     } catch (error) {
-      if (signal.aborted || !isPassing(error)) return asYadoError(error, there.name).message;
+      const told = asYadoError(error, there.name);
+      if (told.family === 'busy') patienceMs = tellMs;
+      if (!isPassing(told) || performance.now() - began > patienceMs) return told.message;
     }
-    await sleep(200, undefined, { signal }).catch(() => {});
+    await sleep(200);
   }
 }
 
@@ -56,9 +63,8 @@ export async function runFarewell(config: Config, verb: string): Promise<void> {
   const saved = readSavedState();
   if (!saved || readText(REAL_ROOT, 'proc/1/comm') !== lastOfSystemd) return;
   const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
-  const signal = AbortSignal.timeout(farewellWaits().tellMs);
   const tell = async (name: string): Promise<void> => {
-    const trouble = await sayFarewell(os, os.computer(name), endingOf(verb), signal);
+    const trouble = await sayFarewell(os, os.computer(name), endingOf(verb));
     log(trouble === undefined ? `${name} knows that ${os.osId} has ended` : notTold(name, os.osId, trouble));
   };
   await Promise.all(whoIsTold(saved, os.here().name, os.home).map(tell));

@@ -225,7 +225,7 @@ export async function runGhost(told: unknown): Promise<void> {
         if (!granted)
           throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
         if (ending) return {};
-        if (left.startsFromHere && state.startedHere) {
+        if (!leaving && left.startsFromHere && state.startedHere) {
           ending = setTimeout(() => void end(how), farewellWaits().settleMs);
           return {};
         }

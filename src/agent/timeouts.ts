@@ -41,11 +41,20 @@ export function syncWaits(scale = timeScale()): { readonly firstMs: number; read
 }
 
 /**
- * When an OS ends away from home: how long its last program asks the computers that serve it, less than systemd gives it; and
- * how long they wait for its kernel to end before they stop serving.
+ * When an OS ends away from home. `tell`: how long its last program asks a computer that serves it, less than the 90 s that systemd
+ * gives it; `away`: one that does not answer at all. `settle`: how long they wait for its kernel to end before they serve no more.
  */
-export function farewellWaits(scale = timeScale()): { readonly tellMs: number; readonly settleMs: number } {
-  return { tellMs: Math.min(15 * seconds * scale, 75 * seconds), settleMs: 3 * seconds * scale };
+export function farewellWaits(scale = timeScale()): {
+  readonly tellMs: number;
+  readonly awayMs: number;
+  readonly settleMs: number;
+} {
+  const mostMs = 70 * seconds;
+  return {
+    tellMs: Math.min(60 * seconds * scale, mostMs),
+    awayMs: Math.min(8 * seconds * scale, mostMs),
+    settleMs: 3 * seconds * scale,
+  };
 }
 
 /** On a lender: what nobody asks for so long is taken back. */

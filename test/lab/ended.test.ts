@@ -5,7 +5,7 @@ import { waitFor } from '#lab/time.ts';
 import { bootStory } from './boot-story.ts';
 import { agentSays, bootIdOf, noKernelComplaint, standbyReady } from './stories.ts';
 
-const booted = await bootStory('ended');
+const booted = await bootStory('ended', { layout: 'lvm' });
 const { a, b, bootId, story } = booted;
 const moveMs = 400_000;
 const endMs = 300_000;
@@ -40,7 +40,7 @@ story('shut down at B, A, a standby by then, switches itself off; switched on it
   await b.shell('echo twice > /root/kept');
   await b.shell('systemctl --no-block poweroff');
   await waitFor('both to be off', () => (a.on || b.on ? undefined : true), { timeoutMs: endMs });
-  const disk = await a.checkDisk();
+  const disk = await a.checkDisk('lvm');
   assert.ok(disk.clean, disk.report);
   const mark = a.serialMark();
   await a.boot();
