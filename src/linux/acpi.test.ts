@@ -25,6 +25,20 @@ test('the address is that of the boot parameters, or none', () => {
   assert.equal(readRsdp(nothing.root), undefined);
 });
 
+test('where UEFI has started the kernel and it was told nothing, the tables of that say it, the newer one first', () => {
+  const efi = (...lines: string[]) => ({
+    'proc/cmdline': 'quiet\n',
+    'sys/kernel/boot_params/data': parameters(0n),
+    'sys/firmware/efi/systab': `${lines.join('\n')}\n`,
+  });
+  using both = new FixtureTree(efi('ACPI=0x5fb7e000', 'ACPI20=0x5fb7e014', 'SMBIOS=0x5f918000'));
+  assert.equal(readRsdp(both.root), 0x5fb7e014);
+  using old = new FixtureTree(efi('ACPI=0x5fb7e000', 'SMBIOS=0x5f918000'));
+  assert.equal(readRsdp(old.root), 0x5fb7e000);
+  using none = new FixtureTree(efi('SMBIOS=0x5f918000'));
+  assert.equal(readRsdp(none.root), undefined);
+});
+
 test('a parameter overrules it', () => {
   using tree = new FixtureTree({
     'proc/cmdline': 'quiet acpi_rsdp=0xf5ae0\n',
