@@ -6,15 +6,13 @@ import { fakeComputer, fakeOs } from '#managers/fake-keys.ts';
 import type { OsPlace } from '#managers/location-manager.ts';
 import { controlPort } from '#wire/control.ts';
 import { type ControlHandlers, ControlServer } from './control-server.ts';
-import { endingOf, sayFarewell, whoIsTold } from './farewell.ts';
+import { sayFarewell, whoIsTold } from './farewell.ts';
 
 const here = { name: 'b', address: '127.0.0.1' };
 const os: OsPlace = {
   ...{ osId: 'crab', keys: fakeOs, here: () => here, epoch: () => 9 },
   computer: () => assert.fail('it is given'),
 };
-
-const waits = { tellMs: 20_000, awayMs: 5000, settleMs: 0 };
 
 async function computerAt(
   context: TestContext,
@@ -27,21 +25,33 @@ async function computerAt(
   return { name: 'a', address };
 }
 
-test('whoever serves a device is told, and the computer that starts the OS, once each', () => {
-  const locations = ['a', 'b', 'c', 'a'].map((computer, at) => ({ device: `disk${at}`, computer, epoch: 9 }));
-  assert.deepEqual(whoIsTold({ locations, unaware: [] }, 'b', 'a'), ['a', 'c']);
-  const own = [{ device: 'disk0', computer: 'b', epoch: 9 }];
-  const unaware = [{ name: 'd', address: '192.0.2.4' }];
-  assert.deepEqual(whoIsTold({ locations: own, unaware }, 'b', 'a'), ['d', 'a'], 'a disk that several reach');
+const place = { pciAddress: '0000:00:06.0', identity: '0123456789abcdef' };
+const shared = { starts: { name: 'a', address: '192.0.2.1' }, mark: '' };
+const diskAt = (computer: string, memory = {}) => ({
+  locations: [
+    { device: 'disk0', computer, epoch: 9 },
+    ...['a', 'b', 'c', 'c'].map((name, at) => ({ device: `printer${at}`, computer: name, epoch: 9 })),
+  ],
+  unaware: [{ name: 'd', address: '192.0.2.4' }],
+  devices: { disk0: { place, typeName: 'disk', ...memory } },
 });
 
-test('a kernel that is started by another one restarts the OS, too', () => {
-  assert.deepEqual(['reboot', 'kexec', 'poweroff', 'halt'].map(endingOf), [
-    'restart',
-    'restart',
-    'off',
-    'off',
-  ]);
+test('whoever serves a device is told, once, and then the computer that starts the OS', () => {
+  assert.deepEqual(whoIsTold(diskAt('a'), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
+  assert.deepEqual(whoIsTold(diskAt('c', { shared }), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
+  assert.deepEqual(whoIsTold(diskAt('b', { shared }), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
+});
+
+test('an older state of the OS is not started: home need only serve no more, and who has the newer one serves it on', () => {
+  assert.deepEqual(whoIsTold(diskAt('b'), 'b', 'a'), { serving: ['a', 'c', 'd'], home: undefined });
+  assert.deepEqual(whoIsTold(diskAt('c'), 'b', 'a'), { serving: ['a', 'd'], home: undefined });
+  const unreadable = { ...diskAt('c'), devices: {} };
+  assert.deepEqual(whoIsTold(unreadable, 'b', 'a'), { serving: ['a', 'd'], home: undefined });
+});
+
+test('nobody else is told of an OS at home', () => {
+  const { home } = whoIsTold(diskAt('a'), 'a', 'a');
+  assert.equal(home, undefined);
 });
 
 test('a computer that is busy is asked again', async t => {
@@ -54,7 +64,7 @@ test('a computer that is busy is asked again', async t => {
       return {};
     },
   });
-  assert.equal(await sayFarewell(os, a, 'off', waits), undefined);
+  assert.equal(await sayFarewell(os, a, 'off', 20_000), undefined);
   assert.equal(asked.length, 3);
   assert.deepEqual(asked[2], { osId: 'crab', epoch: 9, how: 'off' });
 });
@@ -65,13 +75,10 @@ test('one that has an older state of the OS is not asked twice', async t => {
       throw yadoError('diskIsOld', { computer: 'a', os: 'crab' });
     },
   });
-  assert.match((await sayFarewell(os, a, 'restart', waits)) ?? '', /disk of a is an older/);
+  assert.equal((await sayFarewell(os, a, 'restart', 20_000))?.code, 'diskIsOld');
 });
 
-test('one that is not there keeps nobody waiting as long', async () => {
+test('one that is not there is asked until the time is over', async () => {
   const there = { name: 'a', address: '127.0.0.43' };
-  assert.match(
-    (await sayFarewell(os, there, 'restart', { ...waits, awayMs: 0 })) ?? '',
-    /^a does not answer/,
-  );
+  assert.match((await sayFarewell(os, there, 'restart', 0))?.message ?? '', /^a does not answer/);
 });

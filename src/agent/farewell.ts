@@ -2,12 +2,15 @@
 // all others have ended and nothing is mounted for writing (packaging/files/shutdown). Tells the computers that serve the OS
 // that it has ended, so that the one it is started from starts it again, or switches itself off as the OS would have done.
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
 import type { Computer } from '#core/computer.ts';
-import { asYadoError } from '#core/errors.ts';
+import { asYadoError, type YadoError } from '#core/errors.ts';
+import { DiskMemorySchema } from '#devices/disk/state.ts';
+import { writableDisks } from '#linux/mount-info.ts';
 import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 import { ask } from '#managers/control-client.ts';
 import { isPassing, type OsPlace, peerOf } from '#managers/location-manager.ts';
-import type { Ending } from '#wire/control.ts';
+import type { Ending, HomeEnding } from '#wire/control.ts';
 import type { Config } from './config.ts';
 import { log } from './log.ts';
 import { defaultOsId, Os } from './os.ts';
@@ -18,32 +21,43 @@ import { farewellWaits } from './timeouts.ts';
 /** PID 1 once everything else has ended; the kernel keeps 15 characters. Anyone else who runs this would cost the OS its disk. */
 const lastOfSystemd = 'systemd-shutdow';
 
-/** Of the word systemd-shutdown gives: "reboot", "kexec", "poweroff" or "halt". */
-export const endingOf = (verb: string): Ending => (['reboot', 'kexec'].includes(verb) ? 'restart' : 'off');
+/** By the word systemd-shutdown gives. Another kernel (kexec) is started where the OS is: it has not ended for anyone. */
+const endings: Readonly<Record<string, HomeEnding>> = { reboot: 'restart', poweroff: 'off', halt: 'off' };
 
-/** Whoever serves a device or still waits to hear of the OS, and whoever starts it: their names, once each. */
-export function whoIsTold(
-  { locations, unaware }: Pick<SavedState, 'locations' | 'unaware'>,
-  here: string,
-  home: string,
-): string[] {
-  const all = [...locations.map(each => each.computer), ...unaware.map(each => each.name), home];
-  return [...new Set(all)].filter(name => name !== here);
+interface WhoIsTold {
+  /** Names of those who serve a device, or still wait to hear of the OS: they need not any more. */
+  readonly serving: readonly string[];
+  /** Who starts the OS from its disk; undefined when nobody can: the disk has followed, and home has an older state of it. */
+  readonly home: string | undefined;
 }
 
-/**
- * Asks again while a computer is busy, or starts its standby image; one that has not answered at all is not waited for as long.
- * @returns what keeps it from being told; undefined when it knows
- */
+export function whoIsTold(
+  { locations, unaware, devices }: Pick<SavedState, 'locations' | 'unaware' | 'devices'>,
+  here: string,
+  home: string,
+): WhoIsTold {
+  const disk = locations.find(each => each.device === 'disk0')?.computer;
+  const memory = v.safeParse(DiskMemorySchema, devices.disk0);
+  const isShared = memory.success && memory.output.shared !== undefined;
+  const starts = disk === home || isShared ? home : undefined;
+  const all = [...locations.map(each => each.computer), ...unaware.map(each => each.name)];
+  // Who has a disk that nobody starts serves it on, until a person decides there.
+  const apart = [here, starts ?? disk];
+  return {
+    serving: [...new Set(all)].filter(name => !apart.includes(name)),
+    home: starts === here ? undefined : starts,
+  };
+}
+
+/** Asks again while a computer is busy, starts its standby image, or does not answer. @returns why it does not know; undefined when it does */
 export async function sayFarewell(
   os: OsPlace,
   there: Computer,
   how: Ending,
-  { tellMs, awayMs }: ReturnType<typeof farewellWaits> = farewellWaits(),
-): Promise<string | undefined> {
+  patienceMs: number,
+): Promise<YadoError | undefined> {
   const { osId, keys } = os;
   const began = performance.now();
-  let patienceMs = awayMs;
   for (;;) {
     try {
       const request = { osId, epoch: os.epoch(), how };
@@ -51,8 +65,7 @@ export async function sayFarewell(
       return undefined;
     } catch (error) {
       const told = asYadoError(error, there.name);
-      if (told.family === 'busy') patienceMs = tellMs;
-      if (!isPassing(told) || performance.now() - began > patienceMs) return told.message;
+      if (!isPassing(told) || performance.now() - began > patienceMs) return told;
     }
     await sleep(200);
   }
@@ -60,16 +73,32 @@ export async function sayFarewell(
 
 /** @param verb what systemd-shutdown is about to do. Never throws for a computer that is not there */
 export async function runFarewell(config: Config, verb: string): Promise<void> {
+  process.stdout.on('error', () => {}); // a console that takes no words keeps nobody from hearing it
   const saved = readSavedState();
+  const ending = endings[verb];
   if (!saved || readText(REAL_ROOT, 'proc/1/comm') !== lastOfSystemd) return;
+  if (!ending) return log(`${verb}: nobody is told`);
   const os = new Os(config, saved, new OsKeyring(config.os?.id ?? defaultOsId, config.computer.name));
-  const tell = async (name: string): Promise<void> => {
-    const trouble = await sayFarewell(os, os.computer(name), endingOf(verb));
-    log(trouble === undefined ? `${name} knows that ${os.osId} has ended` : notTold(name, os.osId, trouble));
+  const here = os.here().name;
+  const { tellMs, awayMs } = farewellWaits();
+  const tell = async (name: string, how: Ending, patienceMs: number): Promise<void> => {
+    const there = [...saved.unaware, ...os.computers].find(each => each.name === name);
+    const trouble = there && (await sayFarewell(os, there, how, patienceMs));
+    if (there && !trouble) return log(`${name} knows that ${os.osId} has ended`);
+    const why = trouble?.message ?? 'its address is not known any more';
+    log(`${name} does not know that ${os.osId} has ended: ${why} (${whatToType(how, trouble)})`);
   };
-  await Promise.all(whoIsTold(saved, os.here().name, os.home).map(tell));
+  const { serving, home } = whoIsTold(saved, here, os.home);
+  await Promise.all(serving.map(name => tell(name, 'stay', awayMs)));
+  // Through its server nobody writes to a disk behind it; a disk that is used directly only the end of this kernel keeps from that.
+  const isDirect = saved.locations.some(each => each.device === 'disk0' && each.computer === here);
+  const written = isDirect ? writableDisks() : [];
+  if (written.length > 0) log(`${home} is not told: ${written.join(', ')} could not be made read-only`);
+  else if (home !== undefined) await tell(home, ending, tellMs);
   process.exit(0);
 }
 
-const notTold = (computer: string, osId: string, trouble: string): string =>
-  `${computer} does not know that ${osId} has ended: ${trouble} (there: switch it off and on, and type: yado resume)`;
+const whatToType = (how: Ending, trouble: YadoError | undefined): string =>
+  how === 'stay' || (trouble && !isPassing(trouble))
+    ? (trouble?.hint ?? 'yado status')
+    : 'there: switch it off and on, and type: yado resume';

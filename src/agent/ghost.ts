@@ -13,7 +13,7 @@ import { scanPci } from '#linux/pci-scan.ts';
 import { freeImage } from '#linux/power.ts';
 import { readText } from '#linux/sysfs.ts';
 import { loadServices } from '#managers/service-list.ts';
-import { claimPort, controlPort, type Ending } from '#wire/control.ts';
+import { claimPort, controlPort, type HomeEnding } from '#wire/control.ts';
 import { encodeFrame, FrameReader } from '#wire/frame.ts';
 import { frameTypes, maxTextBytes } from '#wire/frames.ts';
 import { ClaimDesk, grantOf } from './claim-desk.ts';
@@ -163,14 +163,24 @@ export async function runGhost(told: unknown): Promise<void> {
   }
 
   let ending: NodeJS.Timeout | undefined;
+  /** The OS has ended elsewhere, and is not started from here. */
+  async function serveNoMore(): Promise<void> {
+    log(`${osId} has ended: nothing is served any more`);
+    await left.end();
+    ending = undefined;
+    rest();
+  }
+
   /** The OS has ended elsewhere: its disk is that of this computer again. */
-  async function end(how: Ending): Promise<void> {
+  async function end(how: HomeEnding): Promise<void> {
     const fate =
       how === 'restart' ? 'this computer restarts, and starts it' : 'this computer switches itself off';
     log(`${osId} has ended: ${fate}`);
     show(computer.name, [`${osId} has ended`, '', fate]);
     try {
-      await left.end();
+      await left.stop();
+      left.unmark();
+      endComputer(how);
     } catch (error) {
       const { message } = asYadoError(error, computer.name);
       log(message);
@@ -180,9 +190,7 @@ export async function runGhost(told: unknown): Promise<void> {
         'switch this computer off and on; when it waits for an OS: Alt+F2, and type',
         '    yado resume',
       ]);
-      return;
     }
-    endComputer(how);
   }
 
   /** Nobody needs this kernel any more: the computer is of more use as a standby. */
@@ -219,20 +227,24 @@ export async function runGhost(told: unknown): Promise<void> {
         heard();
         return {};
       },
-      ended: ({ epoch: theirs, how }, asker) => {
-        if (asker !== osId) return {};
+      ended: async ({ epoch: theirs, how }, asker) => {
+        if (asker !== osId || (how !== 'stay' && !left.startsFromHere))
+          throw yadoError('nothingToResume', { computer: computer.name });
         left.refuseOlder(theirs);
         if (!granted)
           throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
         if (ending) return {};
-        if (!leaving && left.startsFromHere && state.startedHere) {
-          ending = setTimeout(() => void end(how), farewellWaits().settleMs);
-          return {};
-        }
-        // Its firmware is that of the standby alone.
         heard();
-        rest();
-        throw yadoError('busy', { computer: computer.name, activity: 'it starts its standby image' });
+        // A kernel that was started elsewhere may not ask the firmware here: its standby can.
+        if (leaving || (how !== 'stay' && !state.startedHere)) {
+          await leave();
+          throw yadoError('busy', { computer: computer.name, activity: 'it starts its standby image' });
+        }
+        const act = (): Promise<void> => (how === 'stay' ? serveNoMore() : end(how));
+        ending = setTimeout(() => {
+          act().catch((error: Error) => log(error.message));
+        }, farewellWaits().settleMs);
+        return {};
       },
       standby: async (_, asker) => {
         left.refuseAnother(asker);

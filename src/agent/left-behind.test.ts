@@ -137,8 +137,20 @@ test('an OS that has ended is started where its disk says, once its mark is gone
   const both = leftBy(printer, disk);
   assert.throws(() => both.refuseOlder(6), code('staleEpoch'));
   both.refuseOlder(7);
-  await leftBy(printer).end();
-  await assert.rejects(both.end(), /no disk at 0000:00:06.0/);
+  await both.stop();
+  assert.throws(() => both.unmark(), /no disk at 0000:00:06.0/);
+});
+
+test('an OS that has ended is served no more, and another one may come', async () => {
+  const both = leftBy(printer, disk);
+  assert.throws(() => both.refuseAnother('lobster'), code('servesAnotherOs'));
+  await both.end();
+  both.refuseAnother('lobster');
+  assert.deepEqual([both.names, both.state.behind, both.startsFromHere], [[], [], false]);
+  assert.throws(
+    () => both.answer('device', { osId: 'crab', device: 'disk0', epoch: 9 }),
+    code('unknownDevice'),
+  );
 });
 
 test('who serves nothing takes in anyone', () => {

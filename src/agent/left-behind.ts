@@ -51,6 +51,8 @@ export class DevicesLeft {
   #markedWith: Pick<Mark, 'nic' | 'move'> | undefined;
   /** The next one is told how things are here: nothing may change any more. */
   #isHandedOver = false;
+  /** The OS is nowhere any more: it will ask for nothing. */
+  #hasEnded = false;
 
   /**
    * @param cipher what the kernel here encrypts connections to the devices with
@@ -86,6 +88,7 @@ export class DevicesLeft {
 
   /** What the OS may still ask for. */
   get #wanted(): [string, LeftService][] {
+    if (this.#hasEnded) return [];
     return [...this.#services].filter(([, service]) => !service.isOver);
   }
 
@@ -172,9 +175,14 @@ export class DevicesLeft {
     return disk !== undefined && (disk.starts ?? this.#computer).name === this.#computer.name;
   }
 
-  /** The OS has ended: nothing is served any more, and a start from here is that of any other computer. @throws Error saying why it is not */
+  /** The OS has ended: nothing is served any more, and nobody waits for anything here. Everything that was written is on the devices. */
   async end(): Promise<void> {
     await this.stop();
+    this.#hasEnded = true;
+  }
+
+  /** After `end`: a start from here is that of any other computer. @throws Error saying why it is not */
+  unmark(): void {
     for (const service of this.#services.values()) service.unmark?.();
   }
 
@@ -197,7 +205,7 @@ export class DevicesLeft {
   }
 
   #admit({ osId, device, epoch }: DeviceRequest): LeftService {
-    const service = this.#services.get(device);
+    const service = this.#hasEnded ? undefined : this.#services.get(device);
     if (!service || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });

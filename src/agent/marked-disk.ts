@@ -6,11 +6,12 @@ import { yadoError } from '#core/errors.ts';
 import { clearMark, writeMark } from '#devices/disk/left-mark.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
-import { claimPort, controlPort, type Ending } from '#wire/control.ts';
+import { claimPort, controlPort, type HomeEnding } from '#wire/control.ts';
 import { ClaimDesk } from './claim-desk.ts';
 import { Doubt, type Whereabouts } from './doubt.ts';
 import { encodeMarkText, type LeftMove, type Mark } from './ghost-state.ts';
 import { log } from './log.ts';
+import { isOldDisk } from './mark-standing.ts';
 
 const askEveryMs = 2000;
 /** The answer to whoever decided goes out first. */
@@ -25,14 +26,16 @@ export interface MarkedDiskWorld {
   readonly asker: OsKeys | undefined;
   /** Something else is to be shown. */
   readonly changed: () => void;
-  /** The OS has its disk elsewhere: what is here is an older state of it. */
-  readonly isOld: () => boolean;
+  /** What is written on the disk by now: others may have done so. */
+  readonly now: () => Mark | undefined;
+  /** The OS may still ask for it from here. */
+  readonly isServed: () => boolean;
   /** Serves what was left: the OS is elsewhere. */
   readonly serve: () => Promise<void>;
   /** Ends that again: everything written is on the disk when it is fulfilled. */
   readonly stop: () => Promise<void>;
   /** Restarts this computer, which then starts the OS, or switches it off. */
-  readonly endComputer: (how: Ending) => void;
+  readonly endComputer: (how: HomeEnding) => void;
 }
 
 export class MarkedDisk {
@@ -42,7 +45,7 @@ export class MarkedDisk {
   readonly #desk: ClaimDesk;
   #said = '';
   /** What this computer does when the OS is nowhere else. */
-  #ending: Ending = 'restart';
+  #ending: HomeEnding = 'restart';
 
   /** @param node of the disk */
   constructor(node: string, mark: Mark, world: MarkedDiskWorld) {
@@ -87,15 +90,25 @@ export class MarkedDisk {
 
   /** @throws YadoError `diskIsOld` */
   refuseOld(): void {
-    if (this.#world.isOld())
-      throw yadoError('diskIsOld', { computer: this.#world.here.name, os: this.#mark.osId });
+    const { here, now, isServed } = this.#world;
+    if (isOldDisk(now(), isServed(), here.name))
+      throw yadoError('diskIsOld', { computer: here.name, os: this.#mark.osId });
+  }
+
+  /** For what is said in that epoch. @throws YadoError `diskIsOld`; `staleEpoch`: an older copy of the OS says it */
+  refuseOlder(theirs: number): void {
+    this.refuseOld();
+    const ours = this.#world.now()?.epoch ?? 0;
+    const { osId: device } = this.#mark;
+    const computer = this.#world.here.name;
+    if (theirs < ours) throw yadoError('staleEpoch', { device, computer, theirs, ours });
   }
 
   /**
    * The OS is nowhere any more: `yado resume`, or it has ended where it was and says so itself.
    * @throws YadoError `diskIsOld`; Error when the disk cannot be written
    */
-  async resume(ending: Ending = 'restart'): Promise<void> {
+  async resume(ending: HomeEnding = 'restart'): Promise<void> {
     this.refuseOld();
     this.#ending = ending;
     await this.#world.stop();

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RamRange } from '#core/capabilities.ts';
 import { fastestCipher } from '#core/ciphers.ts';
 import type { DeviceClass } from '#core/device-class.ts';
-import { type YadoError, yadoError } from '#core/errors.ts';
+import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { computerAt } from '#core/machine-address.ts';
 import { mayHavePages, parkBytesOf } from '#core/precopy.ts';
 import { inspectAlone } from '#core/preflight.ts';
@@ -25,6 +25,7 @@ import {
   type ControlAnswer,
   type ControlRequest,
   controlPort,
+  type Ending,
   protocolVersion,
 } from '#wire/control.ts';
 import { maxParkPages, tagSeedBytes } from '#wire/frames.ts';
@@ -42,7 +43,7 @@ import { DevicesLeft, findMarkedDisk, markOn, readLeftBehind } from './left-behi
 import { LentDevices } from './lent-devices.ts';
 import { log } from './log.ts';
 import { makeRoom } from './make-room.ts';
-import { isOldDisk, standingOf } from './mark-standing.ts';
+import { standingOf } from './mark-standing.ts';
 import { MarkedDisk } from './marked-disk.ts';
 import { NeverAgain } from './never-again.ts';
 import { pairingHandlers } from './pairing-handlers.ts';
@@ -72,6 +73,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   const left = behind?.behind.length
     ? new DevicesLeft(behind, here, fastestCipher(await cipherRates()) ?? 'aes128gcm', services)
     : undefined;
+  const startsHere = found?.startsHere ?? left?.startsFromHere ?? false;
   // What a ghost has told leaves no doubt; else this computer was switched off since.
   const marked =
     found &&
@@ -80,7 +82,8 @@ export async function runStandby(config: Config, cardName: string): Promise<void
       elsewhere: found.elsewhere,
       asker: readAskerKeys(),
       changed: () => idle(),
-      isOld: () => isOldDisk(markOn(onDisk.node, services), left?.hasDisk ?? false, name),
+      now: () => markOn(onDisk.node, services),
+      isServed: () => left?.hasDisk ?? false,
       serve: () => serve(),
       stop: async () => left?.stop(),
       endComputer,
@@ -122,9 +125,16 @@ export async function runStandby(config: Config, cardName: string): Promise<void
     ]);
   };
 
+  /** @throws YadoError `busy` */
+  function refuseWhileBusy(): void {
+    if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    if (ending)
+      throw yadoError('busy', { computer: name, activity: 'an OS that was served here has just ended' });
+  }
+
   /** One at a time, also while the one before is still getting ready. */
   async function prepare(request: ControlRequest<'prepare'>): Promise<ControlAnswer<'prepare'>> {
-    if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    refuseWhileBusy();
     left?.refuseAnother(request.osId);
     if (left) marked?.heard(); // it runs, for it is about to come
     never.refuse(request);
@@ -232,21 +242,35 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   let ending: NodeJS.Timeout | undefined;
   /** The OS that has left something here has ended, wherever it was. */
   function ended({ osId, epoch, how }: ControlRequest<'ended'>): ControlAnswer<'ended'> {
-    if (behind?.osId !== osId || ending) return {};
-    if (helper || preparing) throw yadoError('busy', { computer: name, activity: 'it is taking in an OS' });
+    const isIts = osId === (behind?.osId ?? found?.mark.osId);
+    if (!isIts || (how !== 'stay' && !startsHere)) throw yadoError('nothingToResume', { computer: name });
+    if (ending) return {};
+    refuseWhileBusy();
     left?.refuseOlder(epoch);
-    marked?.refuseOld();
-    const end = found?.startsHere ? marked?.resume.bind(marked, how) : left?.end.bind(left);
-    const { settleMs } = farewellWaits();
-    ending = setTimeout(() => {
-      log(`${osId} has ended`);
-      end?.()
-        .then(() => idle(`last: ${osId} has ended`))
-        .catch((error: Error) =>
-          idle(`last: ${osId} has ended, but its disk here is as it was: ${error.message}`),
-        );
-    }, settleMs);
+    if (how !== 'stay') marked?.refuseOlder(epoch);
+    ending = setTimeout(() => void end(osId, how), farewellWaits().settleMs);
     return {};
+  }
+
+  async function end(osId: string, how: Ending): Promise<void> {
+    log(`${osId} has ended`);
+    try {
+      await lent.stop();
+      if (how === 'stay') await left?.end();
+      else if (marked) await marked.resume(how);
+      else {
+        await left?.stop();
+        left?.unmark();
+        endComputer(how);
+      }
+      idle(`last: ${osId} has ended`);
+    } catch (error) {
+      const { message } = asYadoError(error, name);
+      log(message);
+      idle(`last: ${osId} has ended, but its disk here is as it was: ${message}`);
+    } finally {
+      ending = undefined;
+    }
   }
 
   const serve = async (): Promise<void> =>

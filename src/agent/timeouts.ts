@@ -41,18 +41,18 @@ export function syncWaits(scale = timeScale()): { readonly firstMs: number; read
 }
 
 /**
- * When an OS ends away from home. `tell`: how long its last program asks a computer that serves it, less than the 90 s that systemd
- * gives it; `away`: one that does not answer at all. `settle`: how long they wait for its kernel to end before they serve no more.
+ * When an OS ends away from home. `away`: how long its last program asks those that only serve it, all at once; `tell`: then the one
+ * it is started from; together less than the 90 s that systemd gives it. `settle`: how long they wait for its kernel to end before
+ * they serve no more.
  */
 export function farewellWaits(scale = timeScale()): {
   readonly tellMs: number;
   readonly awayMs: number;
   readonly settleMs: number;
 } {
-  const mostMs = 70 * seconds;
   return {
-    tellMs: Math.min(60 * seconds * scale, mostMs),
-    awayMs: Math.min(8 * seconds * scale, mostMs),
+    tellMs: Math.min(60 * seconds * scale, 65 * seconds),
+    awayMs: Math.min(5 * seconds * scale, 15 * seconds),
     settleMs: 3 * seconds * scale,
   };
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FixtureTree } from './fixture-tree.ts';
-import { isMountPoint, mountedAt, parseMountInfo } from './mount-info.ts';
+import { isMountPoint, mountedAt, parseMountInfo, writableDisks } from './mount-info.ts';
 
 const rows = `24 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/yado-root rw,errors=remount-ro
 31 24 8:1 / /boot/efi rw,relatime shared:9 - vfat /dev/sda1 rw,fmask=0022,utf8
@@ -48,8 +48,19 @@ test('anything at a path counts as mounted there, also what mounts when it is lo
   );
 });
 
+test('a file system is written to as long as any of it can be; a loop is written to where its file lies', () => {
+  const more = `37 24 7:0 / /snap ro - ext4 /dev/loop0 rw
+38 24 254:1 / /old rw - ext4 /dev/mapper/old ro,errors=remount-ro
+39 24 0:46 / /run rw - tmpfs tmpfs rw
+`;
+  using tree = new FixtureTree({ 'proc/1/mountinfo': `${rows}${more}` });
+  const disks = ['/dev/mapper/yado-root', '/dev/sda1', '/dev/sda3', '/dev/sdb', '/dev/sdb1'];
+  assert.deepEqual(writableDisks(tree.root), disks);
+});
+
 test('nothing there, or anything at all, is no error', () => {
   using tree = new FixtureTree({});
   assert.equal(mountedAt('/', tree.root), undefined);
+  assert.deepEqual(writableDisks(tree.root), []);
   fc.assert(fc.property(fc.string(), text => Array.isArray(parseMountInfo(text))));
 });

@@ -2,7 +2,7 @@
 // those of the OS.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Mount, unescaped } from '#linux/storage-in-use.ts';
+import { isOnDisk, type Mount, unescaped } from '#linux/storage-in-use.ts';
 import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 
 export interface MountedDisk extends Mount {
@@ -49,6 +49,17 @@ export function mountedAt(path: string, root = REAL_ROOT): MountedDisk | undefin
   const { number, ...mount } = found;
   const device = number.startsWith('0:') ? mount.device : `sys/dev/block/${number}`;
   return { ...mount, isThere: existsSync(join(root, device)) };
+}
+
+/** Disks with a file system that can still be written to, whatever its single mounts allow. */
+export function writableDisks(root = REAL_ROOT): string[] {
+  const halves = readMountInfo(root)
+    .split('\n')
+    .map(line => (line.split(' - ', 2)[1] ?? '').split(' '));
+  const devices = halves.flatMap(([, device = '', options = '']) =>
+    options.split(',').includes('rw') ? [unescaped(device)] : [],
+  );
+  return [...new Set(devices.filter(isOnDisk))];
 }
 
 /** True when anything at all is mounted at that path, also a part of a file system, or what mounts when it is looked at (autofs). */

@@ -13,9 +13,11 @@ import { secretBytes, tagSeedBytes } from '#wire/frames.ts';
 import { Pieces } from '#wire/pieces.ts';
 import { WireError } from '#wire/wire-error.ts';
 
-/** What becomes of an OS that has ended. */
-export const endings = ['restart', 'off'] as const;
+/** What an OS that has ended wants of a computer: that it starts the OS again, switches itself off, or only serves no more. */
+export const endings = ['restart', 'off', 'stay'] as const;
 export type Ending = (typeof endings)[number];
+/** Of the computer that the OS is started from. */
+export type HomeEnding = Exclude<Ending, 'stay'>;
 
 export const controlPort = 7400;
 export const claimPort = 7401;
@@ -102,7 +104,8 @@ export const controlRequests = {
   },
   /**
    * The OS has ended in good order where it was, and uses nothing any more: the computer it is started from may start it again
-   * (`restart`), or is not needed until a person switches it on (`off`). Told by the last program of the OS.
+   * (`restart`), or is not needed until a person switches it on (`off`); the others need not serve it any more (`stay`). Told by the
+   * last program of the OS.
    */
   ended: {
     request: v.strictObject({ osId: Text, epoch: Count, how: v.picklist(endings) }),

@@ -34,6 +34,7 @@ export class Cable {
   #join(near: Socket, port: number): void {
     const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.#ends.push(near, far);
+    if (!this.#server.listening) this.unplug(); // it was on its way when the cable was forgotten
     for (const [from, to] of [
       [near, far],
       [far, near],

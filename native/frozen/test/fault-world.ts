@@ -114,9 +114,11 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
 
   async function openDesk(desk: ClaimDesk): Promise<void> {
     desks.push(desk);
-    for (const end = performance.now() + restMs; ; await sleep(30)) {
+    for (const end = performance.now() + restMs; !isOver; await sleep(30)) {
       try {
-        return await desk.open(ip, claimPort);
+        await desk.open(ip, claimPort);
+        if (isOver) await desk.close(); // it was over before this one was open
+        return;
       } catch (error) {
         // A helper that was killed a moment ago has its port still.
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || performance.now() > end) throw error;

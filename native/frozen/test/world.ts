@@ -188,7 +188,14 @@ export async function move(changes: Changes = {}): Promise<World> {
     restoredAt: mailboxAt,
   };
   const a = startFake('A', { ...settings, ...changes.aSettings });
-  const after = (what: 'back' | 'adopt') => startFake('A', { ...settings, streamFd: 0 }, what);
+  let isOver = false;
+  const later: FakeHelper[] = [];
+  const after = (what: 'back' | 'adopt'): FakeHelper => {
+    if (isOver) throw new Error('the move is over');
+    const helper = startFake('A', { ...settings, streamFd: 0 }, what);
+    later.push(helper);
+    return helper;
+  };
   stream[Symbol.dispose]();
   /** The process, or with -1 the group of it, that a file names and that still lives. */
   const alive = (file: string, sign: 1 | -1): number | undefined => {
@@ -213,8 +220,8 @@ export async function move(changes: Changes = {}): Promise<World> {
     ran,
     ghost,
     async [Symbol.asyncDispose]() {
-      await a[Symbol.asyncDispose]();
-      await b[Symbol.asyncDispose]();
+      isOver = true;
+      for (const helper of [a, b, ...later]) await helper[Symbol.asyncDispose]();
       cable.unplug();
       for (const pid of [...holdersOf(folder, 'image'), ...holdersOf(folder, 'held-by-copy')])
         killQuietly(pid);
