@@ -37,16 +37,24 @@ const diskAt = (computer: string, memory = {}) => ({
 });
 
 test('whoever serves a device is told, once, and then the computer that starts the OS', () => {
-  assert.deepEqual(whoIsTold(diskAt('a'), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
-  assert.deepEqual(whoIsTold(diskAt('c', { shared }), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
-  assert.deepEqual(whoIsTold(diskAt('b', { shared }), 'b', 'a'), { serving: ['c', 'd'], home: 'a' });
+  const told = { serving: ['c', 'd'], home: 'a' };
+  assert.deepEqual(whoIsTold(diskAt('a'), 'b', 'a'), { ...told, isWrittenElsewhere: false });
+  const atHome = whoIsTold(diskAt('a', { shared, owed: ['e'] }), 'b', 'a');
+  assert.deepEqual(atHome, { serving: ['c', 'd', 'e'], home: 'a', isWrittenElsewhere: false });
+  // Who does not serve it cannot keep anyone from writing.
+  assert.deepEqual(whoIsTold(diskAt('c', { shared }), 'b', 'a'), { ...told, isWrittenElsewhere: true });
+  assert.deepEqual(whoIsTold(diskAt('b', { shared }), 'b', 'a'), { ...told, isWrittenElsewhere: true });
 });
 
 test('an older state of the OS is not started: home need only serve no more, and who has the newer one serves it on', () => {
-  assert.deepEqual(whoIsTold(diskAt('b'), 'b', 'a'), { serving: ['a', 'c', 'd'], home: undefined });
-  assert.deepEqual(whoIsTold(diskAt('c'), 'b', 'a'), { serving: ['a', 'd'], home: undefined });
+  const nobody = { home: undefined, isWrittenElsewhere: true };
+  assert.deepEqual(whoIsTold(diskAt('b'), 'b', 'a'), { serving: ['a', 'c', 'd'], ...nobody });
+  assert.deepEqual(whoIsTold(diskAt('c'), 'b', 'a'), { serving: ['a', 'd'], ...nobody });
   const unreadable = { ...diskAt('c'), devices: {} };
-  assert.deepEqual(whoIsTold(unreadable, 'b', 'a'), { serving: ['a', 'd'], home: undefined });
+  assert.deepEqual(whoIsTold(unreadable, 'b', 'a'), { serving: ['a', 'd'], ...nobody });
+  // It has followed to c, and others reach it there.
+  const fromC = { shared: { ...shared, starts: { name: 'c', address: '192.0.2.3' } } };
+  assert.deepEqual(whoIsTold(diskAt('b', fromC), 'b', 'a'), { serving: ['a', 'c', 'd'], ...nobody });
 });
 
 test('nobody else is told of an OS at home', () => {

@@ -7,6 +7,7 @@ import type { Computer } from '#core/computer.ts';
 import { asYadoError, type YadoError } from '#core/errors.ts';
 import { DiskMemorySchema } from '#devices/disk/state.ts';
 import { writableDisks } from '#linux/mount-info.ts';
+import { readSwaps } from '#linux/storage-in-use.ts';
 import { REAL_ROOT, readText } from '#linux/sysfs.ts';
 import { ask } from '#managers/control-client.ts';
 import { isPassing, type OsPlace, peerOf } from '#managers/location-manager.ts';
@@ -29,6 +30,8 @@ interface WhoIsTold {
   readonly serving: readonly string[];
   /** Who starts the OS from its disk; undefined when nobody can: the disk has followed, and home has an older state of it. */
   readonly home: string | undefined;
+  /** Home does not serve the disk: whoever has it can write to it until the kernel of the OS has ended. */
+  readonly isWrittenElsewhere: boolean;
 }
 
 export function whoIsTold(
@@ -38,14 +41,15 @@ export function whoIsTold(
 ): WhoIsTold {
   const disk = locations.find(each => each.device === 'disk0')?.computer;
   const memory = v.safeParse(DiskMemorySchema, devices.disk0);
-  const isShared = memory.success && memory.output.shared !== undefined;
-  const starts = disk === home || isShared ? home : undefined;
-  const all = [...locations.map(each => each.computer), ...unaware.map(each => each.name)];
+  const { shared, owed = [] } = memory.success ? memory.output : {};
+  const starts = (shared ? shared.starts.name : disk) === home ? home : undefined;
+  const all = [...locations.map(each => each.computer), ...unaware.map(each => each.name), ...owed];
   // Who has a disk that nobody starts serves it on, until a person decides there.
   const apart = [here, starts ?? disk];
   return {
     serving: [...new Set(all)].filter(name => !apart.includes(name)),
     home: starts === here ? undefined : starts,
+    isWrittenElsewhere: disk !== home,
   };
 }
 
@@ -88,15 +92,20 @@ export async function runFarewell(config: Config, verb: string): Promise<void> {
     const why = trouble?.message ?? 'its address is not known any more';
     log(`${name} does not know that ${os.osId} has ended: ${why} (${whatToType(how, trouble)})`);
   };
-  const { serving, home } = whoIsTold(saved, here, os.home);
+  const { serving, home, isWrittenElsewhere } = whoIsTold(saved, here, os.home);
   await Promise.all(serving.map(name => tell(name, 'stay', awayMs)));
-  // Through its server nobody writes to a disk behind it; a disk that is used directly only the end of this kernel keeps from that.
-  const isDirect = saved.locations.some(each => each.device === 'disk0' && each.computer === here);
-  const written = isDirect ? writableDisks() : [];
-  if (written.length > 0) log(`${home} is not told: ${written.join(', ')} could not be made read-only`);
-  else if (home !== undefined) await tell(home, ending, tellMs);
+  const written = isWrittenElsewhere ? stillWritten() : [];
+  if (home !== undefined && written.length === 0) await tell(home, ending, tellMs);
+  else if (home !== undefined) log(`${home} is not told: ${written.join(', ')} may still be written to`);
   process.exit(0);
 }
+
+const stillWritten = (): string[] => [
+  ...writableDisks(),
+  ...readSwaps()
+    .filter(each => each.kind !== 'memory')
+    .map(each => each.path),
+];
 
 const whatToType = (how: Ending, trouble: YadoError | undefined): string =>
   how === 'stay' || (trouble && !isPassing(trouble))

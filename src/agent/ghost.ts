@@ -166,9 +166,13 @@ export async function runGhost(told: unknown): Promise<void> {
   /** The OS has ended elsewhere, and is not started from here. */
   async function serveNoMore(): Promise<void> {
     log(`${osId} has ended: nothing is served any more`);
-    await left.end();
-    ending = undefined;
-    rest();
+    show(computer.name, [`${osId} has ended`, '', 'this computer may be switched off']);
+    try {
+      await left.end();
+    } finally {
+      ending = undefined;
+      rest();
+    }
   }
 
   /** The OS has ended elsewhere: its disk is that of this computer again. */
@@ -228,15 +232,18 @@ export async function runGhost(told: unknown): Promise<void> {
         return {};
       },
       ended: async ({ epoch: theirs, how }, asker) => {
-        if (asker !== osId || (how !== 'stay' && !left.startsFromHere))
+        if (asker !== osId) {
+          if (how === 'stay') return {};
           throw yadoError('nothingToResume', { computer: computer.name });
+        }
         left.refuseOlder(theirs);
         if (!granted)
           throw yadoError('busy', { computer: computer.name, activity: 'it has not heard of the grant yet' });
         if (ending) return {};
         heard();
-        // A kernel that was started elsewhere may not ask the firmware here: its standby can.
-        if (leaving || (how !== 'stay' && !state.startedHere)) {
+        // A kernel that was started elsewhere may not ask the firmware here, and the disk may be one that others use by now: the
+        // standby sees to that.
+        if (leaving || (how !== 'stay' && !(state.startedHere && left.startsFromHere))) {
           await leave();
           throw yadoError('busy', { computer: computer.name, activity: 'it starts its standby image' });
         }

@@ -145,8 +145,12 @@ test('an OS that has ended is served no more, and another one may come', async (
   const both = leftBy(printer, disk);
   assert.throws(() => both.refuseAnother('lobster'), code('servesAnotherOs'));
   await both.end();
+  await both.serve();
   both.refuseAnother('lobster');
-  assert.deepEqual([both.names, both.state.behind, both.startsFromHere], [[], [], false]);
+  assert.deepEqual(
+    [both.names, both.state.behind, both.startsFromHere, both.has('disk0')],
+    [[], [], false, false],
+  );
   assert.throws(
     () => both.answer('device', { osId: 'crab', device: 'disk0', epoch: 9 }),
     code('unknownDevice'),

@@ -98,7 +98,7 @@ export class DevicesLeft {
   }
 
   has(device: string): boolean {
-    return this.#services.has(device);
+    return !this.#hasEnded && this.#services.has(device);
   }
 
   /** False while something that is to be marked has not been found again. */
@@ -147,6 +147,7 @@ export class DevicesLeft {
 
   /** Serves all of them; what cannot be served is said, and tried again when the OS asks for it. */
   async serve(): Promise<void> {
+    if (this.#hasEnded) return;
     this.#isHandedOver = false;
     await Promise.all([...this.#services.values()].map(each => each.serve()));
   }
@@ -159,14 +160,23 @@ export class DevicesLeft {
 
   /** After `handOver`: there is no next one after all. */
   goOn(): void {
+    if (this.#hasEnded) return;
     this.#isHandedOver = false;
     for (const service of this.#services.values()) service.goOn?.();
   }
 
-  /** Everything that was written is on the devices when this returns; the OS waits until they are served again. */
+  /**
+   * Everything that was written is on the devices when this returns; the OS waits until they are served again.
+   * @throws Error of the first that could not be stopped, when the others are
+   */
   async stop(): Promise<void> {
     await this.handOver();
-    for (const service of this.#services.values()) await service.stop();
+    let trouble: unknown;
+    for (const service of this.#services.values())
+      await service.stop().catch(error => {
+        trouble ??= error;
+      });
+    if (trouble !== undefined) throw trouble;
   }
 
   /** This computer starts from the disk that the OS left here. */
@@ -175,13 +185,13 @@ export class DevicesLeft {
     return disk !== undefined && (disk.starts ?? this.#computer).name === this.#computer.name;
   }
 
-  /** The OS has ended: nothing is served any more, and nobody waits for anything here. Everything that was written is on the devices. */
+  /** The OS has ended: nothing is served any more, and nobody waits for anything here. @throws Error as `stop` */
   async end(): Promise<void> {
-    await this.stop();
     this.#hasEnded = true;
+    await this.stop();
   }
 
-  /** After `end`: a start from here is that of any other computer. @throws Error saying why it is not */
+  /** After `stop`: a start from here is that of any other computer. @throws Error saying why it is not */
   unmark(): void {
     for (const service of this.#services.values()) service.unmark?.();
   }
@@ -205,8 +215,8 @@ export class DevicesLeft {
   }
 
   #admit({ osId, device, epoch }: DeviceRequest): LeftService {
-    const service = this.#hasEnded ? undefined : this.#services.get(device);
-    if (!service || osId !== this.#left.osId) throw this.#unknown(device);
+    const service = this.#services.get(device);
+    if (!service || this.#hasEnded || osId !== this.#left.osId) throw this.#unknown(device);
     if (this.#isHandedOver)
       throw yadoError('busy', { computer: this.#computer.name, activity: 'it starts its standby image' });
     this.refuseOlder(epoch, device);

@@ -243,6 +243,7 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   /** The OS that has left something here has ended, wherever it was. */
   function ended({ osId, epoch, how }: ControlRequest<'ended'>): ControlAnswer<'ended'> {
     const isIts = osId === (behind?.osId ?? found?.mark.osId);
+    if (!isIts && how === 'stay') return {}; // it has asked nothing of this computer, or what it asked is over
     if (!isIts || (how !== 'stay' && !startsHere)) throw yadoError('nothingToResume', { computer: name });
     if (ending) return {};
     refuseWhileBusy();
@@ -255,7 +256,6 @@ export async function runStandby(config: Config, cardName: string): Promise<void
   async function end(osId: string, how: Ending): Promise<void> {
     log(`${osId} has ended`);
     try {
-      await lent.stop();
       if (how === 'stay') await left?.end();
       else if (marked) await marked.resume(how);
       else {

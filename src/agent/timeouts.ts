@@ -51,8 +51,8 @@ export function farewellWaits(scale = timeScale()): {
   readonly settleMs: number;
 } {
   return {
-    tellMs: Math.min(60 * seconds * scale, 65 * seconds),
-    awayMs: Math.min(5 * seconds * scale, 15 * seconds),
+    tellMs: Math.min(60 * seconds * scale, 60 * seconds),
+    awayMs: Math.min(5 * seconds * scale, 10 * seconds),
     settleMs: 3 * seconds * scale,
   };
 }

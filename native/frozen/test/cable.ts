@@ -4,9 +4,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A reset behind an orderly end fails in libuv, and Node then waits for that socket for ever when the process is to end. */
-const tear = (end: Socket): unknown => (end.writableEnded ? end.destroy() : end.resetAndDestroy());
-
 export class Cable {
   readonly #server: Server;
   readonly #ends: Socket[] = [];
@@ -48,7 +45,8 @@ export class Cable {
         to.once('drain', () => this.#isCut || from.resume());
       });
       from.on('end', () => this.#whenThere(() => to.end()));
-      from.on('error', () => this.#whenThere(() => tear(to)));
+      // Not `resetAndDestroy`: behind an end that is under way it fails, and Node never comes to the end of its process.
+      from.on('error', () => this.#whenThere(() => to.destroy()));
     }
     if (!this.#isCut) near.resume();
   }
