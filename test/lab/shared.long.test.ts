@@ -20,7 +20,8 @@ import {
 } from './stories.ts';
 
 const told = await bootStory('shared', { scenario: 'shared' });
-const { lab, a, b, bootId, story } = told;
+const { lab, a, b, story } = told;
+let { bootId } = told;
 await startWorkload(a, { memoryMiB: 20 });
 const connection = await lab.third.watchConnection(os.address, tickerPort);
 
@@ -94,6 +95,25 @@ story('home again, without a word about the disk: it is that of A as before', as
   const seen = await connection.stop();
   assert.ok(seen.whole, JSON.stringify(seen));
   noKernelComplaint([a]);
+});
+
+story('restarted at B, it is A that starts the OS, from the disk that it has not served', async () => {
+  await standbyReady(b);
+  const mark = a.serialMark();
+  await moveTo(b, '--disk=shared --accept-risk=disk-unfenced');
+  await b.shell('echo before the end > /root/end');
+  await a.waitForSerial(/standby a at/, { timeoutMs: 240_000, since: mark });
+  const [atA, atB] = [a.serialMark(), b.serialMark()] as const;
+  await b.shell('systemctl --no-block reboot');
+  await b.waitForSerial(/a knows that crab has ended/, { timeoutMs: 300_000, since: atB });
+  await a.waitForSerial(/yado: active on a/, { timeoutMs: 300_000, since: atA });
+  told.at = a;
+  await agentSays(a, /active/);
+  assert.notEqual(await bootIdOf(a), bootId);
+  bootId = await bootIdOf(a);
+  assert.equal(await a.shell('cat /root/end'), 'before the end\n');
+  assert.doesNotMatch(a.serialLog().slice(atA), /EXT4-fs[^\n]*(recovery complete|orphan cleanup)/);
+  assert.doesNotMatch(markOnDisk(), /YADOKARI/);
 });
 
 story('there once more, and B loses its power: a person has A start the OS from the disk', async () => {
