@@ -100,7 +100,7 @@ const returns: [what: string, changes: Changes, reason: string, frozenB: boolean
   ],
   ['B lies about its memory, it runs out', { bSettings: { failWrite: 300 } }, 'noMemory', false],
   ["B's kernel refuses the image", { bSettings: { restoreFails: true } }, 'restore', true],
-  ['the copy never claims', { aFaults: ['copy.claim:lost=1000000'], claimMs: 400 }, 'claimTimeout', true],
+  ['the copy never claims', { aFaults: ['copy.claim:lost=1000000'], claimMs: 1500 }, 'claimTimeout', true],
   ['a device cannot leave', { failing: 'leave' }, 'leave', false],
   ['a device cannot come back to be served', { failing: 'serve' }, 'serve', false],
 ];
@@ -125,7 +125,7 @@ test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
     [(b: FakeHelper) => b.cancel(), ['cancelled']],
     [(b: FakeHelper) => b.kill(), ['linkLost']],
   ] as const) {
-    await using world = await move({ aFaults: ['copy.claim:lost=1000000'], claimMs: 300 });
+    await using world = await move({ aFaults: ['copy.claim:lost=1000000'], claimMs: 1500 });
     await waitForLog(world.folder, 'A freeze'); // who has shown no token yet is told nothing; else wherever A and B stand
     act(world.b);
     const report = await world.a.report;
@@ -137,7 +137,7 @@ test('cancelled at B, or B gone: the OS goes on at A', needsRoot, async () => {
 
 test('a copy that claims after A took the OS back is refused and resets', needsRoot, async () => {
   mock.method(console, 'log', () => {});
-  await using world = await move({ aFaults: ['copy.arrive:delay=900'], claimMs: 300 });
+  await using world = await move({ aFaults: ['copy.arrive:delay=3500'], claimMs: 1500 });
   const report = await world.a.report;
   assert.deepEqual([report.outcome, report.reason], ['returned', 'claimTimeout']);
   await world.a.ended;
