@@ -9,6 +9,7 @@ import { consolesToCard, consoleToText, giveCardsFramebuffers } from '#devices/d
 import { keysArchive } from '#linux/cpio.ts';
 import { endComputer, kexecJump, kexecLoad } from '#linux/kexec.ts';
 import { LinkClient } from '#linux/link-client.ts';
+import { forbidSwap } from '#linux/no-swap.ts';
 import { scanPci } from '#linux/pci-scan.ts';
 import { freeImage } from '#linux/power.ts';
 import { readText } from '#linux/sysfs.ts';
@@ -79,6 +80,7 @@ export async function runGhost(told: unknown): Promise<void> {
       if (type === frameTypes.mark.number) void mark(payload);
       if (type !== frameTypes.granted.number || granted) continue;
       granted = true;
+      forbidSwap(); // this OS never runs here again
       claimKey = Uint8Array.from(payload);
       void serve().catch((error: Error) => log(`cannot serve: ${error.message}`));
     }
