@@ -13,7 +13,8 @@ import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.t
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
 import { listPciDevices } from '#linux/pci.ts';
-import { setFreezeTimeout } from '#linux/power.ts';
+import { keepHugePagesOffSwap, setFreezeTimeout } from '#linux/power.ts';
+import { readNumber } from '#linux/sysfs.ts';
 
 const PCI = 'sys/devices/pci0000:00';
 
@@ -208,6 +209,14 @@ test('settings of kexec and of the freeze', () => {
   assert.equal(isKexecLoaded(tree.root), false);
   setFreezeTimeout(3000, tree.root);
   assert.throws(() => setFreezeTimeout(3000, '/nonexistent'), { code: 'ENOENT' });
+  keepHugePagesOffSwap(tree.root); // a kernel without huge pages
+});
+
+test('khugepaged reads nothing in from swap', () => {
+  const setting = 'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap';
+  using tree = new FixtureTree({ [setting]: '8\n' });
+  keepHugePagesOffSwap(tree.root);
+  assert.equal(readNumber(tree.root, setting), 0);
 });
 
 test('a namespace of an NVMe subsystem sits at its controller, when there is but one', () => {

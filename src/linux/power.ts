@@ -87,6 +87,16 @@ export function setFreezeTimeout(timeoutMs: number, root = REAL_ROOT): void {
   writeText(String(timeoutMs), root, 'sys/power/pm_freeze_timeout');
 }
 
+/**
+ * Keeps khugepaged from reading memory in from swap. It would wait with pages locked for a disk whose stub stands still: the
+ * freeze fails over it, and in the kernel that the OS has left whoever needs memory waits with it
+ * (__collapse_huge_page_swapin, mm/khugepaged.c). Not every kernel has huge pages.
+ */
+export function keepHugePagesOffSwap(root = REAL_ROOT): void {
+  const setting = 'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap';
+  if (existsSync(join(root, setting))) writeText('0', root, setting);
+}
+
 /** Whether devices are frozen and thawed in parallel. */
 export function setAsyncDevices(parallel: boolean, root = REAL_ROOT): void {
   writeText(parallel ? '1' : '0', root, 'sys/power/pm_async');
