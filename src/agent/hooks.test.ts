@@ -11,7 +11,7 @@ import { namesIn, runTool } from './os-tools.ts';
 const words = { osId: 'crab', source: 'a', target: 'b' };
 
 /** `programs`: by event and name, what each does in a shell. Those whose name ends with `!` may not be run. */
-function hooksOf(context: TestContext, programs: Readonly<Record<string, string>>) {
+function hooksOf(context: TestContext, programs: Readonly<Record<string, string>>, scale = 1) {
   const folder = mkdtempSync(join(tmpdir(), 'yado-hooks-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const said: string[] = [];
@@ -29,6 +29,7 @@ function hooksOf(context: TestContext, programs: Readonly<Record<string, string>
   }
   const hooks = new Hooks({
     folder,
+    scale,
     say: line => said.push(line),
     run: (tool, signal) => {
       shells.push(tool.join(' '));
@@ -84,6 +85,16 @@ test('one that fails before the freeze keeps the OS where it is, and says why in
       'A program of yours does not let the OS leave a (pre-freeze): 10-database ended with 3: a backup is running[2J; nothing was stopped.',
   });
   assert.equal(done().length, 1);
+});
+
+test('one that is not done in time is ended; a slow computer has more time', async t => {
+  const { run, folder } = hooksOf(
+    t,
+    { 'pre-freeze/slow': 'echo $$ > $(dirname $0)/../pid; exec sleep 60' },
+    0.1,
+  );
+  await assert.rejects(run('pre-freeze'), { code: 'hookRefused', message: /not done after 1 s; nothing/ });
+  assert.ok(!isRunning(Number(readFileSync(join(folder, 'pid'), 'utf8'))));
 });
 
 test('behind a move a failure is told, and changes nothing', async t => {

@@ -5,8 +5,12 @@ import { yadoError } from '#core/errors.ts';
 import { endOf } from './end-of.ts';
 import { log } from './log.ts';
 import { namesIn, reasonOf, runTool } from './os-tools.ts';
+import { timeScale } from './timeouts.ts';
 
-/** By event: how long its programs may take together, and whether one that fails keeps the OS where it is. */
+/**
+ * By event: how long its programs may take together, times the factor of timeouts.ts, and whether one that fails keeps the OS where
+ * it is.
+ */
 const events = {
   /** The checks have passed, nothing is prepared. */
   'pre-move': { limitMs: 60_000, mayRefuse: true },
@@ -59,6 +63,8 @@ export interface HooksWorld {
   readonly namesIn: (folder: string, signal?: AbortSignal) => Promise<string[]>;
   readonly folder: string;
   readonly say: (line: string) => void;
+  /** What all limits are multiplied by. */
+  readonly scale: number;
 }
 
 export class Hooks {
@@ -66,7 +72,7 @@ export class Hooks {
   #telling: Promise<void> = Promise.resolve();
 
   constructor(world: Partial<HooksWorld> = {}) {
-    this.#world = { run: runTool, namesIn, folder: hooksFolder, say: log, ...world };
+    this.#world = { run: runTool, namesIn, folder: hooksFolder, say: log, scale: timeScale(), ...world };
   }
 
   /**
@@ -75,7 +81,8 @@ export class Hooks {
    * @throws YadoError `hookRefused` where the event may refuse; else a failure is only told. The reason of the signal
    */
   async run(event: HookEvent, { osId, source, target }: HookWords, signal?: AbortSignal): Promise<void> {
-    const { limitMs, mayRefuse } = events[event];
+    const { limitMs: usualMs, mayRefuse } = events[event];
+    const limitMs = usualMs * this.#world.scale;
     const limit = AbortSignal.timeout(limitMs);
     const either = signal ? AbortSignal.any([limit, signal]) : limit;
     const folder = `${this.#world.folder}/${event}`;
