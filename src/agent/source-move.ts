@@ -48,6 +48,7 @@ import type { GhostState } from './ghost-state.ts';
 import { startHelper } from './helper.ts';
 import { log } from './log.ts';
 import { giveUpEdge } from './memory-edge.ts';
+import { ownFiles } from './own-files.ts';
 import { memoryToCopy, type PreCopyProgress, rounds, StandsTooLong } from './pre-copy.ts';
 import { makeRoomForImage, withRoom } from './room-for-image.ts';
 import { kexecWords } from './standby-words.ts';
@@ -214,6 +215,7 @@ export async function runJob(
   setFreezeTimeout(5000);
   keepHugePagesOffSwap();
   setAsyncDevices(true);
+  ownFiles();
   await makeRoomForImage(request, move, swaps, swapping);
   const givenUp = await giveUpEdge(move.source, move.target, signal);
   const cachedBytes = readMeminfo().cached;
