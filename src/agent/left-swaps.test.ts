@@ -44,7 +44,7 @@ function kernel(saved: readonly LeftSwap[] = []) {
     },
     swaps: () =>
       `Filename Type Size Used Priority\n${[...used].map(each => `${each} partition 9 0 -2\n`).join('')}`,
-    memory: () => ({ total: 1000 * MiB, available: state.available * MiB }),
+    memory: () => ({ total: 1000 * MiB, available: state.available * MiB, swapCached: 0 }),
     find: async ({ partition }) => {
       if (!state.isThere) throw new Error('the disk at 0000:00:06.0 does not come.');
       return describeName(`vdb${partition}`, tree.root);

@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { readMeminfo } from '#linux/meminfo.ts';
+import { type MemoryInfo, readMeminfo } from '#linux/meminfo.ts';
 import { OS_ROOT, REAL_ROOT, readText } from '#linux/sysfs.ts';
 import { log } from './log.ts';
 
@@ -94,7 +94,7 @@ export interface SwapTools {
   readonly run: (words: readonly string[], signal?: AbortSignal) => Promise<void>;
   /** /proc/swaps */
   readonly swaps: () => string;
-  readonly memory: () => { readonly total: number; readonly available: number };
+  readonly memory: () => Pick<MemoryInfo, 'total' | 'available' | 'swapCached'>;
   readonly say: (line: string) => void;
 }
 

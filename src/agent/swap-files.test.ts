@@ -10,7 +10,7 @@ const MiB = 2 ** 20;
 /** A kernel with these files (MiB in them by name) and so much memory available; `fails`: a tool that does not work. */
 function kernel(used: Record<string, number> = {}) {
   const areas = new Map(Object.entries(used));
-  const state = { available: 500, fails: '', swapoffLasts: false };
+  const state = { available: 500, swapCached: 0, fails: '', swapoffLasts: false };
   const said: string[] = [];
   const done: string[] = [];
   const run = async (words: readonly string[], signal?: AbortSignal): Promise<void> => {
@@ -35,7 +35,11 @@ function kernel(used: Record<string, number> = {}) {
   const files = new SwapFiles({
     run,
     swaps,
-    memory: () => ({ total: 1000 * MiB, available: state.available * MiB }),
+    memory: () => ({
+      total: 1000 * MiB,
+      available: state.available * MiB,
+      swapCached: state.swapCached * MiB,
+    }),
     say: line => said.push(line),
     soonMs: 1,
   });
@@ -78,6 +82,14 @@ test('what is in the swap comes back only when there is memory to spare', async 
   await sleep(10);
   assert.deepEqual(done, [], '50 MiB would be left of 1000');
   state.available = 600;
+  await until(() => areas.size === 0);
+});
+
+test('what is in memory already needs no room, though its place in the swap is taken', async () => {
+  const { files, areas, state } = kernel({ 'swap-1': 450 });
+  state.available = 150;
+  state.swapCached = 420;
+  files.putAway();
   await until(() => areas.size === 0);
 });
 

@@ -83,8 +83,10 @@ export class SwapFiles {
 
   async #tryOne(name: string, usedBytes: number, signal: AbortSignal): Promise<void> {
     const { memory, run, say } = this.#world;
-    const { total, available } = memory();
-    if (available - usedBytes < total * spareShare) return; // later
+    const { total, available, swapCached } = memory();
+    // What is in memory already keeps its place in the swap until that is half full, and needs no room any more.
+    const missing = Math.max(0, usedBytes - swapCached);
+    if (available - missing < total * spareShare) return; // later
     const path = join(swapFolder, name);
     const began = performance.now();
     try {

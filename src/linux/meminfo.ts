@@ -12,6 +12,8 @@ export interface MemoryInfo {
   readonly anonymous: number;
   readonly swapTotal: number;
   readonly swapFree: number;
+  /** In memory, though its place in the swap is still taken. */
+  readonly swapCached: number;
 }
 
 /** @throws FormatError when a field is missing */
@@ -35,6 +37,7 @@ export function parseMeminfo(text: string): MemoryInfo {
     anonymous: bytes('AnonPages'),
     swapTotal: bytes('SwapTotal'),
     swapFree: bytes('SwapFree'),
+    swapCached: bytes('SwapCached'),
   };
 }
 

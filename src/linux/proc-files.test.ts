@@ -80,6 +80,7 @@ test('memory figures are bytes', () => {
     'Cached',
     'AnonPages',
     'SwapTotal',
+    'SwapCached',
     'SwapFree',
   ]
     .map((name, i) => `${name}:        ${i + 1} kB`)
