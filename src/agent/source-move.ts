@@ -22,13 +22,7 @@ import { encryptSocket } from '#linux/ktls.ts';
 import { readMeminfo } from '#linux/meminfo.ts';
 import { PAGE_BYTES } from '#linux/memory-map.ts';
 import { keepModulesOut, loadModulesOfOs } from '#linux/modules.ts';
-import {
-  dropCaches,
-  keepHugePagesOffSwap,
-  setAsyncDevices,
-  setFreezeTimeout,
-  setImageSize,
-} from '#linux/power.ts';
+import { dropCaches, settingsForMove } from '#linux/power.ts';
 import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
@@ -211,10 +205,7 @@ export async function runJob(
   );
   await written(request, syncWaits().firstMs);
   dropCaches(); // what is written can go, what is not stays
-  setImageSize(1n << 62n); // never reclaim: room is made before, while the disk is there
-  setFreezeTimeout(5000);
-  keepHugePagesOffSwap();
-  setAsyncDevices(true);
+  using _ = settingsForMove();
   ownFiles();
   await makeRoomForImage(request, move, swaps, swapping);
   const givenUp = await giveUpEdge(move.source, move.target, signal);

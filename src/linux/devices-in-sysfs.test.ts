@@ -13,8 +13,8 @@ import { listDrmCards, listFramebuffers, listVtConsoles } from '#linux/display.t
 import { FixtureTree, type Tree } from '#linux/fixture-tree.ts';
 import { isKexecAllowed, isKexecLoaded } from '#linux/kexec.ts';
 import { listPciDevices } from '#linux/pci.ts';
-import { keepHugePagesOffSwap, setFreezeTimeout } from '#linux/power.ts';
-import { readNumber } from '#linux/sysfs.ts';
+import { setFreezeTimeout, settingsForMove } from '#linux/power.ts';
+import { readText } from '#linux/sysfs.ts';
 
 const PCI = 'sys/devices/pci0000:00';
 
@@ -209,14 +209,25 @@ test('settings of kexec and of the freeze', () => {
   assert.equal(isKexecLoaded(tree.root), false);
   setFreezeTimeout(3000, tree.root);
   assert.throws(() => setFreezeTimeout(3000, '/nonexistent'), { code: 'ENOENT' });
-  keepHugePagesOffSwap(tree.root); // a kernel without huge pages
 });
 
-test('khugepaged reads nothing in from swap', () => {
-  const setting = 'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap';
-  using tree = new FixtureTree({ [setting]: '8\n' });
-  keepHugePagesOffSwap(tree.root);
-  assert.equal(readNumber(tree.root, setting), 0);
+test('what a move sets in the kernel is as it was behind it; a kernel without huge pages moves too', () => {
+  const own = {
+    'sys/power/image_size': '427819008\n',
+    'sys/power/pm_freeze_timeout': '20000\n',
+    'sys/power/pm_async': '0\n',
+  };
+  const hugePages = { 'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap': '64\n' };
+  for (const files of [{ ...own, ...hugePages }, own]) {
+    using tree = new FixtureTree(files);
+    const values = () => Object.keys(files).map(file => readText(tree.root, file));
+    const before = values();
+    {
+      using _ = settingsForMove(tree.root);
+      assert.deepEqual(values(), ['4611686018427387904', '5000', '1', '0'].slice(0, before.length));
+    }
+    assert.deepEqual(values(), before);
+  }
 });
 
 test('a namespace of an NVMe subsystem sits at its controller, when there is but one', () => {

@@ -6,7 +6,7 @@ import type { SnapshotCause } from '#core/capabilities.ts';
 import { C } from '#linux/abi.ts';
 import { kernelParameter, parseCmdline } from '#linux/cmdline.ts';
 import { ioctl } from '#linux/ffi.ts';
-import { listNames, openError, REAL_ROOT, readNumber, readText, writeText } from '#linux/sysfs.ts';
+import { listNames, openError, REAL_ROOT, readText, writeText } from '#linux/sysfs.ts';
 
 /** Why /dev/snapshot may not be used. */
 export interface SnapshotRefusal {
@@ -72,34 +72,47 @@ export function selected(text: string | undefined): string | undefined {
   return text === undefined ? undefined : /\[([^\]]*)\]/.exec(text)?.[1];
 }
 
-/** The largest image the kernel makes without reclaiming memory first, bytes; huge = never reclaim. */
-export function setImageSize(bytes: bigint, root = REAL_ROOT): void {
-  writeText(String(bytes), root, 'sys/power/image_size');
-}
-
-/** Memory kept free for drivers while the image is made, bytes. */
-export function setReservedSize(bytes: number, root = REAL_ROOT): void {
-  writeText(String(bytes), root, 'sys/power/reserved_size');
-}
-
 /** How long FREEZE tries before it gives up with EBUSY, milliseconds. */
 export function setFreezeTimeout(timeoutMs: number, root = REAL_ROOT): void {
-  writeText(String(timeoutMs), root, 'sys/power/pm_freeze_timeout');
+  writeText(String(timeoutMs), root, freezeTimeout);
 }
+
+const freezeTimeout = 'sys/power/pm_freeze_timeout';
+
+/** What a move wants of the kernel of the OS, by file. */
+const moveSettings: Readonly<Record<string, string>> = {
+  // Never reclaim: room is made before the freeze, while the disk is there.
+  'sys/power/image_size': String(1n << 62n),
+  [freezeTimeout]: '5000',
+  // Devices are frozen and thawed in parallel.
+  'sys/power/pm_async': '1',
+  // khugepaged reads nothing in from swap. It would wait with pages locked for a disk whose stub stands still: the freeze fails
+  // over it, and in the kernel that the OS has left whoever needs memory waits with it (__collapse_huge_page_swapin,
+  // mm/khugepaged.c). Not every kernel has huge pages.
+  'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap': '0',
+};
 
 /**
- * Keeps khugepaged from reading memory in from swap. It would wait with pages locked for a disk whose stub stands still: the
- * freeze fails over it, and in the kernel that the OS has left whoever needs memory waits with it
- * (__collapse_huge_page_swapin, mm/khugepaged.c). Not every kernel has huge pages.
+ * Sets them until they are disposed of: the same settings serve suspend and hibernation of the OS itself.
+ * @throws SystemError
  */
-export function keepHugePagesOffSwap(root = REAL_ROOT): void {
-  const setting = 'sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap';
-  if (existsSync(join(root, setting))) writeText('0', root, setting);
-}
-
-/** Whether devices are frozen and thawed in parallel. */
-export function setAsyncDevices(parallel: boolean, root = REAL_ROOT): void {
-  writeText(parallel ? '1' : '0', root, 'sys/power/pm_async');
+export function settingsForMove(root = REAL_ROOT): Disposable {
+  const before = Object.keys(moveSettings).flatMap(file => {
+    const value = readText(root, file);
+    return value === undefined ? [] : [[file, value] as const];
+  });
+  for (const [file] of before) writeText(moveSettings[file]!, root, file);
+  return {
+    [Symbol.dispose]: () => {
+      for (const [file, value] of before) {
+        try {
+          writeText(value, root, file);
+        } catch {
+          // The outcome of the move is of more weight.
+        }
+      }
+    },
+  };
 }
 
 /** Drops clean page cache and reclaimable slab. Takes seconds on large memories. */
@@ -118,17 +131,4 @@ export function freeImage(fd: number): void {
 /** The name of the device that last refused to freeze; undefined when none did. */
 export function lastFailedDevice(root = REAL_ROOT): string | undefined {
   return readText(root, 'sys/power/suspend_stats/last_failed_dev')?.trim() || undefined;
-}
-
-/** Current values, for reports; undefined where the kernel has no such setting. */
-export function readPowerSettings(root = REAL_ROOT): {
-  readonly imageSizeBytes: number | undefined;
-  readonly reservedSizeBytes: number | undefined;
-  readonly freezeTimeoutMs: number | undefined;
-} {
-  return {
-    imageSizeBytes: readNumber(root, 'sys/power/image_size'),
-    reservedSizeBytes: readNumber(root, 'sys/power/reserved_size'),
-    freezeTimeoutMs: readNumber(root, 'sys/power/pm_freeze_timeout'),
-  };
 }

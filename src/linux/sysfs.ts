@@ -95,7 +95,7 @@ export function linkName(root: string, ...path: readonly string[]): string | und
 export function writeText(value: string, ...path: readonly string[]): void {
   try {
     // Not for reading too: the kernel gives some of these files to writers only, even to root.
-    const fd = openSync(join(...path), fileConstants.O_WRONLY);
+    const fd = openSync(join(...path), fileConstants.O_WRONLY | fileConstants.O_TRUNC);
     try {
       writeSync(fd, value);
     } finally {

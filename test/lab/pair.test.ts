@@ -121,6 +121,11 @@ touch /root/backup`);
 const sleepIs = async (at: Computer): Promise<string> =>
   (await at.shell('systemctl show --value -p LoadState suspend.target')).trim();
 const swaps = (at: Computer): Promise<string> => at.shell('tail -n +2 /proc/swaps');
+/** What a move sets for its time, and the OS needs for its own suspend and hibernation. */
+const kernelSettings = (at: Computer): Promise<string> =>
+  at.shell(
+    'cat /sys/power/image_size /sys/power/pm_freeze_timeout /sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap',
+  );
 const mountedAt = async (at: Computer, path: string): Promise<string> =>
   (await at.exec(`grep " ${path} " /proc/mounts`)).output.trim();
 
@@ -137,6 +142,7 @@ story(
     await make(2, '/boot/efi', `${entry} && systemctl daemon-reload && mount /boot/efi`);
     await make(3, '/srv', `mount -o noatime ${disk}3 /srv`);
     await a.shell('cd /srv && (sleep 1000000 > /dev/null 2>&1 < /dev/null &)'); // one that uses it all the time
+    const settings = await kernelSettings(a);
     const refused = await a.exec('yado migrate b', { timeoutMs: 60_000 });
     assert.match(refused.output, /\/srv on [^ ]+3\. They are mounted anew when the OS is back/);
     assert.equal(refused.code, 4, refused.output);
@@ -151,6 +157,7 @@ story(
     const moved = await a.exec('yado migrate b --accept-risk=other-disks', { timeoutMs: 400_000 });
     assert.equal(moved.code, 0, moved.output);
     assert.equal(await bootIdOf(b), bootId);
+    assert.equal(await kernelSettings(b), settings);
     assert.equal((await swaps(b)).trim(), '');
     assert.equal(await mountedAt(b, '/boot/efi'), '');
     const touched = await b.exec('touch /boot/efi/kernel'); // it would be hidden at home
