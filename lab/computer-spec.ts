@@ -49,6 +49,8 @@ export interface ComputerSpec {
   readonly spareMiB?: number;
   /** True: a host thread for each CPU. Only where no PCI device is ever moved: see qemu.ts. */
   readonly threads?: boolean;
+  /** How much translated code QEMU keeps; else 1 GiB, which holds an OS up that is short of memory: see qemu.ts. */
+  readonly translatedMiB?: number;
   /** False: no memory is set aside, so that the agent lies in memory that moves. */
   readonly setAside?: boolean;
   /** False: nobody has paired it with the OS yet. */

@@ -68,6 +68,18 @@ function quoted(path: string): string {
 /** Of the Debian package ovmf. */
 export const uefiFile = '/usr/share/ovmf/OVMF.fd';
 
+/**
+ * One thread for all CPUs of a computer, unless asked otherwise: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
+ * does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
+ *
+ * Where a page is overwritten QEMU looks for each piece of code it has translated of it in the list of all of them. An OS that uses its
+ * pages anew all the time stands still for up to 20 s over that (a "soft lockup"), unless few are kept.
+ */
+function emulation({ threads, translatedMiB }: ComputerSpec): string {
+  const few = translatedMiB === undefined ? '' : `,tb-size=${translatedMiB}`;
+  return `tcg,thread=${threads ? 'multi' : 'single'}${few}`;
+}
+
 /** The arguments for one computer whose network card is the tap device `tap`. */
 export function qemuArguments(
   spec: ComputerSpec,
@@ -86,9 +98,7 @@ export function qemuArguments(
     '-nodefaults',
     '-no-user-config',
     '-accel',
-    // One thread for all CPUs of a computer, unless asked otherwise: with more, QEMU 7.2 dies when one CPU moves a PCI resource (as a rescan
-    // does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
-    accelerated ? 'kvm' : `tcg,thread=${spec.threads ? 'multi' : 'single'}`,
+    accelerated ? 'kvm' : emulation(spec),
     '-cpu',
     // Emulation claims fast string moves (erms) but does them byte by byte: the kernel had better not use them.
     ['max', ...(accelerated ? [] : ['-erms']), ...(spec.lacks ?? []).map(name => `-${name}`)].join(','),

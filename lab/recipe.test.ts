@@ -100,6 +100,11 @@ test('scenario "paper": equal cards are equally placed, B has no disk and no pri
   );
   assert.match(argumentsOf(a), /file=d,,1,format=raw/);
   assert.match(argumentsOf(b), /cirrus-vga,addr=2$/);
+  assert.match(argumentsOf(a), / -accel tcg,thread=single -cpu /);
+  assert.match(
+    argumentsOf(scenarioNamed('bigmem').computers[0]),
+    / -accel tcg,thread=single,tb-size=192 -cpu /,
+  );
   assert.throws(() => scenarioNamed('toString'), /no scenario/);
 });
 

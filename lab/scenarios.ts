@@ -94,7 +94,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   bigmem: {
     about: 'as paper, with less memory: most of it will be in use',
-    computers: [a, b].map(each => ({ ...each, ramMiB: 1280 })),
+    computers: [a, b].map(each => ({ ...each, ramMiB: 1280, translatedMiB: 192 })),
   },
   many: {
     about: 'as paper, and three more computers like B: four first visits in one boot',
