@@ -45,7 +45,7 @@ import {
   wakeTarget,
 } from './source-move.ts';
 import type { SwapFiles } from './swap-files.ts';
-import { sourceTimeouts } from './timeouts.ts';
+import { sourceTimeouts, sourceWaits } from './timeouts.ts';
 
 /**
  * Never twice while the OS runs: this clock goes with it, and only forward. Moves that end before the freeze have the same epoch, the
@@ -202,6 +202,12 @@ export class Moves {
     return { maxMs, restMs: last ? last.total - last.send : 0 };
   }
 
+  /** Not so long ago that it must be a standby by now. */
+  #hasJustLeft(name: string): boolean {
+    const last = this.#os.history.find(each => each.outcome === 'moved');
+    return last?.source === name && Date.now() - Date.parse(last.endedAt) < sourceWaits().standbyMs;
+  }
+
   /** @throws YadoError `nothingToCancel`, or `tooLateToCancel` when the OS is there */
   cancel(): object {
     const { progress } = this;
@@ -264,7 +270,9 @@ export class Moves {
   async #try(request: MoveRequest): Promise<{ move: CheckedMove; report: HelperReport }> {
     this.#phase('preflight');
     this.#alive.tell(); // soon: a ghost that has not heard becomes no standby
-    const woken = (await wakeTarget(request)) ? request.target.name : undefined;
+    const woken = (await wakeTarget(request, this.#hasJustLeft(request.target.name)))
+      ? request.target.name
+      : undefined;
     let report: HelperReport | undefined;
     let frozen = false;
     try {

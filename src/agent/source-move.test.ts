@@ -74,6 +74,16 @@ test('a ghost that is to take in an OS becomes a standby first, also when it is 
   await server.close();
 });
 
+test('a computer that the OS has just left may be away on its way to a standby; any other is away', async () => {
+  const address = '127.0.0.32';
+  await assert.rejects(wakeTarget(moveTo(address)), { family: 'unreachable' });
+  const waiting = wakeTarget(moveTo(address), true);
+  const { said, server } = await ghost(address, 0);
+  assert.equal(await waiting, true);
+  assert.deepEqual(said, ['standby']);
+  await server.close();
+});
+
 /** A network device of the OS that stands at `pciAddress`. */
 const network = (pciAddress: string): Device => ({
   id: 'network0',

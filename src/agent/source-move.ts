@@ -9,7 +9,7 @@ import type { DeviceLocationTable } from '#core/device-location-table.ts';
 import type { DeviceStatusTable } from '#core/device-status-table.ts';
 import { comesBeforeDisk, heldCardsToRemove } from '#core/device-ways.ts';
 import type { DiskPlan } from '#core/disk-wish.ts';
-import { YadoError, yadoError } from '#core/errors.ts';
+import { type YadoError, yadoError } from '#core/errors.ts';
 import { type ImageRoom, imageBytesOf, imageRoom } from '#core/image-room.ts';
 import type { ComputerKeys } from '#core/pins.ts';
 import type { DowntimeWish } from '#core/precopy.ts';
@@ -27,7 +27,7 @@ import { syncDisks } from '#linux/sync.ts';
 import { connectTcp } from '#linux/tcp.ts';
 import { ask } from '#managers/control-client.ts';
 import type { OsKeys } from '#managers/identity.ts';
-import { peerOf as peerAt } from '#managers/location-manager.ts';
+import { isPassing, peerOf as peerAt } from '#managers/location-manager.ts';
 import type { PreparedMove, StatusManager } from '#managers/status-manager.ts';
 import { claimPort } from '#wire/control.ts';
 import { maxParkPages, secretBytes } from '#wire/frames.ts';
@@ -86,29 +86,31 @@ export interface CheckedMove {
 const peerOf = (request: MoveRequest) => peerAt(request, request.target);
 
 /**
- * A target that the OS has left before is still a ghost: it is told to become a standby, and waited for. True when it
- * was: whoever was connected to it is no more.
- * @throws YadoError what the ghost answered, or `phaseTimeout`
+ * A target that the OS has left before is a ghost, or on the way from there to a standby, and away meanwhile. A ghost is told
+ * to become a standby; either is waited for. True when it was: whoever was connected to it is no more. `hasJustLeft`: so
+ * short a time ago that it may be on the way.
+ * @throws YadoError what the ghost answered, `unreachable` when nothing is known of it, or `phaseTimeout`
  */
-export async function wakeTarget(request: MoveRequest): Promise<boolean> {
+export async function wakeTarget(request: MoveRequest, hasJustLeft = false): Promise<boolean> {
   const { here, target, signal } = request;
   const peer = peerOf(request);
-  const status = () => ask(peer, 'status', {}, { timeoutMs: 8000, signal });
-  if ((await status()).role !== 'ghost') return false;
   const { standbyMs } = sourceWaits();
   const end = performance.now() + standbyMs;
-  // Just left, it answers that it is busy until it has heard that the OS is alive.
+  let isOnTheWay = hasJustLeft;
+  let waited = false;
   for (let asked = false; ; await sleep(300, undefined, { signal })) {
     try {
+      const { role } = await ask(peer, 'status', {}, { timeoutMs: 8000, signal });
+      if (role !== 'ghost') return waited;
+      isOnTheWay = true;
+      // Just left, it answers that it is busy until it has heard that the OS is alive.
       if (!asked) await ask(peer, 'standby', {}, { timeoutMs: standbyMs, signal });
       asked = true;
-      if ((await status()).role === 'standby') return true;
     } catch (error) {
       signal.throwIfAborted();
-      const passing =
-        error instanceof YadoError && (error.family === 'busy' || error.family === 'unreachable');
-      if (!passing) throw error;
+      if (!isOnTheWay || !isPassing(error)) throw error;
     }
+    waited = true;
     if (performance.now() > end) {
       throw yadoError('phaseTimeout', {
         computer: target.name,
