@@ -73,7 +73,8 @@ export const uefiFile = '/usr/share/ovmf/OVMF.fd';
  * does) while another writes to a device. The frozen phase is a matter of one CPU anyway.
  *
  * Where a page is overwritten QEMU looks for each piece of code it has translated of it in the list of all of them. An OS that uses its
- * pages anew all the time stands still for up to 20 s over that (a "soft lockup"), unless few are kept.
+ * pages anew all the time is held up by that, so long that its kernel complains of it ("soft lockup"), unless few are kept:
+ * docs/performance.md.
  */
 function emulation({ threads, translatedMiB }: ComputerSpec): string {
   const few = translatedMiB === undefined ? '' : `,tb-size=${translatedMiB}`;
