@@ -40,8 +40,11 @@ const restMs = 20_000;
 
 export interface FaultyMove extends AsyncDisposable {
   readonly world: World;
-  /** Waits until a helper has said that this fault point strikes. */
-  struck(point: string): Promise<void>;
+  /**
+   * Waits until a helper has said that this fault point strikes. What comes back is when it had not yet, at the last look:
+   * on the clock of performance.now(), in ms.
+   */
+  struck(point: string): Promise<number>;
   /** What A's agent reads: undefined when the move succeeds, or when A has no power. */
   readonly told: Promise<YadoError | undefined>;
   /** Computers that run the OS just now. */
@@ -49,7 +52,7 @@ export interface FaultyMove extends AsyncDisposable {
   /** Nothing of an OS is left at B: it can take one in. */
   isStandby(): boolean;
   /** Waits until it is so. @throws Error when two computers run the OS at any time, or it does not come to that */
-  rest(what: string, holds: () => boolean): Promise<void>;
+  rest(what: string, holds: () => boolean): Promise<unknown>;
   powerOff(computer: 'A' | 'B'): void;
   /** B is switched on again, without the OS. */
   comesUpAsStandby(): void;
@@ -157,11 +160,14 @@ export async function faultyMove(changes: Changes): Promise<FaultyMove> {
     return asYadoError(new Error('the frozen helper ended without a report (SIGKILL)'), 'a');
   }
 
-  async function rest(what: string, holds: () => boolean): Promise<void> {
-    for (const end = performance.now() + restMs; ; await sleep(30)) {
+  async function rest(what: string, holds: () => boolean): Promise<number> {
+    let notYet = performance.now();
+    for (const end = notYet + restMs; ; await sleep(30)) {
       const now = owners();
       if (now.length > 1) throw new Error(`two computers run the OS: ${logOf(folder).join(', ')}`);
-      if (holds()) return;
+      const looked = performance.now();
+      if (holds()) return notYet;
+      notYet = looked;
       if (performance.now() > end)
         throw new Error(
           `it did not come to this: ${what}; ${report ? `${report.outcome} ${report.reason} ${report.text}` : 'no report'}; ${now.join()}; ${logOf(folder).join(', ')}`,
