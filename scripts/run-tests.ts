@@ -4,7 +4,7 @@
 
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -80,8 +80,11 @@ if (files.length > 0) {
     silence.refresh();
   }, timeoutMs + 60_000);
   tests.on('data', () => silence.refresh());
-  tests.on('test:summary', ({ file, counts }) => {
-    if (file !== undefined) return; // a file's own summary; the last one is of all files
+  tests.on('test:summary', ({ file, counts, duration_ms }) => {
+    if (file !== undefined) {
+      if (kind === 'lab') console.log(`# ${relative(root, file)}: ${Math.round(duration_ms / 1000)} s`);
+      return; // the last one is of all files
+    }
     passed = counts.passed;
     failed = counts.tests - counts.passed - counts.skipped - counts.todo;
   });

@@ -1,5 +1,7 @@
 // PCI, block and display lists, from a directory that looks like /sys of a lab computer.
 import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   describeName,
@@ -228,6 +230,16 @@ test('what a move sets in the kernel is as it was behind it; a kernel without hu
     }
     assert.deepEqual(values(), before);
   }
+});
+
+test('what a move has set is put back when the kernel does not take the rest', () => {
+  using tree = new FixtureTree({
+    'sys/power/image_size': '427819008\n',
+    'sys/power/pm_freeze_timeout': '20000\n',
+  });
+  symlinkSync('/proc/version', join(tree.root, 'sys/power/pm_async')); // can be read, and not written
+  assert.throws(() => settingsForMove(tree.root), { code: 'EIO' });
+  assert.equal(readText(tree.root, 'sys/power/image_size'), '427819008');
 });
 
 test('a namespace of an NVMe subsystem sits at its controller, when there is but one', () => {

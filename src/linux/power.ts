@@ -101,18 +101,22 @@ export function settingsForMove(root = REAL_ROOT): Disposable {
     const value = readText(root, file);
     return value === undefined ? [] : [[file, value] as const];
   });
-  for (const [file] of before) writeText(moveSettings[file]!, root, file);
-  return {
-    [Symbol.dispose]: () => {
-      for (const [file, value] of before) {
-        try {
-          writeText(value, root, file);
-        } catch {
-          // The outcome of the move is of more weight.
-        }
+  const putBack = (): void => {
+    for (const [file, value] of before) {
+      try {
+        writeText(value, root, file);
+      } catch {
+        // The outcome of the move is of more weight.
       }
-    },
+    }
   };
+  try {
+    for (const [file] of before) writeText(moveSettings[file]!, root, file);
+  } catch (error) {
+    putBack();
+    throw error;
+  }
+  return { [Symbol.dispose]: putBack };
 }
 
 /** Drops clean page cache and reclaimable slab. Takes seconds on large memories. */
