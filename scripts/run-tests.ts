@@ -2,6 +2,7 @@
 // Further arguments pick the files whose path contains one of them; `*.long.test.ts` runs only when picked. The last line is `N passed, N failed`, alone; the
 // exit code is 1 when anything failed. Never installs or builds anything.
 
+import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -58,6 +59,14 @@ function endAll(programs: string): void {
   }
 }
 
+/** So often as long as the machine that the time-outs are for does this one take to start programs, within reason. */
+function slowness(): number {
+  const begun = performance.now();
+  for (let n = 0; n < 50; n++) spawnSync('/bin/true');
+  const usualMs = 600;
+  return Math.min(4, Math.max(1, Math.round((performance.now() - begun) / (usualMs / 10)) / 10));
+}
+
 const [kind, ...words] = process.argv.slice(2);
 if (kind !== 'unit' && kind !== 'lab') {
   console.error('usage: run-tests.ts unit|lab [part of a path …]');
@@ -69,6 +78,11 @@ const files = filesOf(kind, words);
 const programs = mkdtempSync(join(tmpdir(), 'yado-programs-'));
 process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
 process.env.YADO_TEST_PROGRAMS = programs;
+if (process.env.YADO_TIME_SCALE === undefined) {
+  const scale = slowness();
+  process.env.YADO_TIME_SCALE = String(scale);
+  if (scale > 1) console.log(`run-tests: a slow machine, so all time-outs are ${scale} times as long`);
+}
 let passed = 0;
 let failed = 0;
 if (files.length > 0) {

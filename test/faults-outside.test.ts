@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, mock, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FaultName, type FaultPoint, faultPoints } from '#core/faults.ts';
+import { scaled } from '#lab/time.ts';
 import {
   armed,
   type FaultyMove,
@@ -17,7 +18,7 @@ import { slowGhost } from '../native/frozen/test/world.ts';
 
 mock.method(console, 'log', () => {});
 /** So late that whatever happens outside mostly happens meanwhile. */
-const heldMs = 600;
+const heldMs = scaled(600);
 /** As 5 s are to the time-outs of a computer (src/agent/timeouts.ts). */
 const cutMs = (times.stallMs * 5) / 6;
 
@@ -111,7 +112,7 @@ everywhere('A loses power, and is switched on again', losesPower('A'), async (mo
 describe('A loses power between the mark and the grant', together, () => {
   /** The mark is on the disk, the copy is about to ask, and nobody has granted anything. */
   const cutBefore = (point: 'source.claim' | 'source.grant' | 'copy.arrive'): Promise<FaultyMove> =>
-    happensMeanwhile(point, 2000, async moved => {
+    happensMeanwhile(point, scaled(2000), async moved => {
       await moved.rest('the disk is marked', () => moved.mark() !== '');
       losesPower('A')(moved);
     });

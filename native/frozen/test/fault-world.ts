@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asYadoError, type YadoError, yadoError } from '#core/errors.ts';
 import { type FaultKind, type FaultName, faultNames, faultPoints } from '#core/faults.ts';
+import { scaled } from '#lab/time.ts';
 import type { HelperReport } from '#wire/report.ts';
 import { ClaimDesk, grantOf, refusalOf } from '../../../src/agent/claim-desk.ts';
 import { Doubt } from '../../../src/agent/doubt.ts';
@@ -20,7 +21,12 @@ const story = { source: 'a', target: 'b', labels: ['put a device aside'], claimS
 /** Whoever has the OS at A knows the moves that were begun there, also behind a restart. */
 const refusal = refusalOf(epoch => (epoch === 42n ? claimKey : undefined));
 /** Much shorter than on any computer, in the same order. */
-export const times = { stallMs: 2000, readyMs: 6000, claimMs: 4500, targetReadyMs: 8000 };
+export const times = {
+  stallMs: scaled(2000),
+  readyMs: scaled(6000),
+  claimMs: scaled(4500),
+  targetReadyMs: scaled(8000),
+};
 export const lateMs = 250;
 /** Most of the time these moves wait. */
 export const together = { concurrency: 6, ...needsRoot };
@@ -36,7 +42,7 @@ export function armed(name: FaultName, kind: FaultKind, n?: number): Changes {
   return side === 'target' ? { bFaults: faults } : { aFaults: faults };
 }
 
-const restMs = 20_000;
+const restMs = scaled(20_000);
 
 export interface FaultyMove extends AsyncDisposable {
   readonly world: World;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scaled } from '#lab/time.ts';
 import { tlsKeys } from '#linux/channel-keys.ts';
 import { cryptoInfo, encryptSocket } from '#linux/ktls.ts';
 import { connectTcp } from '#linux/tcp.ts';
@@ -121,9 +122,9 @@ export async function move(changes: Changes = {}): Promise<World> {
   const secret = new Uint8Array(32).fill(0x71);
   const server = tlsKeys(secret, 'image', 'aes128gcm', 'server');
   const timeouts = {
-    stallMs: changes.stallMs ?? 2000,
-    readyMs: changes.readyMs ?? 3000,
-    claimMs: changes.claimMs ?? 5000,
+    stallMs: changes.stallMs ?? scaled(2000),
+    readyMs: changes.readyMs ?? scaled(3000),
+    claimMs: changes.claimMs ?? scaled(5000),
     repeatMs: 20,
   };
   const port = await freePort();
