@@ -68,8 +68,9 @@ export const service = {
 };
 
 before(() => {
-  for (const name of ['src', 'standby', 'packaging', 'native', 'test/fuzz', 'package.json', 'tsconfig.json'])
-    cpSync(join(root, name), join(copy, name), { recursive: true });
+  const folders = ['src', 'standby', 'packaging', 'native', 'test/fuzz'];
+  const files = ['package.json', 'tsconfig.json', 'lab/time.ts', 'lab/lab-error.ts'];
+  for (const name of [...folders, ...files]) cpSync(join(root, name), join(copy, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   const list = join(copy, 'src/core/device-class.ts');
   writeFileSync(list, readFileSync(list, 'utf8').replace(/^ {2}network: /m, `${line}$&`));
