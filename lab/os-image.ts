@@ -1,5 +1,6 @@
 // Makes the lab's OS: a stock Debian on a disk image, with our package installed as a user would install it.
-// Two cached layers: Debian's packages (minutes), then configuration + package + file system (seconds).
+// Three cached layers: Debian's packages (minutes), then our package (a minute), then its settings and the disk (seconds).
+// Scenarios that differ in the last one alone share the others.
 // Needs root. Mounts only inside mount namespaces of its own, so an interrupt leaves none behind.
 
 import {
@@ -36,8 +37,9 @@ import { buildWorkload } from './workload-build.ts';
 
 /** Changed by hand when the way an image is made changes, not only its contents. */
 const recipeVersion = '1';
-/** Of the layer above Debian's packages. */
-const diskVersion = '2';
+/** Of the layers above Debian's packages. */
+const installedVersion = '1';
+const diskVersion = '3';
 
 /** What the OS image is made from. */
 export interface OsImageRequest {
@@ -92,16 +94,23 @@ export async function osImage(request: OsImageRequest): Promise<OsImage> {
       ? []
       : [{ path: '/etc/yadokari/config.toml', text: request.config }, ...(request.files ?? [])];
   const workload = await buildWorkload();
-  const key = contentKey(
-    diskVersion,
+  const installedKey = contentKey(
+    installedVersion,
     rootfs,
     workload,
-    JSON.stringify([files, settings, maskedUnits, layout]),
+    JSON.stringify([files, maskedUnits]),
     deb === undefined ? '' : readFileSync(deb),
   );
+  const key = contentKey(diskVersion, installedKey, JSON.stringify([settings, layout]));
   const dir = await cachedDir(cacheDir(), `image-${key}`, async into => {
+    const installed = await cachedDir(cacheDir(), `installed-${installedKey}`, async layer => {
+      say('installing the package in the image');
+      await installedLayer({ rootfs, into: layer, files, workload, deb });
+    });
+    utimesSync(installed, new Date(), new Date());
+    prune(cacheDir(), 'installed-', 3, path => statSync(path).ctimeMs);
     say('making the disk image');
-    await diskLayer({ rootfs, into, files, settings, workload, deb, layout });
+    await diskLayer({ installed, into, settings, layout });
   });
   utimesSync(dir, new Date(), new Date()); // in use: the last to go
   prune(cacheDir(), 'image-', 6, path => statSync(path).ctimeMs);
@@ -169,16 +178,13 @@ function writeFiles(root: string, files: readonly OsFile[]): void {
   }
 }
 
-/** Layer 2: configuration, workload, our package and its settings, then a disk with an ext4 file system. */
-async function diskLayer(job: {
+/** Layer 2: configuration, workload, and our package as dpkg leaves it. */
+async function installedLayer(job: {
   rootfs: string;
   into: string;
   files: readonly OsFile[];
-  /** What a person writes once the package is there. */
-  settings: readonly OsFile[];
   workload: string;
   deb: string | undefined;
-  layout: DiskLayout;
 }): Promise<void> {
   const root = join(job.into, 'root');
   await run(['cp', '-a', job.rootfs, root]);
@@ -194,14 +200,24 @@ async function diskLayer(job: {
     `passwd -d root && systemctl mask --quiet ${maskedUnits.join(' ')} && ` +
       'systemctl enable --quiet systemd-networkd lab-console',
   );
-  if (job.deb !== undefined) {
-    await run(['cp', job.deb, join(root, 'var/tmp/yadokari.deb')]);
-    await inChroot(
-      root,
-      'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/yadokari.deb && rm /var/tmp/yadokari.deb',
-    );
-    writeFiles(root, job.settings);
-  }
+  if (job.deb === undefined) return;
+  await run(['cp', job.deb, join(root, 'var/tmp/yadokari.deb')]);
+  await inChroot(
+    root,
+    'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/yadokari.deb && rm /var/tmp/yadokari.deb',
+  );
+}
+
+/** Layer 3: what a person writes once the package is there, then a disk with an ext4 file system. */
+async function diskLayer(job: {
+  installed: string;
+  into: string;
+  settings: readonly OsFile[];
+  layout: DiskLayout;
+}): Promise<void> {
+  const root = join(job.into, 'root');
+  await run(['cp', '-a', join(job.installed, 'root'), root]);
+  writeFiles(root, job.settings);
   await run([
     'sh',
     '-c',
