@@ -106,7 +106,15 @@ export class Active {
       status: () => ({
         computer: os.here(),
         role: 'active',
-        os: { id: os.osId, epoch: os.epoch(), addresses: osAddresses(os.here().address) },
+        os: {
+          id: os.osId,
+          epoch: os.epoch(),
+          addresses: osAddresses(os.here().address),
+          home: {
+            computer: os.home,
+            hasDisk: this.#devices.where.some(each => each.device === 'disk0' && each.computer === os.home),
+          },
+        },
         migration: moves.progress ?? null,
         disk: this.#devices.following(),
         protocol: protocolVersion,

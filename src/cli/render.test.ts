@@ -97,6 +97,26 @@ test('status says who this is, with and without an OS', () => {
   assert.match(active, /Migration {2}to b: sending/);
 });
 
+test('away from home it says what becomes of an OS that is restarted', () => {
+  const base = {
+    computer: { name: 'b', address: '192.0.2.2' },
+    role: 'active',
+    protocol: 1,
+    version: '1',
+  } as const;
+  const homeOf = (home: object, more = {}) =>
+    /^Home {7}(.*)$/m.exec(
+      renderStatus({ ...base, os: { id: 'os-1', epoch: 3, addresses: [], ...home }, ...more }),
+    )?.[1];
+  assert.equal(homeOf({}), undefined, 'an older agent');
+  assert.equal(homeOf({ home: { computer: 'b', hasDisk: true } }), undefined);
+  const away = (hasDisk: boolean) => ({ home: { computer: 'a', hasDisk } });
+  assert.match(homeOf(away(true)) ?? '', /^a: it starts the OS again/);
+  assert.match(homeOf(away(false)) ?? '', /older state.*bring it home \(yado migrate a --disk=follow\)$/);
+  const disk = { computer: 'b', kind: 'done', text: 'b uses it by itself', isShared: true } as const;
+  assert.equal(homeOf(away(false), { disk }), undefined);
+});
+
 test('the end of a move gives the downtime in parts; the history too', () => {
   const entry = {
     id: '1',

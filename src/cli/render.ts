@@ -32,9 +32,21 @@ export function renderStatus(status: Status): string {
     ...(left ? [['Disk', leftText(left)]] : []),
     ['Migration', migration ? `to ${migration.target}: ${renderProgress(migration)}` : 'none'],
     ...(disk ? [['Disk', disk.text]] : []),
+    ...homeText(status).map(text => ['Home', text]),
     ['Agent', `version ${version}, protocol ${protocol}`],
   ];
   return rows.map(([name = '', text = '']) => `${name.padEnd(11)}${printable(text)}\n`).join('');
+}
+
+/** Away from home: what becomes of the OS when it ends. A shared disk is started by whom its own text names. */
+function homeText({ computer, os, disk }: Status): string[] {
+  const home = os?.home;
+  if (home === undefined || home.computer === computer.name || disk?.isShared) return [];
+  if (home.hasDisk) return [`${home.computer}: it starts the OS again when that is restarted here`];
+  return [
+    `${home.computer}, whose disk is an older state. Nothing starts the OS from the disk it has now: before it is ` +
+      `restarted or shut down, bring it home (yado migrate ${home.computer} --disk=follow)`,
+  ];
 }
 
 /** What stands on the disk of a standby. */

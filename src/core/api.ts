@@ -48,7 +48,13 @@ export const StatusSchema = v.object({
   role: RoleSchema,
   /** Present while the role is active: the OS that runs here. */
   os: v.optional(
-    v.object({ id: v.string(), epoch: v.pipe(v.number(), v.safeInteger()), addresses: v.array(v.string()) }),
+    v.object({
+      id: v.string(),
+      epoch: v.pipe(v.number(), v.safeInteger()),
+      addresses: v.array(v.string()),
+      /** The computer it was started on, and whether that has its disk: then it starts the OS again. */
+      home: v.optional(v.object({ computer: v.string(), hasDisk: v.boolean() })),
+    }),
   ),
   migration: v.optional(v.nullable(ProgressSchema)),
   /** While the disk of the OS follows it, and when it has. */

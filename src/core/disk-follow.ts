@@ -183,6 +183,8 @@ export const FollowReportSchema = v.object({
   sizeBytes: v.exactOptional(v.number()),
   doneBytes: v.exactOptional(v.number()),
   copiedBytes: v.exactOptional(v.number()),
+  /** Nothing was copied: both computers reach the disk by themselves. */
+  isShared: v.exactOptional(v.boolean()),
   leftMs: v.exactOptional(v.number()),
 });
 export type FollowReport = Readonly<v.InferOutput<typeof FollowReportSchema>>;
@@ -191,8 +193,8 @@ export function followReport(state: FollowState, computer: string, nowMs: number
   const text = followText(state, computer, nowMs);
   const base = { computer, kind: state.kind, text };
   if (state.kind === 'done') {
-    const { sizeBytes, copiedBytes } = state;
-    return { ...base, sizeBytes, doneBytes: sizeBytes, copiedBytes };
+    const { sizeBytes, copiedBytes, isShared } = state;
+    return { ...base, sizeBytes, doneBytes: sizeBytes, copiedBytes, ...(isShared && { isShared }) };
   }
   if (state.kind !== 'copying') return base;
   const { sizeBytes, doneBytes, copiedBytes } = state.progress;

@@ -66,7 +66,7 @@ story('restarted at B, the OS starts again from its disk at A, and B is a standb
 story('shut down at B, A, a standby by then, switches itself off; switched on it starts the OS', async () => {
   await a.shell('yado migrate b', { timeoutMs: moveMs });
   booted.at = b;
-  await agentSays(b, /active/);
+  await agentSays(b, /^Home +a: it starts the OS again/m);
   await b.shell('yado standby a', { timeoutMs: endMs });
   await standbyReady(a);
   await b.shell('echo twice > /root/kept');

@@ -61,6 +61,7 @@ story('it moves to B, and the disk follows in the background', async () => {
     copiedBytes > 35e6 && copiedBytes < sizeBytes,
     `${copiedBytes} of ${sizeBytes} bytes were copied`,
   );
+  assert.match(await b.shell('yado status'), /^Home +a, whose disk is an older state\./m);
   await worksOn(b);
 });
 
