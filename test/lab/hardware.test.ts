@@ -9,7 +9,7 @@ import { product } from '#lab/product.ts';
 import { startWorkload } from '#lab/workload.ts';
 import { bootIdOf, evidenceFolder, storiesOf } from './stories.ts';
 
-const [pairs = [], ...others] = groupsOf(pairsNamed(['ram-more-e1000e', 'cpu-lacks', 'nic-e1000e']));
+const [pairs = [], ...others] = groupsOf(pairsNamed(['ram-more-e1000e', 'cpu-lacks', 'nic-rtl8139']));
 assert.equal(others.length, 0, 'A is booted once for all of them');
 const say = (text: string): void => console.log(`# ${text}`);
 const lab = await startLab({ ...product(), scenario: scenarioOf(pairs[0]!), say });
