@@ -94,7 +94,8 @@ test('one that is not done in time is ended; a slow computer has more time', asy
     0.1,
   );
   await assert.rejects(run('pre-freeze'), { code: 'hookRefused', message: /not done after 1 s; nothing/ });
-  assert.ok(!isRunning(Number(readFileSync(join(folder, 'pid'), 'utf8'))));
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  await waitUntil('its end', () => !isRunning(pid) || undefined, { timeoutMs: 5000, everyMs: 20 });
 });
 
 test('behind a move a failure is told, and changes nothing', async t => {

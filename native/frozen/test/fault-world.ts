@@ -20,12 +20,12 @@ import { type Changes, claimKey, ip, move, needsRoot, type World } from './world
 const story = { source: 'a', target: 'b', labels: ['put a device aside'], claimSeconds: 1, readySeconds: 2 };
 /** Whoever has the OS at A knows the moves that were begun there, also behind a restart. */
 const refusal = refusalOf(epoch => (epoch === 42n ? claimKey : undefined));
-/** Much shorter than on any computer, in the same order. */
+/** Much shorter than on any computer, in the same order; a dozen of these moves on two cores stand still for seconds at times. */
 export const times = {
-  stallMs: scaled(2000),
-  readyMs: scaled(6000),
-  claimMs: scaled(4500),
-  targetReadyMs: scaled(8000),
+  stallMs: scaled(4000),
+  readyMs: scaled(12_000),
+  claimMs: scaled(9000),
+  targetReadyMs: scaled(16_000),
 };
 export const lateMs = 250;
 /** Most of the time these moves wait. */
@@ -42,7 +42,7 @@ export function armed(name: FaultName, kind: FaultKind, n?: number): Changes {
   return side === 'target' ? { bFaults: faults } : { aFaults: faults };
 }
 
-const restMs = scaled(20_000);
+const restMs = scaled(40_000);
 
 export interface FaultyMove extends AsyncDisposable {
   readonly world: World;
